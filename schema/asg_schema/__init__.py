@@ -1,0 +1,1 @@
+"""ASG, the format: documents, their ops, types and identity."""

@@ -1,0 +1,75 @@
+"""The types of the attributes that ops carry.
+
+Scalars are strict (no `true` for 1, no `"3"` for 3); sequences are read from JSON arrays and kept as tuples.
+"""
+
+import math
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import (
+    Field,
+    GetPydanticSchema,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
+
+from asg_schema.dims import Dim, dim_to_json
+
+__all__ = ["Axes", "Axis", "Identifier", "Number", "Reference", "Scalar", "Shape", "encode_number", "encode_shape"]
+
+_NON_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
+
+Identifier: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./\-]{0,254}$", strict=True)]
+"""The id of an input, a parameter or a node."""
+
+Reference: TypeAlias = Annotated[str, StringConstraints(max_length=264, strict=True)]
+"""The name of a value: `id` for an op's first result, `id:1`, `id:2` for its others."""
+
+Shape: TypeAlias = tuple[Dim, ...]
+"""One dim for each axis."""
+
+Axis: TypeAlias = Annotated[int, Field(strict=True, ge=-64, lt=64)]
+"""An axis; negative ones count from the end."""
+
+Axes: TypeAlias = tuple[Axis, ...]
+"""Several axes; negative ones count from the end."""
+
+
+def encode_number(value: float) -> float | str:
+    """A float as JSON has it: itself, or `"inf"`, `"-inf"`, `"nan"`."""
+    if math.isfinite(value):
+        return value
+    return "nan" if math.isnan(value) else ("inf" if value > 0 else "-inf")
+
+
+def encode_shape(shape: tuple[Any, ...]) -> list[Any]:
+    """A shape as JSON has it."""
+    return [dim_to_json(dim) for dim in shape]
+
+
+def _decode_number(value: float | str) -> float:
+    return _NON_FINITE[value] if isinstance(value, str) else float(value)
+
+
+Number: TypeAlias = Annotated[
+    float,
+    GetPydanticSchema(
+        lambda _source, _handler: core_schema.no_info_after_validator_function(
+            _decode_number,
+            core_schema.union_schema(
+                [core_schema.float_schema(strict=True), core_schema.literal_schema(list(_NON_FINITE))],
+                mode="left_to_right",
+            ),
+        )
+    ),
+    PlainSerializer(encode_number),
+    WithJsonSchema({"title": "Number", "oneOf": [{"type": "number"}, {"enum": list(_NON_FINITE)}]}),
+]
+"""A float. In JSON the non-finite ones are the strings `"inf"`, `"-inf"` and `"nan"`."""
+
+Scalar: TypeAlias = StrictBool | StrictInt | Number
+"""A value of any dtype."""

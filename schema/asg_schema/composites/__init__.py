@@ -1,0 +1,1 @@
+"""The composite ops, by family: each has an expansion into primitives."""

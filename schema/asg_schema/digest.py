@@ -1,0 +1,47 @@
+"""The semantic digest: what a document means, as a Merkle SHA-256.
+
+A node's digest is taken over its op, its attributes and its operands' digests; an input's and a parameter's over its
+name, type and role or initialiser; the document's over its inputs, parameters and outputs by name. So renaming or
+reordering nodes keeps the digest, dead nodes do not enter it, and changing an attribute, a type or a name of the
+interface changes it. The document's own name and all metadata stay outside.
+"""
+
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from asg_schema.traversal import live_nodes
+from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
+
+if TYPE_CHECKING:
+    from asg_schema.document import Document
+
+__all__ = ["document_digest"]
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def document_digest(document: "Document") -> str:
+    """The semantic digest of a valid document: 64 hexadecimal digits."""
+    digests: dict[str, str] = {}
+    inputs = {item.id: _hash("input", input_to_json(item)) for item in document.inputs}
+    parameters = {item.id: _hash("parameter", parameter_to_json(item)) for item in document.parameters}
+    digests.update(inputs)
+    digests.update(parameters)
+    for node in live_nodes(document):
+        operands = [digests[reference] for reference in node.inputs]
+        digest = _hash("node", [node.name, node.attribute_json(), operands])
+        for index, reference in enumerate(node.references()):
+            digests[reference] = f"{digest}:{index}" if index else digest
+    outputs = [{**output_to_json(item), "value": digests[item.value]} for item in document.outputs]
+    interface = [
+        document.asg,
+        sorted(inputs.values()),
+        sorted(parameters.values()),
+        sorted(map(_encode, outputs)),
+    ]
+    return _hash("document", interface)
+
+
+def _hash(kind: str, content: Any) -> str:
+    return sha256(f"{kind}:{_encode(content)}".encode()).hexdigest()

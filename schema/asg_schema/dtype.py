@@ -1,0 +1,57 @@
+"""The dtypes of the format."""
+
+from enum import StrEnum
+from functools import cached_property
+
+__all__ = ["DType"]
+
+
+class DType(StrEnum):
+    """An element type. Its value is its name in a document: `"float32"`."""
+
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    INT8 = "int8"
+    INT32 = "int32"
+    INT64 = "int64"
+    UINT8 = "uint8"
+    UINT32 = "uint32"
+    BOOL = "bool"
+
+    @cached_property
+    def is_floating(self) -> bool:
+        """Whether this is a real floating-point type, so that a value of it can be differentiated."""
+        return self.value in ("float16", "bfloat16", "float32", "float64")
+
+    @cached_property
+    def is_integer(self) -> bool:
+        """Whether this is a signed or unsigned integer type; bool is not."""
+        return not self.is_floating and self is not DType.BOOL
+
+    @cached_property
+    def is_unsigned(self) -> bool:
+        """Whether this is an unsigned integer type."""
+        return self.value.startswith("uint")
+
+    @cached_property
+    def bits(self) -> int:
+        """The width of an element in bits; a bool takes 8."""
+        return 8 if self is DType.BOOL else int(self.value.lstrip("abcdefghijklmnopqrstuvwxyz"))
+
+    @cached_property
+    def itemsize(self) -> int:
+        """The width of an element in bytes."""
+        return self.bits // 8
+
+    @cached_property
+    def integer_range(self) -> tuple[int, int]:
+        """The smallest and the largest value of an integer type.
+
+        Raises:
+            ValueError: the type is not an integer type.
+        """
+        if not self.is_integer:
+            raise ValueError(f"{self.value} is not an integer dtype")
+        return (0, 2**self.bits - 1) if self.is_unsigned else (-(2 ** (self.bits - 1)), 2 ** (self.bits - 1) - 1)

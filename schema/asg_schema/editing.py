@@ -1,0 +1,272 @@
+"""Making and extending graphs: append nodes with inference, under fresh ids.
+
+The builder, the transformer and the optimizers all write documents through an `Editor`. A `Value` is a handle on a
+value of the graph being edited; `Op.of` and Python's arithmetic operators append nodes:
+
+```python
+editor = Editor()
+x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(symbol("n"),)))
+y = Exp.of(x) * 2.0 + x
+```
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Self
+
+from pydantic import ValidationError
+from typing_extensions import TypeVar
+
+from asg_schema.dims import Dim
+from asg_schema.dtype import DType
+from asg_schema.errors import AsgError, DocumentError, Problem
+from asg_schema.inference import infer_or_raise
+from asg_schema.op import Op
+from asg_schema.ops.contraction import Matmul
+from asg_schema.ops.creation import Full
+from asg_schema.ops.elementwise import Add, Divide, Multiply, Negative, Pow, Subtract
+from asg_schema.tensor_type import TensorType
+from asg_schema.wire import validation_problems
+
+if TYPE_CHECKING:
+    from asg_schema.document import Document, Input, Output, Parameter
+
+__all__ = ["Editor", "Value"]
+
+
+class Value:
+    """A value of a graph that is being edited: its reference and its type."""
+
+    __slots__ = ("editor", "id", "type")
+
+    def __init__(self, editor: "Editor[Any]", id: str, type: TensorType) -> None:
+        self.editor = editor
+        self.id = id
+        self.type = type
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.type.dtype
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """One dim for each axis."""
+        return self.type.shape
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.type.shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.id!r}, {self.type})"
+
+    def scalar(self, value: "Self | float") -> Self:
+        """A Python number as a rank-0 value of this value's dtype; a value as it is."""
+        if isinstance(value, Value):
+            return value
+        return self.editor.full((), value, self.dtype)
+
+    def __add__(self, other: "Self | float") -> Self:
+        return Add.of(self, self.scalar(other))
+
+    def __radd__(self, other: float) -> Self:
+        return Add.of(self.scalar(other), self)
+
+    def __sub__(self, other: "Self | float") -> Self:
+        return Subtract.of(self, self.scalar(other))
+
+    def __rsub__(self, other: float) -> Self:
+        return Subtract.of(self.scalar(other), self)
+
+    def __mul__(self, other: "Self | float") -> Self:
+        return Multiply.of(self, self.scalar(other))
+
+    def __rmul__(self, other: float) -> Self:
+        return Multiply.of(self.scalar(other), self)
+
+    def __truediv__(self, other: "Self | float") -> Self:
+        return Divide.of(self, self.scalar(other))
+
+    def __rtruediv__(self, other: float) -> Self:
+        return Divide.of(self.scalar(other), self)
+
+    def __pow__(self, other: "Self | float") -> Self:
+        return Pow.of(self, self.scalar(other))
+
+    def __rpow__(self, other: float) -> Self:
+        return Pow.of(self.scalar(other), self)
+
+    def __matmul__(self, other: Self) -> Self:
+        return Matmul.of(self, other)
+
+    def __neg__(self) -> Self:
+        return Negative.of(self)
+
+
+ValueT = TypeVar("ValueT", bound=Value, default=Value)
+
+
+class Editor(Generic[ValueT]):
+    """A graph under construction.
+
+    Attributes:
+        inputs, parameters, nodes, outputs: what was added so far.
+        types: the type of every value so far, by reference.
+        scope: put before the ids that `emit` chooses; a name with a trailing dot, or nothing.
+    """
+
+    def __init__(self, value_class: type[ValueT] = Value) -> None:
+        self._value_class = value_class
+        self.inputs: list[Input] = []
+        self.parameters: list[Parameter] = []
+        self.nodes: list[Op] = []
+        self.outputs: list[Output] = []
+        self.types: dict[str, TensorType] = {}
+        self.scope = ""
+        self._next_suffix: dict[str, int] = {}
+
+    def load(self, document: "Document") -> None:
+        """Add everything that a valid document holds, ids unchanged.
+
+        Raises:
+            DocumentError: the document is not valid.
+        """
+        self.types.update(document.types)
+        self.inputs.extend(document.inputs)
+        self.parameters.extend(document.parameters)
+        self.nodes.extend(document.nodes)
+        self.outputs.extend(document.outputs)
+
+    def value(self, reference: str) -> ValueT:
+        """The handle of a value of the graph.
+
+        Raises:
+            KeyError: there is no such value.
+        """
+        return self._value_class(self, reference, self.types[reference])
+
+    def fresh_id(self, hint: str) -> str:
+        """An id that is not taken: `hint` within the scope, with a number behind it where needed."""
+        wanted = self.scope + hint
+        if wanted not in self.types:
+            return wanted
+        suffix = self._next_suffix.get(wanted, 1)
+        while (candidate := f"{wanted}_{suffix}") in self.types:
+            suffix += 1
+        self._next_suffix[wanted] = suffix + 1
+        return candidate
+
+    def add_input(self, item: "Input") -> ValueT:
+        """Declare an input.
+
+        Raises:
+            AsgError: its id is taken.
+        """
+        self._refuse_taken(item.id)
+        self.inputs.append(item)
+        self.types[item.id] = item.type
+        return self.value(item.id)
+
+    def add_parameter(self, item: "Parameter") -> ValueT:
+        """Declare a parameter.
+
+        Raises:
+            AsgError: its id is taken.
+        """
+        self._refuse_taken(item.id)
+        self.parameters.append(item)
+        self.types[item.id] = item.type
+        return self.value(item.id)
+
+    def add_output(self, item: "Output") -> None:
+        """Name a value to the outside.
+
+        Raises:
+            AsgError: the name is taken, or there is no such value.
+        """
+        if any(output.name == item.name for output in self.outputs):
+            raise AsgError(f'the graph already has an output "{item.name}"')
+        if item.value not in self.types:
+            raise AsgError(f'output "{item.name}": there is no value "{item.value}" in this graph')
+        self.outputs.append(item)
+
+    def _refuse_taken(self, id: str) -> None:
+        if id in self.types:
+            raise AsgError(f'the id "{id}" is taken in this graph; ids are unique')
+
+    def emit(
+        self, op: type[Op], operands: Sequence[Value | None], attributes: dict[str, Any], id: str | None = None
+    ) -> tuple[ValueT, ...]:
+        """Append `op` applied to `operands` and return its results.
+
+        Args:
+            op: the op's class.
+            operands: values of this graph; trailing ones that are None are left out.
+            attributes: the op's attributes by name.
+            id: the new node's id; absent: one made from the op's name.
+
+        Raises:
+            DocumentError: the operands or the attributes break the op's rule.
+            AsgError: an operand belongs to another graph.
+        """
+        references = self._references(op, operands)
+        if id is None:
+            id = self.fresh_id(op.name)
+        try:
+            node = op(id=id, inputs=references, **attributes)
+        except ValidationError as error:
+            source = {"id": id, "op": op.name, "inputs": references, **attributes}
+            problems = validation_problems(error, source, ("nodes", len(self.nodes)))
+            named = [
+                Problem(pointer, code, f'node "{id}" ({op.name}): {message}') for pointer, code, message in problems
+            ]
+            raise DocumentError(named) from None
+        return self.append(node)
+
+    def append(self, node: Op) -> tuple[ValueT, ...]:
+        """Append a node whose operands are values of this graph, and return its results.
+
+        Raises:
+            DocumentError: the node breaks its op's rule.
+        """
+        results = infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types)
+        self.nodes.append(node)
+        if len(results) == 1:
+            self.types[node.id] = results[0]
+            return (self._value_class(self, node.id, results[0]),)
+        references = node.references()
+        self.types.update(zip(references, results, strict=True))
+        return tuple(map(self._value_class, [self] * len(results), references, results))
+
+    def _references(self, op: type[Op], operands: Sequence[Value | None]) -> tuple[str, ...]:
+        while operands and operands[-1] is None:
+            operands = operands[:-1]
+        references: list[str] = []
+        for index, operand in enumerate(operands):
+            if operand is None:
+                name = op.operands[min(index, len(op.operands) - 1)].name
+                raise AsgError(f"{op.name}: {name} is missing although an operand after it is given")
+            if operand.editor is not self:
+                raise AsgError(f'{op.name}: "{operand.id}" belongs to another graph')
+            references.append(operand.id)
+        return tuple(references)
+
+    def full(self, shape: Iterable[Dim], value: float, dtype: DType) -> ValueT:
+        """A constant array: every element is `value`."""
+        return self.emit(Full, (), {"shape": tuple(shape), "value": value, "dtype": dtype})[0]
+
+    def document(self, name: str = "graph", metadata: "dict[str, Any] | None" = None) -> "Document":
+        """The document as it stands. It is not checked again: what was added was."""
+        from asg_schema.document import Document  # at run time only here: its node union needs the composites first
+
+        document = Document.model_construct(
+            name=name,
+            inputs=tuple(self.inputs),
+            parameters=tuple(self.parameters),
+            nodes=tuple(self.nodes),
+            outputs=tuple(self.outputs),
+            metadata=metadata or {},
+        )
+        object.__setattr__(document, "types", dict(self.types))
+        return document

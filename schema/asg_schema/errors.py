@@ -1,0 +1,57 @@
+"""What is wrong with a document, said so that it can be mended.
+
+AsgError
+├── DocumentError      the document is not valid; carries every `Problem` found
+└── RuleError          an op's operands or attributes break its rule; inference turns it into a `Problem`
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["AsgError", "DocumentError", "Problem", "RuleError"]
+
+
+class AsgError(Exception):
+    """The root of the errors that ASG raises on purpose."""
+
+
+class Problem(NamedTuple):
+    """One fault of a document.
+
+    Attributes:
+        pointer: where it is, as a JSON Pointer (RFC 6901): `/nodes/3/inputs/1`.
+        code: what kind of fault it is, stable across releases: `unknown_op`, `type_mismatch`, …
+        message: a sentence that names the node, the value that broke the rule, and what would be right.
+    """
+
+    pointer: str
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'}: {self.message}"
+
+
+class DocumentError(AsgError):
+    """A document is not valid. `problems` holds every fault that was found, in document order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RuleError(AsgError):
+    """Operands or attributes break an op's rule.
+
+    Args:
+        message: the rule, the value that broke it, and what would be right. Operands are written as `{0}`, `{1}`, …:
+            inference puts the value's name and type there.
+        operand: which operand is at fault, if it is one.
+        field: which attribute is at fault, if it is one.
+    """
+
+    def __init__(self, message: str, *, operand: int | None = None, field: str | None = None) -> None:
+        self.message = message
+        self.operand = operand
+        self.field = field
+        super().__init__(message)

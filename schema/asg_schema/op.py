@@ -1,0 +1,232 @@
+"""`Op`: one operation, declared once. A node of a document is an instance of an op's class.
+
+A subclass declares everything that defines the op: its name (`op`), its operands, its attributes (typed fields), its
+type rule (`infer`) and, in its docstring, its formula. The other packages attach kernels and gradient rules to the
+class through `asg_schema.op_table.FacetTable`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from asg_schema.attributes import Identifier, Reference, Shape, encode_number, encode_shape
+from asg_schema.dims import SymbolicDim, bind_dim
+from asg_schema.dtype import DType
+from asg_schema.errors import RuleError
+from asg_schema.tensor_type import TensorType
+
+if TYPE_CHECKING:
+    from asg_schema.editing import Value
+
+__all__ = ["DTypeGroup", "Op", "Operand", "registered_ops"]
+
+V = TypeVar("V", bound="Value")
+
+
+class DTypeGroup(Enum):
+    """A set of dtypes that an operand may have."""
+
+    ANY = frozenset(DType)
+    NUMERIC = frozenset(dtype for dtype in DType if dtype is not DType.BOOL)
+    FLOATING = frozenset(dtype for dtype in DType if dtype.is_floating)
+    INTEGER = frozenset(dtype for dtype in DType if dtype.is_integer)
+    INDEX = frozenset({DType.INT32, DType.INT64})
+    UINT32 = frozenset({DType.UINT32})
+    BOOL = frozenset({DType.BOOL})
+
+    @property
+    def description(self) -> str:
+        """What to call the group in an error or a table."""
+        return {"ANY": "any dtype", "NUMERIC": "a number", "FLOATING": "a floating-point dtype"}.get(
+            self.name, " or ".join(sorted(dtype.value for dtype in self.value))
+        )
+
+
+class Operand(NamedTuple):
+    """What an op takes in one place of its `inputs`.
+
+    Attributes:
+        name: what the documentation and the builder call it.
+        dtypes: the dtypes that it may have.
+        variable: operands that share a variable have one dtype between them.
+        differentiable: whether the result depends on it differentiably.
+        optional: whether it may be left out; optional operands come last.
+        variadic: whether it stands for any number of operands, at least one; only the last may.
+    """
+
+    name: str
+    dtypes: DTypeGroup = DTypeGroup.FLOATING
+    variable: str = "T"
+    differentiable: bool = True
+    optional: bool = False
+    variadic: bool = False
+
+
+_OPS: dict[str, type["Op"]] = {}
+_COMMON = ("id", "op", "inputs", "metadata")
+_ENCODERS: dict[object, Callable[[Any], Any]] = {
+    float: encode_number,
+    Shape: encode_shape,
+    DType: lambda dtype: dtype.value,
+}
+
+
+def registered_ops() -> Mapping[str, type["Op"]]:
+    """The ops declared so far, by name. `asg_schema.op_table.OPS` is the complete table."""
+    return _OPS
+
+
+class Op(BaseModel):
+    """A node: one operation applied to values of the graph."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    id: Identifier
+    inputs: tuple[Reference, ...] = ()
+    metadata: dict[str, str] | None = Field(
+        default=None, description="Free-form notes, such as provenance. They do not enter the digest."
+    )
+
+    operands: ClassVar[tuple[Operand, ...]] = ()
+    results: ClassVar[tuple[str, ...]] = ("result",)
+    name: ClassVar[str]
+    attributes: ClassVar[tuple[str, ...]]
+    _encoders: ClassVar[tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]]
+    _shape_fields: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Register a concrete op, and refuse one that is declared incompletely."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if "op" not in cls.__annotations__:
+            return
+        name: str = cls.model_fields["op"].default
+        if not (cls.__doc__ or "").strip():
+            raise TypeError(f"op {name!r}: {cls.__name__} has no docstring")
+        if name in _OPS:
+            raise TypeError(f"op {name!r} is declared twice: {_OPS[name].__qualname__} and {cls.__qualname__}")
+        if any(operand.variadic for operand in cls.operands[:-1]):
+            raise TypeError(f"op {name!r}: only the last operand may be variadic")
+        fields = {key: field for key, field in cls.model_fields.items() if key not in _COMMON}
+        cls.name = name
+        cls.attributes = tuple(fields)
+        cls._encoders = tuple((key, field.default, _encoder(field.annotation)) for key, field in fields.items())
+        cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation == Shape)
+        _OPS[name] = cls
+
+    @classmethod
+    def family(cls) -> str:
+        """The family that the op belongs to: the name of the module that declares it."""
+        return cls.__module__.rpartition(".")[2]
+
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The types of the op's results. `asg_schema.inference.infer_node` checks number and dtypes of operands first.
+
+        Raises:
+            RuleError: the operands' shapes or dtypes, or the attributes, break the op's rule.
+        """
+        raise TypeError(f"{type(self).__name__} is not an op that can be applied")
+
+    @classmethod
+    def of(cls, *operands: "V | None", **attributes: Any) -> "V":
+        """Append this op to the graph that `operands` belong to, and return its first result.
+
+        Trailing operands that are None are left out.
+
+        Raises:
+            DocumentError: the operands or the attributes break the op's rule.
+        """
+        return cls.all_of(*operands, **attributes)[0]
+
+    @classmethod
+    def all_of(cls, *operands: "V | None", **attributes: Any) -> "tuple[V, ...]":
+        """Like `of`, for all results of an op that has several."""
+        first = operands[0]
+        if first is None:
+            raise TypeError(f"{cls.name}: the first operand is missing")
+        return cast("tuple[V, ...]", first.editor.emit(cls, operands, attributes))
+
+    def references(self) -> tuple[str, ...]:
+        """The names of the op's results: `id`, `id:1` and so on."""
+        if len(self.results) == 1:
+            return (self.id,)
+        return (self.id, *(f"{self.id}:{index}" for index in range(1, len(self.results))))
+
+    def bind(self, values: Mapping[str, int]) -> "Op":
+        """The op with every symbolic dim in its attributes replaced by its value."""
+        update = {
+            key: tuple(bind_dim(dim, values) for dim in shape)
+            for key in self._shape_fields
+            if (shape := getattr(self, key)) and any(isinstance(dim, SymbolicDim) for dim in shape)
+        }
+        return self.model_copy(update=update) if update else self
+
+    def attribute_json(self) -> dict[str, Any]:
+        """The attributes that differ from their defaults, as JSON has them."""
+        result: dict[str, Any] = {}
+        for key, default, encode in self._encoders:
+            value = getattr(self, key)
+            if value is default or (value == default and repr(value) == repr(default)):
+                continue
+            result[key] = value if encode is None else encode(value)
+        return result
+
+    def to_json(self) -> dict[str, Any]:
+        """The node as JSON has it."""
+        result = {"id": self.id, "op": self.name, "inputs": self.inputs, **self.attribute_json()}
+        if not self.inputs:
+            del result["inputs"]
+        if self.metadata:
+            result["metadata"] = self.metadata
+        return result
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, _handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return self.to_json()
+
+    def axis_of(self, axis: int, rank: int, field: str = "axis") -> int:
+        """`axis` counted from the front, for an operand of `rank` axes.
+
+        Raises:
+            RuleError: there is no such axis.
+        """
+        if not -rank <= axis < rank:
+            allowed = f"an axis from {-rank} to {rank - 1} is needed" if rank else "a rank-0 operand has no axis"
+            raise RuleError(f"{field} {axis} is out of range for {{0}}: {allowed}", field=field)
+        return axis % rank
+
+    def axes_of(self, axes: tuple[int, ...] | None, rank: int, field: str = "axis") -> tuple[int, ...]:
+        """`axes` counted from the front and sorted; None is all axes.
+
+        Raises:
+            RuleError: an axis is out of range or named twice.
+        """
+        if axes is None:
+            return tuple(range(rank))
+        result = sorted(self.axis_of(axis, rank, field) for axis in axes)
+        if len(set(result)) != len(result):
+            raise RuleError(f"{field} {list(axes)} names an axis of {{0}} twice", field=field)
+        return tuple(result)
+
+
+def _encoder(annotation: object) -> Callable[[Any], Any] | None:
+    for kind, encode in _ENCODERS.items():
+        if annotation == kind:
+            return encode
+    if annotation is int or annotation is bool or annotation is str:
+        return None
+    return _encode_any
+
+
+def _encode_any(value: Any) -> Any:
+    if isinstance(value, float):
+        return encode_number(value)
+    if isinstance(value, SymbolicDim):
+        return encode_shape((value,))[0]
+    if isinstance(value, tuple):
+        return [_encode_any(item) for item in cast("tuple[Any, ...]", value)]
+    if isinstance(value, Enum):
+        return value.value
+    return value

@@ -1,0 +1,160 @@
+"""Creation of arrays from attributes alone."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from typing_extensions import override
+
+from asg_schema.attributes import Axis, Scalar, Shape
+from asg_schema.dims import Dim
+from asg_schema.dtype import DType
+from asg_schema.errors import RuleError
+from asg_schema.op import DTypeGroup, Op, Operand
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["MOST_CONSTANT_ELEMENTS", "Bytes", "Constant", "DimSize", "Full", "Iota"]
+
+MOST_CONSTANT_ELEMENTS = 65_536
+"""A larger array is not a constant but a parameter."""
+
+
+def _as_dtype(value: object, dtype: DType) -> object:
+    """`value` as the Python type that stands for `dtype`, so that 1 and 1.0 are one float."""
+    if dtype.is_floating:
+        if not isinstance(value, bool) and isinstance(value, int | float):
+            return float(value)
+        wanted = "a number"
+    elif dtype is DType.BOOL:
+        if isinstance(value, bool):
+            return value
+        wanted = "true or false"
+    else:
+        low, high = dtype.integer_range
+        if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+            return value
+        wanted = f"an integer from {low} to {high}"
+    raise PydanticCustomError("dtype_value", "{wanted} is needed for {dtype}", {"wanted": wanted, "dtype": dtype.value})
+
+
+class Full(Op):
+    """An array in which every element is `value`."""
+
+    op: Literal["full"] = "full"
+    dtype: DType = Field(description="The dtype of the result.")
+    shape: Shape = Field(description="The shape of the result.")
+    value: Scalar = Field(description="The value of every element, of the result's dtype.")
+
+    @field_validator("value", mode="after")
+    @classmethod
+    def _typed(cls, value: object, info: ValidationInfo) -> object:
+        dtype = info.data.get("dtype")
+        return value if dtype is None else _as_dtype(value, dtype)
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        _check_shape(self.shape)
+        return (TensorType(self.dtype, self.shape),)
+
+
+def _check_shape(shape: tuple[Dim, ...]) -> None:
+    for dim in shape:
+        if isinstance(dim, int) and dim < 0:
+            raise RuleError(f"a dim is at least 0, not {dim}", field="shape")
+
+
+class Bytes(BaseModel):
+    """Elements as little-endian bytes in row-major order, in base64. A bool is one byte, 0 or 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base64: StrictStr
+
+    @field_validator("base64", mode="after")
+    @classmethod
+    def _decodable(cls, value: str) -> str:
+        try:
+            base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            raise PydanticCustomError("base64", "it is not valid base64") from None
+        return value
+
+    def decode(self) -> bytes:
+        """The bytes."""
+        return base64.b64decode(self.base64)
+
+
+Elements: TypeAlias = Annotated[tuple[Scalar, ...], Field(max_length=MOST_CONSTANT_ELEMENTS)]
+
+
+class Constant(Op):
+    """An array whose elements stand in the document, row-major: a flat list, or little-endian bytes in base64.
+
+    At most 65,536 elements; larger arrays are parameters.
+    """
+
+    op: Literal["constant"] = "constant"
+    dtype: DType = Field(description="The dtype of the result.")
+    shape: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...] = Field(
+        description="The shape of the result, without symbols."
+    )
+    value: Elements | Bytes = Field(description="The elements: a flat list, or an object with their bytes in base64.")
+
+    @field_validator("value", mode="after")
+    @classmethod
+    def _typed(cls, value: Any, info: ValidationInfo) -> Any:
+        dtype = info.data.get("dtype")
+        if dtype is None or isinstance(value, Bytes):
+            return value
+        return tuple(_as_dtype(element, dtype) for element in value)
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        result = TensorType(self.dtype, self.shape)
+        size = result.size
+        if isinstance(self.value, Bytes):
+            given = len(self.value.decode())
+            if given != (expected := int(str(size)) * self.dtype.itemsize):
+                raise RuleError(f"value has {given} bytes; {result} needs {expected}", field="value")
+            if int(str(size)) > MOST_CONSTANT_ELEMENTS:
+                raise RuleError(
+                    f"value has {size} elements; a constant has at most {MOST_CONSTANT_ELEMENTS}", field="value"
+                )
+        elif len(self.value) != size:
+            raise RuleError(f"value has {len(self.value)} elements; {result} needs {size}", field="value")
+        return (result,)
+
+
+class Iota(Op):
+    """An array whose elements are their index along `axis`: 0, 1, 2 and so on."""
+
+    op: Literal["iota"] = "iota"
+    dtype: DType = Field(description="The dtype of the result: a number.")
+    shape: Shape = Field(description="The shape of the result.")
+    axis: Axis = Field(default=0, description="The axis along which the elements count.")
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        _check_shape(self.shape)
+        if self.dtype is DType.BOOL:
+            raise RuleError("a bool cannot count; a number is needed", field="dtype")
+        rank = len(self.shape)
+        if not -rank <= self.axis < rank:
+            raise RuleError(f"axis {self.axis} is out of range for a result of rank {rank}", field="axis")
+        return (TensorType(self.dtype, self.shape),)
+
+
+class DimSize(Op):
+    """The size of one axis of x, as a rank-0 int64."""
+
+    op: Literal["dim_size"] = "dim_size"
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("x", DTypeGroup.ANY, differentiable=False),)
+    axis: Axis = Field(description="The axis to measure.")
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        self.axis_of(self.axis, operands[0].rank)
+        return (TensorType(DType.INT64, ()),)

@@ -1,0 +1,50 @@
+"""Random bits from an explicit key."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from asg_schema.attributes import Shape
+from asg_schema.dtype import DType
+from asg_schema.errors import RuleError
+from asg_schema.op import DTypeGroup, Op, Operand
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["RngBits", "check_key"]
+
+
+def check_key(key: TensorType, operand: int) -> None:
+    """Refuse a key that is not uint32[2].
+
+    Raises:
+        RuleError: naming the operand.
+    """
+    if key.shape != (2,):
+        raise RuleError(f"{{{operand}}} is a random key; uint32[2] is needed there", operand=operand)
+
+
+class RngBits(Op):
+    """Independent uniform 32-bit words, a function of the key alone: Threefry-2x32 with 20 rounds.
+
+    With c = offset + the row-major index of an element, the element is a XOR b where (a, b) is the block that
+    Threefry-2x32 makes of the counter (c >> 32, c mod 2³²) under the key (Salmon et al., "Parallel random numbers: as
+    easy as 1, 2, 3", 2011). With offset 0 these are the bits of `jax.random.bits` for a threefry key with
+    `jax_threefry_partitionable`; every engine yields the same.
+    """
+
+    op: Literal["rng_bits"] = "rng_bits"
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("key", DTypeGroup.UINT32, variable="K", differentiable=False),)
+    shape: Shape = Field(description="The shape of the result.")
+    offset: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
+        default=0, description="The counter of the first element."
+    )
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        check_key(operands[0], 0)
+        for dim in self.shape:
+            if isinstance(dim, int) and dim < 0:
+                raise RuleError(f"a dim is at least 0, not {dim}", field="shape")
+        return (TensorType(DType.UINT32, self.shape),)

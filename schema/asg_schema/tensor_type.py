@@ -1,0 +1,28 @@
+"""The type of a value: its dtype and its shape."""
+
+from typing import NamedTuple
+
+from asg_schema.dims import Dim, element_count
+from asg_schema.dtype import DType
+
+__all__ = ["TensorType"]
+
+
+class TensorType(NamedTuple):
+    """The dtype and shape of a value in a graph. The shape may hold symbolic dims."""
+
+    dtype: DType
+    shape: tuple[Dim, ...]
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        """The number of elements."""
+        return element_count(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype.value}[{', '.join(map(str, self.shape))}]"
