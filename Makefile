@@ -1,0 +1,64 @@
+# Every target makes .venv and installs what it needs; nothing has to be there before but Python 3.11 or newer.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# One core is left to the servers that tests start.
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help demo test check format parity bench generate clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      build, differentiate and train a transformer block over HTTP"
+	@echo "make test      the whole test suite"
+	@echo "make check     format, lint, types, import contracts, and the tests"
+	@echo "make parity    the comparisons with PyTorch and JAX"
+	@echo "make bench     milliseconds per training step, beside PyTorch and JAX"
+	@echo "make format    format the code"
+	@echo "make generate  write the generated documentation anew"
+	@echo "make clean     remove .venv and everything that tools left behind"
+
+demo: .venv/installed-executor
+	@$(BIN)/asg demo
+
+test: .venv/installed-dev
+	$(PYTEST) -q -n 2
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+	$(PYTEST) -q -n 2
+
+parity: .venv/installed-peers
+	$(PYTEST) -q tests/parity
+
+bench: .venv/installed-peers
+	$(BIN)/python -m benchmarks
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generate: .venv/installed-dev
+	$(BIN)/python -m asg_schema.generated_docs
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ASG needs Python 3.11 or newer; this is Python " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/installed-executor: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[executor]"
+	@touch $@
+
+.venv/installed-dev: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ .venv/installed-executor
+
+.venv/installed-peers: .venv/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,peers]"
+	@touch $@ .venv/installed-dev .venv/installed-executor

@@ -1,0 +1,59 @@
+"""Each part imports without the libraries and the parts that it must not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SERVICE = ["fastapi", "starlette", "uvicorn", "scipy", "pydantic_settings"]
+ARRAYS = ["numpy", "ml_dtypes", "safetensors"]
+NETWORK = ["httpx", "tenacity"]
+TERMINAL = ["typer", "rich"]
+
+WALLS = {
+    "asg_schema": ("schema", ["asg_builder", "asg_autograd", "asg_executor", *SERVICE, *ARRAYS, *NETWORK]),
+    "asg_autograd": ("autograd", ["asg_builder", "asg_executor", *SERVICE, *ARRAYS, *NETWORK]),
+    "asg_builder": ("builder", ["asg_executor", *SERVICE]),
+    "asg_executor": ("executor", ["asg_builder", "asg_autograd", *NETWORK]),
+}
+
+IMPORT_ALL = """
+import sys
+for name in {blocked!r}:
+    sys.modules[name] = None
+from importlib import import_module
+from pkgutil import walk_packages
+package = import_module({package!r})
+names = [m.name for m in walk_packages(package.__path__, package.__name__ + ".")]
+names = [n for n in names if n.rpartition(".")[2] not in {left_out!r}]
+for name in names:
+    import_module(name)
+print(len(names))
+"""
+
+
+def import_all(package: str, blocked: list[str], left_out: list[str]) -> int:
+    code = IMPORT_ALL.format(package=package, blocked=blocked, left_out=left_out)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("package", WALLS)
+def test_every_module_imports_without_the_others_libraries(package: str) -> None:
+    folder, blocked = WALLS[package]
+    modules = import_all(package, blocked, left_out=[])
+    assert modules == len(list((ROOT / folder / package).rglob("*.py"))) - 1
+
+
+@pytest.mark.parametrize("package", ["asg_schema", "asg_autograd"])
+def test_only_the_command_line_needs_a_terminal_library(package: str) -> None:
+    _, blocked = WALLS[package]
+    assert import_all(package, [*blocked, *TERMINAL], left_out=["cli", "command_line"]) > 5
+
+
+def test_the_part_folders_do_not_shadow_packages() -> None:
+    for folder, _ in WALLS.values():
+        assert not (ROOT / folder / "__init__.py").exists()
