@@ -16,7 +16,17 @@ from typing import Annotated, Any, NamedTuple, TypeAlias, cast
 from pydantic import GetPydanticSchema, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
-__all__ = ["Dim", "SymbolicDim", "bind_dim", "dim_from_json", "dim_to_json", "element_count", "symbol", "symbols_of"]
+__all__ = [
+    "Dim",
+    "SymbolicDim",
+    "bind_dim",
+    "dim_from_json",
+    "dim_to_json",
+    "element_count",
+    "format_shape",
+    "symbol",
+    "symbols_of",
+]
 
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _LARGEST = 2**63 - 1
@@ -309,6 +319,11 @@ def element_count(shape: "Iterable[int | SymbolicDim]") -> "int | SymbolicDim":
     for dim in shape:
         count = count * dim
     return count
+
+
+def format_shape(shape: "Iterable[int | SymbolicDim]") -> str:
+    """A shape as messages show it: `[batch, 3]`."""
+    return f"[{', '.join(map(str, shape))}]"
 
 
 def _validate(value: object) -> "int | SymbolicDim":

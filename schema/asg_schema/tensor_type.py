@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from asg_schema.dims import Dim, element_count
+from asg_schema.dims import Dim, element_count, format_shape
 from asg_schema.dtype import DType
 
 __all__ = ["TensorType"]
@@ -25,4 +25,4 @@ class TensorType(NamedTuple):
         return element_count(self.shape)
 
     def __str__(self) -> str:
-        return f"{self.dtype.value}[{', '.join(map(str, self.shape))}]"
+        return f"{self.dtype.value}{format_shape(self.shape)}"

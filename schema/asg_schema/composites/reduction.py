@@ -1,0 +1,271 @@
+"""Statistics over axes, normalisation, and the functions that share the shifted exponential.
+
+float16 and bfloat16 operands are computed in float32 and rounded once at the end: a sum or a count in half precision
+would overflow or lose its last digits.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from typing_extensions import override
+
+from asg_schema.attributes import Axis, Number, Shape
+from asg_schema.composite import Composite
+from asg_schema.dims import Dim, format_shape
+from asg_schema.editing import Value
+from asg_schema.errors import RuleError
+from asg_schema.expansion import count_elements, finite_maximum, narrow, widen
+from asg_schema.op import DTypeGroup, Operand
+from asg_schema.ops.elementwise import Exp, Log, Maximum, Rsqrt, StopGradient
+from asg_schema.ops.indexing import TakeAlongAxis
+from asg_schema.ops.layout import Reshape
+from asg_schema.ops.reduction import Max, Reduction, Sum, reduced_shape
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["CrossEntropy", "LayerNorm", "LogSoftmax", "Logsumexp", "Mean", "Softmax", "Var"]
+
+
+def _refuse_empty(x: TensorType, axes: Sequence[int], what: str) -> None:
+    for axis in axes:
+        if x.shape[axis] == 0:
+            raise RuleError(f"{{0}} has no element along axis {axis}; {what} needs at least one", operand=0)
+
+
+class _FloatingReduction(Composite, Reduction):
+    """A reduction of floating-point numbers."""
+
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
+
+
+class Mean(_FloatingReduction):
+    """The arithmetic mean over `axis`: Σ x / n, where n is the number of elements; NaN over no elements."""
+
+    op: Literal["mean"] = "mean"
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        wide = widen(x)
+        total = Sum.of(wide, axis=self.axis, keepdims=self.keepdims)
+        mean = total / count_elements(x, self.axes_of(self.axis, x.rank), wide.dtype)
+        return (narrow(mean, x.dtype),)
+
+
+class Var(_FloatingReduction):
+    """The variance over `axis`: Σ (x - mean(x))² / max(n - correction, 0), where n is the number of elements.
+
+    Computed in two passes, so that a large mean costs no accuracy. NaN where nothing is left to divide by and the sum
+    is 0, as in NumPy and `torch.var`.
+    """
+
+    op: Literal["var"] = "var"
+    correction: Number = Field(
+        default=0.0, description="What is taken from the number of elements; 1 for the unbiased variance of a sample."
+    )
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        if not math.isfinite(self.correction):
+            raise RuleError(f"correction is {self.correction}; a finite number is needed", field="correction")
+        return super().infer(operands)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        wide = widen(x)
+        deviation = wide - Mean.of(wide, axis=self.axis, keepdims=True)
+        total = Sum.of(deviation * deviation, axis=self.axis, keepdims=self.keepdims)
+        divisor = count_elements(x, self.axes_of(self.axis, x.rank), wide.dtype)
+        if self.correction:
+            divisor = Maximum.of(divisor - self.correction, divisor.scalar(0.0))
+        return (narrow(total / divisor, x.dtype),)
+
+
+class Logsumexp(_FloatingReduction):
+    """log Σ exp(x) over `axis`, without overflow: m + log Σ exp(x - m), where m is the maximum.
+
+    Where the maximum is infinite, m counts as 0, so that the result is that infinity and not NaN, as
+    `scipy.special.logsumexp` has it. At least one element is needed.
+    """
+
+    op: Literal["logsumexp"] = "logsumexp"
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        (x,) = operands
+        _refuse_empty(x, self.axes_of(self.axis, x.rank), "logsumexp")
+        return super().infer(operands)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        wide = widen(x)
+        shift = finite_maximum(wide, self.axis)
+        logarithm = Log.of(Sum.of(Exp.of(wide - shift), axis=self.axis, keepdims=self.keepdims))
+        if not self.keepdims:
+            shape = reduced_shape(x.shape, self.axes_of(self.axis, x.rank), keepdims=False)
+            shift = Reshape.of(shift, shape=shape)
+        return (narrow(logarithm + shift, x.dtype),)
+
+
+class _AlongAxis(Composite):
+    """A function of each line along one axis; the result has the operand's type."""
+
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
+    axis: Axis = Field(default=-1, description="The axis along which the function is taken.")
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        (x,) = operands
+        _refuse_empty(x, (self.axis_of(self.axis, x.rank),), self.name)
+        return (x,)
+
+    def _shifted(self, x: Value) -> Value:
+        """The operand minus its maximum along the axis; the result of the function does not depend on the shift."""
+        return x - StopGradient.of(Max.of(x, axis=(self.axis,), keepdims=True))
+
+
+class Softmax(_AlongAxis):
+    """exp(x) / Σ exp(x) along `axis`, computed from x minus its maximum, so that nothing overflows.
+
+    A line that holds NaN or inf, or nothing but -inf, yields NaN, as `torch.nn.functional.softmax` has it.
+    """
+
+    op: Literal["softmax"] = "softmax"
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        exponential = Exp.of(self._shifted(widen(x)))
+        result = exponential / Sum.of(exponential, axis=(self.axis,), keepdims=True)
+        return (narrow(result, x.dtype),)
+
+
+class LogSoftmax(_AlongAxis):
+    """x - log Σ exp(x) along `axis`: the logarithm of softmax, exact where softmax rounds to 0.
+
+    Computed as s - log Σ exp(s) from s = x minus its maximum. A line that holds NaN or inf, or nothing but -inf, yields
+    NaN, as `torch.nn.functional.log_softmax` has it.
+    """
+
+    op: Literal["log_softmax"] = "log_softmax"
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        shifted = self._shifted(widen(x))
+        result = shifted - Log.of(Sum.of(Exp.of(shifted), axis=(self.axis,), keepdims=True))
+        return (narrow(result, x.dtype),)
+
+
+class LayerNorm(Composite):
+    """(x - mean) / sqrt(var + eps) · weight + bias, where mean and variance are taken over the last axes of x.
+
+    Those axes must be `normalized_shape`, as must the shapes of `weight` and `bias`; the variance is divided by the
+    number of elements (Ba, Kiros and Hinton, "Layer normalization", 2016; `torch.nn.functional.layer_norm`).
+    """
+
+    op: Literal["layer_norm"] = "layer_norm"
+    operands: ClassVar[tuple[Operand, ...]] = (
+        Operand("x"),
+        Operand("weight", optional=True),
+        Operand("bias", optional=True),
+    )
+    normalized_shape: Shape = Field(description="The last axes of x, over which each group is normalised.")
+    eps: Number = Field(default=1e-5, description="Added to the variance before its root is taken; at least 0.")
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        x = operands[0]
+        wanted = format_shape(self.normalized_shape)
+        if not self.normalized_shape:
+            raise RuleError("normalized_shape is empty; it names at least one axis", field="normalized_shape")
+        if x.shape[-len(self.normalized_shape) :] != self.normalized_shape:
+            raise RuleError(f"normalized_shape {wanted} is not the end of the shape of {{0}}", field="normalized_shape")
+        for index, operand in enumerate(operands[1:], 1):
+            if operand.shape != self.normalized_shape:
+                raise RuleError(
+                    f"{{{index}}} is the {self.operands[index].name}; shape {wanted} is needed there", operand=index
+                )
+        if not 0 <= self.eps < math.inf:
+            raise RuleError(f"eps is {self.eps}; a finite number of at least 0 is needed", field="eps")
+        return (x,)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        x, *affine = operands
+        axes = tuple(range(-len(self.normalized_shape), 0))
+        wide = widen(x)
+        deviation = wide - Mean.of(wide, axis=axes, keepdims=True)
+        variance = Mean.of(deviation * deviation, axis=axes, keepdims=True)
+        result = deviation * Rsqrt.of(variance + self.eps)
+        if affine:
+            result = result * widen(affine[0])
+        if len(affine) == 2:
+            result = result + widen(affine[1])
+        return (narrow(result, x.dtype),)
+
+
+class CrossEntropy(Composite):
+    """The cross-entropy between the softmax of `input` along `axis` and the target.
+
+    With an integer target, of the input's shape without `axis`, the loss is -log_softmax(input)[target]; an index
+    outside the axis is an error when the program runs. With a target of probabilities, of the input's type, it is
+    -Σ target · log_softmax(input) along `axis` (`torch.nn.functional.cross_entropy`).
+    """
+
+    op: Literal["cross_entropy"] = "cross_entropy"
+    operands: ClassVar[tuple[Operand, ...]] = (
+        Operand("input"),
+        Operand("target", DTypeGroup.ANY, variable="L"),
+    )
+    axis: Axis = Field(default=-1, description="The axis of the classes.")
+    reduction: Literal["mean", "sum", "none"] = Field(
+        default="mean", description="What becomes of the losses: their mean, their sum, or each by itself."
+    )
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        scores, target = operands
+        axis = self.axis_of(self.axis, scores.rank)
+        _refuse_empty(scores, (axis,), self.name)
+        losses = _without(scores.shape, axis)
+        if target.dtype.is_floating:
+            if target != scores:
+                raise RuleError("{1} holds probabilities; the type of {0} is needed there", operand=1)
+        elif target.dtype not in DTypeGroup.INDEX.value:
+            raise RuleError(
+                f"{{1}} is the target; class indices (int32 or int64) or probabilities "
+                f"({scores.dtype.value}) are needed there",
+                operand=1,
+            )
+        elif target.shape != losses:
+            raise RuleError(
+                f"{{1}} holds class indices; the shape of {{0}} without axis {axis}, "
+                f"{format_shape(losses)}, is needed there",
+                operand=1,
+            )
+        return (TensorType(scores.dtype, losses if self.reduction == "none" else ()),)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        scores, target = operands
+        axis = self.axis_of(self.axis, scores.rank)
+        logarithms = LogSoftmax.of(widen(scores), axis=axis)
+        if target.dtype.is_floating:
+            losses = -Sum.of(widen(target) * logarithms, axis=(axis,))
+        else:
+            kept = reduced_shape(scores.shape, (axis,), keepdims=True)
+            taken = TakeAlongAxis.of(logarithms, Reshape.of(target, shape=kept), axis=axis)
+            losses = -Reshape.of(taken, shape=target.shape)
+        if self.reduction == "mean":
+            losses = Mean.of(losses)
+        elif self.reduction == "sum":
+            losses = Sum.of(losses)
+        return (narrow(losses, scores.dtype),)
+
+
+def _without(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
+    return (*shape[:axis], *shape[axis + 1 :])

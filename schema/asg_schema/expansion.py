@@ -1,0 +1,45 @@
+"""Pieces that the expansions of several composites share."""
+
+from collections.abc import Sequence
+
+from asg_schema.dims import element_count
+from asg_schema.dtype import DType
+from asg_schema.editing import Value
+from asg_schema.ops.comparison import IsFinite
+from asg_schema.ops.creation import DimSize
+from asg_schema.ops.elementwise import Astype, StopGradient, Where
+from asg_schema.ops.reduction import Max
+
+__all__ = ["count_elements", "finite_maximum", "narrow", "widen"]
+
+
+def widen(x: Value) -> Value:
+    """The operand in float32 where it has half precision: a sum or a count in 16 bits would overflow or lose digits."""
+    return Astype.of(x, dtype=DType.FLOAT32) if x.dtype.itemsize < 4 else x
+
+
+def narrow(x: Value, dtype: DType) -> Value:
+    """The result in the dtype that it had before `widen`."""
+    return x if x.dtype is dtype else Astype.of(x, dtype=dtype)
+
+
+def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
+    """The number of elements along `axes`, rank 0; symbolic dims are measured when the program runs."""
+    known = element_count(dim for axis in axes if isinstance(dim := x.shape[axis], int))
+    assert isinstance(known, int)
+    measured = [DimSize.of(x, axis=axis) for axis in axes if not isinstance(x.shape[axis], int)]
+    if not measured:
+        return x.editor.full((), known, dtype)
+    total = measured[0]
+    for size in measured[1:]:
+        total = total * size
+    return Astype.of(total if known == 1 else total * known, dtype=dtype)
+
+
+def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:
+    """The maximum over `axis`, 0 where it is not finite, with its axes kept and without a derivative.
+
+    It shifts the operand of an exponential whose result does not depend on the shift, so no derivative is lost.
+    """
+    maximum = StopGradient.of(Max.of(x, axis=axis, keepdims=True))
+    return Where.of(IsFinite.of(maximum), maximum, maximum.scalar(0.0))
