@@ -57,4 +57,6 @@ def prune(document: "Document", outputs: Iterable[str] | None = None) -> "Docume
         by_name = {output.name: output for output in document.outputs}
         kept = tuple(by_name[name] for name in outputs)
     nodes = live_nodes(document, [output.value for output in kept])
-    return document.model_copy(update={"nodes": tuple(nodes), "outputs": kept})
+    pruned = document.model_copy(update={"nodes": tuple(nodes), "outputs": kept})
+    pruned.__dict__.pop("digest", None)  # a copy takes over what is cached: the types still hold, the digest does not
+    return pruned
