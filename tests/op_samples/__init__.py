@@ -1,0 +1,30 @@
+"""Samples of every op, by family: what the tests of kernels, gradients, round trips and inference run over."""
+
+from op_samples import (
+    comparison,
+    composites,
+    contraction,
+    control,
+    conversion,
+    creation,
+    elementwise,
+    indexing,
+    layout,
+    random,
+    reduction,
+)
+from op_samples.sample import Sample
+
+ALL_SAMPLES: list[Sample] = [
+    *elementwise.SAMPLES,
+    *conversion.SAMPLES,
+    *comparison.SAMPLES,
+    *reduction.SAMPLES,
+    *layout.SAMPLES,
+    *indexing.SAMPLES,
+    *contraction.SAMPLES,
+    *creation.SAMPLES,
+    *random.SAMPLES,
+    *control.SAMPLES,
+    *composites.SAMPLES,
+]

@@ -1,0 +1,6 @@
+"""Samples of the composites, by family."""
+
+from op_samples.composites import contraction, elementwise, random, reduction
+from op_samples.sample import Sample
+
+SAMPLES: list[Sample] = [*elementwise.SAMPLES, *reduction.SAMPLES, *contraction.SAMPLES, *random.SAMPLES]
