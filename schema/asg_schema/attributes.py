@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
     Field,
+    GetCoreSchemaHandler,
     GetPydanticSchema,
     PlainSerializer,
     StrictBool,
@@ -18,21 +19,54 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from asg_schema.dims import Dim, dim_to_json
+from asg_schema.tensor_type import MOST_AXES
 
-__all__ = ["Axes", "Axis", "Identifier", "Number", "Reference", "Scalar", "Shape", "encode_number", "encode_shape"]
+__all__ = [
+    "Axes",
+    "Axis",
+    "Identifier",
+    "Name",
+    "Number",
+    "Reference",
+    "Scalar",
+    "Shape",
+    "encode_number",
+    "encode_shape",
+]
 
 _NON_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 
-Identifier: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./\-]{0,254}$", strict=True)]
+
+def _explained(code: str, message: str) -> GetPydanticSchema:
+    """One readable error in place of whatever Pydantic says of a type."""
+
+    def schema(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.custom_error_schema(handler(source), custom_error_type=code, custom_error_message=message)
+
+    return GetPydanticSchema(schema)
+
+
+Identifier: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./\-]{0,254}$", strict=True),
+    _explained("identifier", "an id is a letter or _ followed by at most 254 letters, digits, _ . / or -"),
+]
 """The id of an input, a parameter or a node."""
+
+Name: TypeAlias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,255}$", strict=True),
+    _explained("name", "a name has 1 to 255 characters, none of them a control character"),
+]
+"""The name of a document or an output."""
 
 Reference: TypeAlias = Annotated[str, StringConstraints(max_length=264, strict=True)]
 """The name of a value: `id` for an op's first result, `id:1`, `id:2` for its others."""
 
-Shape: TypeAlias = tuple[Dim, ...]
+Shape: TypeAlias = Annotated[tuple[Dim, ...], Field(max_length=MOST_AXES)]
 """One dim for each axis."""
 
-Axis: TypeAlias = Annotated[int, Field(strict=True, ge=-64, lt=64)]
+Axis: TypeAlias = Annotated[int, Field(strict=True, ge=-MOST_AXES, lt=MOST_AXES)]
 """An axis; negative ones count from the end."""
 
 Axes: TypeAlias = tuple[Axis, ...]
@@ -63,6 +97,8 @@ Number: TypeAlias = Annotated[
             core_schema.union_schema(
                 [core_schema.float_schema(strict=True), core_schema.literal_schema(list(_NON_FINITE))],
                 mode="left_to_right",
+                custom_error_type="number",
+                custom_error_message='a number, "inf", "-inf" or "nan" is needed',
             ),
         )
     ),
@@ -71,5 +107,8 @@ Number: TypeAlias = Annotated[
 ]
 """A float. In JSON the non-finite ones are the strings `"inf"`, `"-inf"` and `"nan"`."""
 
-Scalar: TypeAlias = StrictBool | StrictInt | Number
+Scalar: TypeAlias = Annotated[
+    StrictBool | StrictInt | Number,
+    _explained("scalar", 'a number, true, false, "inf", "-inf" or "nan" is needed'),
+]
 """A value of any dtype."""

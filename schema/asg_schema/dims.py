@@ -10,11 +10,15 @@ In JSON a dim is an integer, a symbol's name, or an object with one key: `{"add"
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, NamedTuple, TypeAlias, cast
 
 from pydantic import GetPydanticSchema, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
+
+from asg_schema.errors import DimError
+from asg_schema.wire import show_value
 
 __all__ = [
     "Dim",
@@ -30,7 +34,11 @@ __all__ = [
 
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _LARGEST = 2**63 - 1
-_DEEPEST = 32
+# Bounds on what a document can make a reader compute: a product of n sums has 2ⁿ terms.
+_DEEPEST = 32  # in divisions; the JSON form of one level takes three objects
+_DEEPEST_JSON = 128
+_MOST_TERMS = 128
+_MOST_FACTORS = 64
 
 
 class _Symbol(NamedTuple):
@@ -55,13 +63,20 @@ class SymbolicDim:
     Supports `+`, `-`, `*`, `//` and `%` with ints and other dims; a result that is constant is an `int`.
     """
 
-    __slots__ = ("_hash", "_terms")
+    __slots__ = ("_depth", "_hash", "_terms")
     _terms: tuple[tuple[_Monomial, int], ...]
     _hash: int
+    _depth: int
 
     def __init__(self, terms: tuple[tuple[_Monomial, int], ...]) -> None:
         self._terms = terms
         self._hash = hash(terms)
+        self._depth = max(map(_atom_depth, chain.from_iterable(term[0] for term in terms)))
+
+    @property
+    def depth(self) -> int:
+        """How deep floor divisions and remainders are nested in it."""
+        return self._depth
 
     @property
     def terms(self) -> tuple[tuple[_Monomial, int], ...]:
@@ -119,6 +134,14 @@ def _terms(dim: "int | SymbolicDim") -> tuple[tuple[_Monomial, int], ...]:
     return (((), dim),) if dim else ()
 
 
+def _atom_depth(atom: _Atom) -> int:
+    return 0 if isinstance(atom, _Symbol) else 1 + max(_depth(atom.numerator), _depth(atom.denominator))
+
+
+def _depth(dim: "int | SymbolicDim") -> int:
+    return 0 if isinstance(dim, int) else dim.depth
+
+
 def _atom_key(atom: _Atom) -> tuple[int, str]:
     return (0, atom.name) if isinstance(atom, _Symbol) else (1, repr(atom))
 
@@ -130,12 +153,18 @@ def _monomial_key(monomial: _Monomial) -> tuple[int, list[tuple[int, str]]]:
 def _from_terms(terms: Iterable[tuple[_Monomial, int]]) -> "int | SymbolicDim":
     total: dict[_Monomial, int] = {}
     for monomial, coefficient in terms:
+        if len(monomial) > _MOST_FACTORS:
+            raise DimError(f"a dim's expression has more than {_MOST_FACTORS} factors")
         total[monomial] = total.get(monomial, 0) + coefficient
     kept = [(monomial, coefficient) for monomial, coefficient in total.items() if coefficient]
     if not kept:
         return 0
     if len(kept) == 1 and kept[0][0] == ():
         return kept[0][1]
+    if len(kept) > _MOST_TERMS:
+        raise DimError(f"a dim's expression has more than {_MOST_TERMS} terms")
+    if any(abs(coefficient) > _LARGEST for _, coefficient in kept):
+        raise DimError("a coefficient of a dim's expression is beyond 2**63 - 1")
     kept.sort(key=lambda term: _monomial_key(term[0]))
     return SymbolicDim(tuple(kept))
 
@@ -170,6 +199,8 @@ def _divide(numerator: "Dim", denominator: "Dim") -> tuple["Dim", "Dim"]:
 
 
 def _stuck(numerator: "Dim", denominator: "Dim") -> tuple["Dim", "Dim"]:
+    if max(_depth(numerator), _depth(denominator)) >= _DEEPEST:
+        raise DimError(f"a dim's divisions are nested more than {_DEEPEST} deep")
     return tuple(SymbolicDim((((_Division(kind, numerator, denominator),), 1),)) for kind in ("floordiv", "mod"))  # pyright: ignore[reportReturnType]
 
 
@@ -196,15 +227,17 @@ def _format_atom(atom: _Atom) -> str:
     return f"({atom.numerator!r} {sign} {atom.denominator!r})"
 
 
-@cache
+@lru_cache(maxsize=4096)
 def symbol(name: str) -> SymbolicDim:
     """The dim that is the symbol `name`.
 
     Raises:
-        ValueError: `name` is not an identifier of at most 64 characters.
+        DimError: `name` is not an identifier of at most 64 characters.
     """
     if not _SYMBOL.match(name):
-        raise ValueError(f"a dim's symbol is a letter or _ followed by letters, digits or _ (at most 64), not {name!r}")
+        raise DimError(
+            f"a dim's symbol is a letter or _ followed by letters, digits or _ (at most 64), not {show_value(name)}"
+        )
     return SymbolicDim((((_Symbol(name),), 1),))
 
 
@@ -212,7 +245,7 @@ def dim_from_json(value: object, depth: int = 0) -> "int | SymbolicDim":
     """Read a dim from its JSON form (see the module's docstring).
 
     Raises:
-        ValueError: the value is not a dim, or is nested deeper than 32.
+        DimError: the value is not a dim, or is nested too deep, or grows too large.
     """
     if isinstance(value, SymbolicDim):
         return value
@@ -220,36 +253,36 @@ def dim_from_json(value: object, depth: int = 0) -> "int | SymbolicDim":
         return symbol(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if abs(value) > _LARGEST:
-            raise ValueError(f"a dim is at most 2**63 - 1, not {value}")
+            raise DimError(f"a dim is at most 2**63 - 1, not {show_value(value)}")
         return value
     if isinstance(value, dict) and len(cast("dict[str, object]", value)) == 1:
         ((kind, arguments),) = cast("dict[str, object]", value).items()
-        if depth >= _DEEPEST:
-            raise ValueError(f"a dim's expression is nested at most {_DEEPEST} deep")
+        if depth >= _DEEPEST_JSON:
+            raise DimError(f"a dim's expression is nested at most {_DEEPEST_JSON} deep")
         if isinstance(arguments, list | tuple):
             operands = [dim_from_json(argument, depth + 1) for argument in cast("list[object]", arguments)]
             return _apply(kind, operands)
-    raise ValueError(
+    raise DimError(
         'a dim is an integer, a symbol, or {"add"|"mul"|"floordiv"|"mod": [dims]}, not '
-        + repr(cast("object", value))[:80]
+        + show_value(cast("object", value))
     )
 
 
 def _apply(kind: str, operands: "list[int | SymbolicDim]") -> "int | SymbolicDim":
     if kind in ("floordiv", "mod") and len(operands) == 2:
         if operands[1] == 0:
-            raise ValueError(f'a dim\'s "{kind}" divides by zero')
+            raise DimError(f'a dim\'s "{kind}" divides by zero')
         return operands[0] // operands[1] if kind == "floordiv" else operands[0] % operands[1]
     if kind in ("add", "mul") and len(operands) >= 2:
         result = operands[0]
         for operand in operands[1:]:
             result = result + operand if kind == "add" else result * operand
-            if len(_terms(result)) > 64:
-                raise ValueError("a dim's expression has at most 64 terms")
+        if isinstance(result, int) and abs(result) > _LARGEST:
+            raise DimError("a dim is at most 2**63 - 1")
         return result
-    raise ValueError(
-        f'a dim\'s expression is "add" or "mul" of at least two dims, or "floordiv" or "mod" of two; not {kind!r} of '
-        f"{len(operands)}"
+    raise DimError(
+        'a dim\'s expression is "add" or "mul" of at least two dims, or "floordiv" or "mod" of two; not '
+        f"{show_value(kind)} of {len(operands)}"
     )
 
 

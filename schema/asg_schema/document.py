@@ -2,77 +2,28 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from asg_schema.attributes import Identifier, Reference, Shape
+from asg_schema.attributes import Name
 from asg_schema.digest import document_digest
-from asg_schema.dtype import DType
-from asg_schema.errors import DocumentError, Problem
-from asg_schema.initializers import Initializer, Zeros
+from asg_schema.errors import DocumentError
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
-from asg_schema.roles import InputRole, OutputRole
+from asg_schema.parts import Input, Output, Parameter
+from asg_schema.reading import FORMAT_VERSION, check_version, read_parts
 from asg_schema.tensor_type import TensorType
-from asg_schema.validation import check_types
-from asg_schema.wire import parse_json, validation_problems
+from asg_schema.validation import check_parts, check_types
+from asg_schema.wire import parse_json
 from asg_schema.writing import write_document
 
 __all__ = ["FORMAT_VERSION", "AnyOp", "Document", "Input", "Output", "Parameter"]
-
-FORMAT_VERSION = 1
 
 if TYPE_CHECKING:
     AnyOp: TypeAlias = Op
 else:
     AnyOp = Annotated[Union[tuple(OPS.values())], Field(discriminator="op")]  # noqa: UP007 - the members are computed
-
-_PART = ConfigDict(extra="forbid", frozen=True)
-Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=255, strict=True)]
-
-
-class Input(BaseModel):
-    """A value that comes in with each run."""
-
-    model_config = _PART
-
-    id: Identifier
-    dtype: DType
-    shape: Shape
-    role: InputRole | None = Field(default=None, description="What the input is for; absent: data.")
-
-    @property
-    def type(self) -> TensorType:
-        """The dtype and shape."""
-        return TensorType(self.dtype, self.shape)
-
-
-class Parameter(BaseModel):
-    """A value that the executor keeps between runs. Its shape is known; its weights are never in the document."""
-
-    model_config = _PART
-
-    id: Identifier
-    dtype: DType
-    shape: Annotated[tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field()]
-    init: Initializer = Zeros()
-    trainable: StrictBool = True
-
-    @property
-    def type(self) -> TensorType:
-        """The dtype and shape."""
-        return TensorType(self.dtype, self.shape)
-
-
-class Output(BaseModel):
-    """A value that the document gives a name to the outside."""
-
-    model_config = _PART
-
-    name: Name
-    value: Reference
-    role: OutputRole | None = Field(default=None, description="What the output is for; absent: a value.")
 
 
 class Document(BaseModel):
@@ -82,7 +33,7 @@ class Document(BaseModel):
     backwards, every op's rule holds.
     """
 
-    model_config = _PART
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     asg: Literal[1] = FORMAT_VERSION
     name: Name = "graph"
@@ -108,11 +59,12 @@ class Document(BaseModel):
         Raises:
             DocumentError: with every problem of the document, each with its JSON Pointer.
         """
-        _check_version(source)
+        check_version(source)
         try:
             document = cls.model_validate(source)
-        except ValidationError as error:
-            raise DocumentError(validation_problems(error, source)) from None
+        except ValidationError:
+            # Part by part, so that what is sound is checked although something else is not well-formed.
+            raise DocumentError(check_parts(read_parts(source))) from None
         _ = document.types
         return document
 
@@ -140,15 +92,3 @@ class Document(BaseModel):
     def digest(self) -> str:
         """What the document means, as 64 hexadecimal digits: see `asg_schema.digest`."""
         return document_digest(self)
-
-
-def _check_version(source: object) -> None:
-    if not isinstance(source, dict):
-        raise DocumentError([Problem("", "invalid_value", f"a document is a JSON object, not {type(source).__name__}")])
-    if "asg" not in source:
-        message = f'the field "asg", the format\'s version, is missing; this reader knows version {FORMAT_VERSION}'
-        raise DocumentError([Problem("/asg", "missing_field", message)])
-    version = cast("dict[str, object]", source)["asg"]
-    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
-        message = f"the document has format version {version}; this reader knows versions up to {FORMAT_VERSION}"
-        raise DocumentError([Problem("/asg", "newer_version", message)])

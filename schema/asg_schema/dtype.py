@@ -46,6 +46,23 @@ class DType(StrEnum):
         return self.bits // 8
 
     @cached_property
+    def overflow(self) -> int:
+        """The least magnitude that a floating-point type rounds to infinity.
+
+        Raises:
+            ValueError: the type is not a floating-point type.
+        """
+        if not self.is_floating:
+            raise ValueError(f"{self.value} is not a floating-point dtype")
+        exponent, precision = {
+            DType.FLOAT16: (15, 11),
+            DType.BFLOAT16: (127, 8),
+            DType.FLOAT32: (127, 24),
+            DType.FLOAT64: (1023, 53),
+        }[self]
+        return 2 ** (exponent + 1) - 2 ** (exponent - precision)
+
+    @cached_property
     def integer_range(self) -> tuple[int, int]:
         """The smallest and the largest value of an integer type.
 

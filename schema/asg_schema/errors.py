@@ -3,12 +3,16 @@
 AsgError
 ├── DocumentError      the document is not valid; carries every `Problem` found
 └── RuleError          an op's operands or attributes break its rule; inference turns it into a `Problem`
+    └── DimError       a dim is not one, or is too large an expression; also a ValueError
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["AsgError", "DocumentError", "Problem", "RuleError"]
+__all__ = ["AsgError", "DimError", "DocumentError", "Problem", "RuleError"]
+
+
+_MOST_PROBLEMS = 100
 
 
 class AsgError(Exception):
@@ -33,11 +37,18 @@ class Problem(NamedTuple):
 
 
 class DocumentError(AsgError):
-    """A document is not valid. `problems` holds every fault that was found, in document order."""
+    """A document is not valid.
+
+    Attributes:
+        problems: the faults that were found, in document order; the first 100 where there are more.
+        more: how many faults there are beyond these.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(map(str, self.problems)))
+        self.problems = tuple(problems[:_MOST_PROBLEMS])
+        self.more = len(problems) - len(self.problems)
+        lines = [*map(str, self.problems), *([f"and {self.more} more problems"] if self.more else [])]
+        super().__init__("\n".join(lines))
 
 
 class RuleError(AsgError):
@@ -55,3 +66,7 @@ class RuleError(AsgError):
         self.operand = operand
         self.field = field
         super().__init__(message)
+
+
+class DimError(RuleError, ValueError):
+    """A dim is not one, or its expression has grown too large."""

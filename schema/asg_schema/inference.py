@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from asg_schema.errors import DocumentError, Problem, RuleError
 from asg_schema.op import Op
-from asg_schema.tensor_type import TensorType
+from asg_schema.tensor_type import MOST_AXES, TensorType
 
 __all__ = ["infer_node", "infer_or_raise", "type_problem"]
 
@@ -19,7 +19,11 @@ def infer_node(node: Op, operands: Sequence[TensorType]) -> tuple[TensorType, ..
     if len(operands) != len(declared):
         _check_arity(node, len(operands))
     _check_dtypes(node, operands)
-    return node.infer(operands)
+    results = node.infer(operands)
+    for result in results:
+        if len(result.shape) > MOST_AXES:
+            raise RuleError(f"the result would have {len(result.shape)} axes; at most {MOST_AXES} are allowed")
+    return results
 
 
 def _check_arity(node: Op, given: int) -> None:

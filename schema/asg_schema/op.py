@@ -7,7 +7,7 @@ class through `asg_schema.op_table.FacetTable`.
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -66,9 +66,10 @@ class Operand(NamedTuple):
 
 _OPS: dict[str, type["Op"]] = {}
 _COMMON = ("id", "op", "inputs", "metadata")
+_SHAPE = get_args(Shape)[0]  # without the bound on the number of axes, as a field keeps it
 _ENCODERS: dict[object, Callable[[Any], Any]] = {
     float: encode_number,
-    Shape: encode_shape,
+    _SHAPE: encode_shape,
     DType: lambda dtype: dtype.value,
 }
 
@@ -113,7 +114,7 @@ class Op(BaseModel):
         cls.name = name
         cls.attributes = tuple(fields)
         cls._encoders = tuple((key, field.default, _encoder(field.annotation)) for key, field in fields.items())
-        cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation == Shape)
+        cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation == _SHAPE)
         _OPS[name] = cls
 
     @classmethod
@@ -229,4 +230,6 @@ def _encode_any(value: Any) -> Any:
         return [_encode_any(item) for item in cast("tuple[Any, ...]", value)]
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     return value

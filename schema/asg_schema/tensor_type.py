@@ -5,7 +5,10 @@ from typing import NamedTuple
 from asg_schema.dims import Dim, element_count, format_shape
 from asg_schema.dtype import DType
 
-__all__ = ["TensorType"]
+__all__ = ["MOST_AXES", "TensorType"]
+
+MOST_AXES = 64
+"""A value has at most this many axes, as in NumPy."""
 
 
 class TensorType(NamedTuple):

@@ -1,6 +1,7 @@
 """Walking a document's graph, without recursion."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from asg_schema.op import Op
@@ -57,6 +58,21 @@ def prune(document: "Document", outputs: Iterable[str] | None = None) -> "Docume
         by_name = {output.name: output for output in document.outputs}
         kept = tuple(by_name[name] for name in outputs)
     nodes = live_nodes(document, [output.value for output in kept])
-    pruned = document.model_copy(update={"nodes": tuple(nodes), "outputs": kept})
-    pruned.__dict__.pop("digest", None)  # a copy takes over what is cached: the types still hold, the digest does not
+    # A model's copy would take over the digest and the types of the whole.
+    pruned = document.model_construct(
+        asg=document.asg,
+        name=document.name,
+        inputs=document.inputs,
+        parameters=document.parameters,
+        nodes=tuple(nodes),
+        outputs=kept,
+        metadata=document.metadata,
+    )
+    references = chain(
+        (item.id for item in document.inputs),
+        (item.id for item in document.parameters),
+        chain.from_iterable(node.references() for node in nodes),
+    )
+    types = document.types
+    object.__setattr__(pruned, "types", {reference: types[reference] for reference in references})
     return pruned

@@ -1,22 +1,26 @@
 """Checking a document whole: every problem is found, each with its JSON Pointer, not just the first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from asg_schema.dims import SymbolicDim
+from asg_schema.dims import SymbolicDim, format_shape
 from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError, Problem, RuleError
 from asg_schema.inference import infer_node, type_problem
 from asg_schema.initializers import KaimingNormal, KaimingUniform, Orthogonal, XavierNormal, XavierUniform
 from asg_schema.op import Op
+from asg_schema.parts import Input, Output, Parameter
+from asg_schema.reading import Broken, Parts
 from asg_schema.roles import CotangentRole, GradientRole, RngKeyRole, StateUpdateRole, TangentRole
 from asg_schema.tensor_type import TensorType
-from asg_schema.wire import nearest
+from asg_schema.traversal import node_of
+from asg_schema.wire import nearest, show_value
 
 if TYPE_CHECKING:
-    from asg_schema.document import Document, Input, Output, Parameter
+    from asg_schema.document import Document
 
-__all__ = ["check_types", "document_problems"]
+__all__ = ["check_parts", "check_types", "document_problems"]
 
 
 def check_types(document: "Document") -> dict[str, TensorType]:
@@ -25,18 +29,30 @@ def check_types(document: "Document") -> dict[str, TensorType]:
     Raises:
         DocumentError: with every problem of the document.
     """
-    checker = _Checker(document)
+    checker = _Checker(_parts(document))
     checker.run()
     if checker.problems:
-        raise DocumentError(checker.problems)
+        raise DocumentError(checker.in_document_order())
     return checker.types
 
 
 def document_problems(document: "Document") -> list[Problem]:
     """Every problem of a document, in document order; none for a valid one."""
-    checker = _Checker(document)
+    return check_parts(_parts(document))
+
+
+def check_parts(parts: Parts) -> list[Problem]:
+    """Every problem of a document that was read part by part, in document order.
+
+    The values of a broken part have no type, and what depends on them is passed over.
+    """
+    checker = _Checker(parts)
     checker.run()
-    return checker.problems
+    return checker.in_document_order()
+
+
+def _parts(document: "Document") -> Parts:
+    return Parts(document.inputs, document.parameters, document.nodes, document.outputs)
 
 
 class _Checker:
@@ -45,147 +61,211 @@ class _Checker:
     A node whose operands could not be typed is passed over, so that one fault is one problem.
     """
 
-    def __init__(self, document: "Document") -> None:
-        self.document = document
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
         self.types: dict[str, TensorType] = {}
-        self.problems: list[Problem] = []
-        self.untyped: set[str] = set()
+        self.problems: list[Problem] = list(parts.problems)
+        self._untyped: set[str] = set()
+        self._broken: set[str] = set()
+        self._node_ids: set[str] = set()
+        self._parameters: dict[str, Parameter] = {}
+        self._sources: dict[str, TensorType] = {}
+        self._names: set[str] = set()
 
     def run(self) -> None:
-        for index, item in enumerate(self.document.inputs):
+        parts = self.parts
+        for index, item in enumerate(parts.inputs):
             self._input(item, f"/inputs/{index}")
-        for index, item in enumerate(self.document.parameters):
+        for index, item in enumerate(parts.parameters):
             self._parameter(item, f"/parameters/{index}")
-        later = {node.id for node in self.document.nodes}
-        for index, node in enumerate(self.document.nodes):
-            self._node(node, f"/nodes/{index}", later)
-        names: set[str] = set()
-        for index, item in enumerate(self.document.outputs):
-            self._output(item, f"/outputs/{index}", names)
+        self._node_ids = {name for node in parts.nodes if (name := _name(node)) is not None}
+        for index, node in enumerate(parts.nodes):
+            self._node(node, index)
+        for index, item in enumerate(parts.outputs):
+            self._output(item, f"/outputs/{index}")
         self._input_roles()
+
+    def in_document_order(self) -> list[Problem]:
+        """The problems, sorted by the part that they concern."""
+        return sorted(self.problems, key=_place)
 
     def _report(self, pointer: str, code: str, message: str) -> None:
         self.problems.append(Problem(pointer, code, message))
 
-    def _declare(self, reference: str, kind: str, pointer: str) -> bool:
-        if reference in self.types or reference in self.untyped:
-            self._report(
-                f"{pointer}/id", "duplicate_id", f'{kind} "{reference}": the id "{reference}" is taken; ids are unique'
-            )
+    def _declare(self, name: str, kind: str, pointer: str) -> bool:
+        if name in self.types or name in self._untyped or name in self._broken:
+            self._report(f"{pointer}/id", "duplicate_id", f"{kind} {show_value(name)}: the id is taken; ids are unique")
             return False
         return True
 
-    def _input(self, item: "Input", pointer: str) -> None:
+    def _broken_part(self, part: Broken, kind: str, pointer: str) -> None:
+        self.problems.extend(part.problems)
+        owner = kind if part.name is None else f"{kind} {show_value(part.name)}"
+        for where, reference in part.references:
+            self._exists(reference, pointer + where, owner)
+        if kind == "output":
+            if part.name is not None:
+                self._declare_output(part.name, pointer)
+        elif part.name is not None and self._declare(part.name, kind, pointer):
+            self._broken.add(part.name)
+
+    def _input(self, item: Input | Broken, pointer: str) -> None:
+        if isinstance(item, Broken):
+            self._broken_part(item, "input", pointer)
+            return
         if not self._declare(item.id, "input", pointer):
             return
-        self.types[item.id] = item.type
+        self.types[item.id] = self._sources[item.id] = item.type
         for axis, dim in enumerate(item.shape):
             if not isinstance(dim, SymbolicDim) and dim < 0:
                 self._report(
                     f"{pointer}/shape/{axis}", "invalid_value", f'input "{item.id}": a dim is at least 0, not {dim}'
                 )
         if isinstance(item.role, RngKeyRole) and item.type != TensorType(DType.UINT32, (2,)):
-            self._report(pointer, "type_mismatch", f'input "{item.id}" {item.type}: a random key is uint32[2]')
+            where = f"{pointer}/{'dtype' if item.dtype is not DType.UINT32 else 'shape'}"
+            self._report(where, "type_mismatch", f'input "{item.id}" {item.type}: a random key is uint32[2]')
 
-    def _parameter(self, item: "Parameter", pointer: str) -> None:
+    def _parameter(self, item: Parameter | Broken, pointer: str) -> None:
+        if isinstance(item, Broken):
+            self._broken_part(item, "parameter", pointer)
+            return
         if not self._declare(item.id, "parameter", pointer):
             return
-        self.types[item.id] = item.type
-        needs_fans = isinstance(item.init, XavierUniform | XavierNormal | KaimingUniform | KaimingNormal | Orthogonal)
-        if needs_fans and len(item.shape) < 2:
-            self._report(
-                f"{pointer}/init",
-                "invalid_value",
-                f'parameter "{item.id}" {item.type}: {item.init.kind} needs at least 2 axes',
-            )
-        if not item.dtype.is_floating and item.init.kind not in ("zeros", "ones", "constant"):
-            self._report(
-                f"{pointer}/init",
-                "invalid_value",
-                f'parameter "{item.id}" {item.type}: {item.init.kind} needs a floating-point dtype; zeros, ones or '
-                "constant is needed here",
-            )
-        if item.trainable and not item.dtype.is_floating:
-            self._report(
-                f"{pointer}/trainable",
-                "invalid_value",
-                f'parameter "{item.id}" {item.type}: only a floating-point parameter is trainable; write '
-                '"trainable": false',
-            )
+        self.types[item.id] = self._sources[item.id] = item.type
+        self._parameters[item.id] = item
+        for field, fault in _parameter_faults(item):
+            self._report(f"{pointer}/{field}", "invalid_value", f'parameter "{item.id}" {item.type}: {fault}')
 
-    def _node(self, node: Op, pointer: str, later: set[str]) -> None:
-        fresh = self._declare(node.id, "node", pointer)
-        known = True
-        for index, reference in enumerate(node.inputs):
-            if reference in self.types:
-                continue
-            known = False
-            if reference not in self.untyped:
-                where = f"{pointer}/inputs/{index}"
-                self._unknown(reference, where, f'node "{node.id}" ({node.name})', later)
-        results: Iterable[TensorType] = ()
-        if known:
+    def _node(self, node: Op | Broken, index: int) -> None:
+        if isinstance(node, Broken):
+            self._broken_part(node, "node", f"/nodes/{index}")
+            return
+        types = self.types
+        # The usual case, which must be quick: everything is known and in order.
+        if node.id not in types and node.id not in self._untyped and node.id not in self._broken:
             try:
-                results = infer_node(node, [self.types[reference] for reference in node.inputs])
+                results = infer_node(node, [types[reference] for reference in node.inputs])
+            except (KeyError, RuleError):
+                pass
+            else:
+                if len(results) == 1:
+                    types[node.id] = results[0]
+                else:
+                    types.update(zip(node.references(), results, strict=True))
+                return
+        self._faulty_node(node, f"/nodes/{index}")
+
+    def _faulty_node(self, node: Op, pointer: str) -> None:
+        fresh = self._declare(node.id, "node", pointer)
+        owner = f'node "{node.id}" ({node.name})'
+        found = [self._exists(item, f"{pointer}/inputs/{at}", owner) for at, item in enumerate(node.inputs)]
+        if all(found):
+            try:
+                infer_node(node, [self.types[reference] for reference in node.inputs])
             except RuleError as error:
                 self.problems.append(type_problem(error, node, pointer, self.types))
-                known = False
-        if not fresh:
-            return
-        if known:
-            self.types.update(zip(node.references(), results, strict=True))
-        else:
-            self.untyped.update(node.references())
+        if fresh:
+            self._untyped.update(node.references())
 
-    def _unknown(self, reference: str, pointer: str, owner: str, later: set[str]) -> None:
-        if reference.partition(":")[0] in later and reference.partition(":")[0] not in self.types:
+    def _exists(self, reference: str, pointer: str, owner: str) -> bool:
+        """Whether a value has a type; where there is no such value at all, that is a problem."""
+        if reference in self.types:
+            return True
+        base = node_of(reference)
+        if reference in self._untyped or base in self._broken:
+            return False
+        declared = base in self.types or base in self._untyped
+        if base in self._node_ids and not declared:
             message = (
-                f'{owner}: "{reference}" is not computed before it; nodes stand in topological order, each after its '
-                "operands, so that there is no cycle"
+                f"{owner}: {show_value(reference)} is not computed before it; nodes stand in topological order, each "
+                "after its operands, so that there is no cycle"
             )
             self._report(pointer, "not_yet_computed", message)
-            return
-        known = [*self.types, *self.untyped]
-        self._report(pointer, "unknown_value", f'{owner}: there is no value "{reference}"{nearest(reference, known)}')
+        elif self.parts.whole:
+            hint = nearest(reference, chain(self.types, self._untyped, self._broken))
+            self._report(pointer, "unknown_value", f"{owner}: there is no value {show_value(reference)}{hint}")
+        return False
 
-    def _output(self, item: "Output", pointer: str, names: set[str]) -> None:
-        if item.name in names:
-            self._report(f"{pointer}/name", "duplicate_name", f'output "{item.name}": the name is taken')
-        names.add(item.name)
-        if item.value not in self.types:
-            if item.value not in self.untyped:
-                self._unknown(item.value, f"{pointer}/value", f'output "{item.name}"', set())
+    def _declare_output(self, name: str, pointer: str) -> None:
+        if name in self._names:
+            message = f"output {show_value(name)}: the name is taken; names of outputs are unique"
+            self._report(f"{pointer}/name", "duplicate_name", message)
+        self._names.add(name)
+
+    def _output(self, item: Output | Broken, pointer: str) -> None:
+        if isinstance(item, Broken):
+            self._broken_part(item, "output", pointer)
             return
+        self._declare_output(item.name, pointer)
+        owner = f"output {show_value(item.name)}"
+        typed = self._exists(item.value, f"{pointer}/value", owner)
         role = item.role
         if isinstance(role, StateUpdateRole):
-            self._state_update(item, role, pointer)
-        elif isinstance(role, GradientRole) and role.wrt not in self.types:
-            self._unknown(role.wrt, f"{pointer}/role/wrt", f'output "{item.name}"', set())
+            parameter = self._parameters.get(role.of)
+            if parameter is None:
+                self._missing(role.of, self._parameters, "parameter", f"{pointer}/role/of", owner)
+            elif typed and self.types[item.value] != parameter.type:
+                self._report(
+                    f"{pointer}/role/of",
+                    "type_mismatch",
+                    f'{owner} {self.types[item.value]} updates "{role.of}" {parameter.type}; their types must be equal',
+                )
+        elif isinstance(role, GradientRole):
+            source = self._sources.get(role.wrt)
+            if source is None:
+                self._missing(role.wrt, self._sources, "input or parameter", f"{pointer}/role/wrt", owner)
+            elif typed:
+                self._same_dtype(
+                    self.types[item.value], source, role.wrt, f"{owner} is the gradient", f"{pointer}/role/wrt"
+                )
 
-    def _state_update(self, item: "Output", role: StateUpdateRole, pointer: str) -> None:
-        parameters = {parameter.id: parameter for parameter in self.document.parameters}
-        parameter = parameters.get(role.of)
-        where = f"{pointer}/role/of"
-        if parameter is None:
-            message = f'output "{item.name}": there is no parameter "{role.of}"{nearest(role.of, parameters)}'
-            self._report(where, "unknown_value", message)
-        elif self.types[item.value] != parameter.type:
-            message = (
-                f'output "{item.name}" {self.types[item.value]} updates "{role.of}" {parameter.type}: types differ'
-            )
-            self._report(where, "type_mismatch", message)
+    def _missing(self, name: str, known: Mapping[str, object], kind: str, pointer: str, owner: str) -> None:
+        if self.parts.whole and name not in self._broken:
+            hint = nearest(name, known)
+            self._report(pointer, "unknown_value", f"{owner}: there is no {kind} {show_value(name)}{hint}")
+
+    def _same_dtype(self, type: TensorType, primal: TensorType, name: str, what: str, pointer: str) -> None:
+        # Only the dtype: a batching transform may give a derivative an axis that its primal does not have.
+        if type.dtype is not primal.dtype:
+            message = f"{what} {type} of {show_value(name)} {primal}; their dtypes must be equal"
+            self._report(pointer, "type_mismatch", message)
 
     def _input_roles(self) -> None:
-        outputs = {output.name: output.value for output in self.document.outputs}
-        for index, item in enumerate(self.document.inputs):
-            role = item.role
+        outputs = {item.name: item.value for item in self.parts.outputs if isinstance(item, Output)}
+        for index, item in enumerate(self.parts.inputs):
+            if isinstance(item, Broken):
+                continue
+            role, where = item.role, f"/inputs/{index}/role/of"
             if isinstance(role, CotangentRole):
+                # The output itself may have been pruned, so that a missing one is no fault.
                 primal = self.types.get(outputs.get(role.of, ""))
             elif isinstance(role, TangentRole):
-                primal = self.types.get(role.of)
+                primal = self._sources.get(role.of)
+                if primal is None:
+                    self._missing(role.of, self._sources, "input or parameter", where, f'input "{item.id}"')
             else:
                 continue
-            where = f"/inputs/{index}/role/of"
-            if primal is not None and primal != item.type:
-                message = f'input "{item.id}" {item.type} is the {role.kind} of "{role.of}" {primal}: types differ'
-                self._report(where, "type_mismatch", message)
+            if primal is not None:
+                self._same_dtype(item.type, primal, role.of, f'input "{item.id}" is the {role.kind}', where)
+
+
+def _name(node: Op | Broken) -> str | None:
+    return node.name if isinstance(node, Broken) else node.id
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    _, section, index, *_ = [*problem.pointer.split("/"), "", ""]
+    order = ("", "asg", "name", "inputs", "parameters", "nodes", "outputs")
+    return (order.index(section) if section in order else len(order), int(index) if index.isdecimal() else -1)
+
+
+def _parameter_faults(item: Parameter) -> Iterable[tuple[str, str]]:
+    """The fields of a parameter that do not fit together, each with what would be right."""
+    needs_fans = isinstance(item.init, XavierUniform | XavierNormal | KaimingUniform | KaimingNormal | Orthogonal)
+    if needs_fans and len(item.shape) < 2:
+        yield "init", f"{item.init.kind} needs at least 2 axes, and {format_shape(item.shape)} has {len(item.shape)}"
+    if not item.dtype.is_floating:
+        if item.init.kind not in ("zeros", "ones", "constant"):
+            yield "init", f"{item.init.kind} needs a floating-point dtype; zeros, ones or constant is needed here"
+        if item.trainable:
+            yield "trainable", 'only a floating-point parameter is trainable; write "trainable": false'

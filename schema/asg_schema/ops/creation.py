@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictStr, Tag, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
@@ -14,7 +15,7 @@ from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.errors import RuleError
 from asg_schema.op import DTypeGroup, Op, Operand
-from asg_schema.tensor_type import TensorType
+from asg_schema.tensor_type import MOST_AXES, TensorType
 
 __all__ = ["MOST_CONSTANT_ELEMENTS", "Bytes", "Constant", "DimSize", "Full", "Iota"]
 
@@ -26,8 +27,13 @@ def _as_dtype(value: object, dtype: DType) -> object:
     """`value` as the Python type that stands for `dtype`, so that 1 and 1.0 are one float."""
     if dtype.is_floating:
         if not isinstance(value, bool) and isinstance(value, int | float):
-            return float(value)
-        wanted = "a number"
+            if isinstance(value, float) and not math.isfinite(value):
+                return value
+            if abs(value) < dtype.overflow:
+                return float(value)
+            wanted = 'a number that does not overflow, or "inf" or "-inf",'
+        else:
+            wanted = "a number"
     elif dtype is DType.BOOL:
         if isinstance(value, bool):
             return value
@@ -87,6 +93,14 @@ class Bytes(BaseModel):
         return base64.b64decode(self.base64)
 
 
+# Tags stand in Pydantic's error locations; with a blank in it, one is never mistaken for a field.
+_ELEMENTS, _BYTES = "a list", "an object"
+
+
+def _value_kind(value: object) -> str:
+    return _BYTES if isinstance(value, dict | Bytes) else _ELEMENTS
+
+
 Elements: TypeAlias = Annotated[tuple[Scalar, ...], Field(max_length=MOST_CONSTANT_ELEMENTS)]
 
 
@@ -98,10 +112,12 @@ class Constant(Op):
 
     op: Literal["constant"] = "constant"
     dtype: DType = Field(description="The dtype of the result.")
-    shape: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...] = Field(
-        description="The shape of the result, without symbols."
+    shape: Annotated[tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES)] = (
+        Field(description="The shape of the result, without symbols.")
     )
-    value: Elements | Bytes = Field(description="The elements: a flat list, or an object with their bytes in base64.")
+    value: Annotated[
+        Annotated[Elements, Tag(_ELEMENTS)] | Annotated[Bytes, Tag(_BYTES)], Discriminator(_value_kind)
+    ] = Field(description="The elements: a flat list, or an object with their bytes in base64.")
 
     @field_validator("value", mode="after")
     @classmethod

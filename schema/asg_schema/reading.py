@@ -1,0 +1,167 @@
+"""Reading a document part by part, when it is not well-formed as a whole.
+
+What is sound is kept and can be checked; what is not becomes a `Broken` part, which knows its problems and, as far as
+they can be read, its id and the values that it refers to.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+
+from asg_schema.attributes import Name
+from asg_schema.errors import DocumentError, Problem
+from asg_schema.op import Op
+from asg_schema.op_table import OPS
+from asg_schema.parts import Input, Output, Parameter
+from asg_schema.wire import nearest, show_value, validation_problems
+
+__all__ = ["FORMAT_VERSION", "Broken", "Parts", "check_version", "read_parts"]
+
+FORMAT_VERSION = 1
+
+_SECTIONS = ("inputs", "parameters", "nodes", "outputs")
+
+Part = TypeVar("Part", bound=BaseModel)
+
+
+class Broken(NamedTuple):
+    """A part that is not well-formed.
+
+    Attributes:
+        name: its id or, of an output, its name; None where that cannot be read.
+        references: the values that it refers to, each with the pointer within the part at which it does.
+        problems: what is wrong with it.
+    """
+
+    name: str | None
+    references: tuple[tuple[str, str], ...]
+    problems: tuple[Problem, ...]
+
+
+class Parts(NamedTuple):
+    """What a document consists of, as far as it could be read.
+
+    Attributes:
+        whole: whether every section could be read as a list, so that a value that is not found does not exist.
+        problems: what is wrong outside the four sections.
+    """
+
+    inputs: Sequence[Input | Broken]
+    parameters: Sequence[Parameter | Broken]
+    nodes: Sequence[Op | Broken]
+    outputs: Sequence[Output | Broken]
+    whole: bool = True
+    problems: Sequence[Problem] = ()
+
+
+class _Heading(BaseModel):
+    """The fields of a document outside its sections."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asg: Literal[1]
+    name: Name = "graph"
+    metadata: dict[str, JsonValue] = {}
+
+
+_HEADING = TypeAdapter(_Heading)
+_FIELDS = ("asg", "name", *_SECTIONS, "metadata")
+
+
+def check_version(source: object) -> None:
+    """Refuse what is no document of this reader's version, of which nothing more could be said.
+
+    Raises:
+        DocumentError: `source` is not an object, or has a newer version.
+    """
+    if not isinstance(source, dict):
+        message = f"a document is a JSON object, not {show_value(source)}"
+        raise DocumentError([Problem("", "invalid_value", message)])
+    fields = cast("dict[str, object]", source)
+    if "asg" not in fields:
+        message = f'the field "asg", the version of the format, is missing; write "asg": {FORMAT_VERSION}'
+        raise DocumentError([Problem("/asg", "missing_field", message)])
+    version = fields["asg"]
+    if isinstance(version, int) and not isinstance(version, bool) and version > FORMAT_VERSION:
+        shown = show_value(version)
+        message = f"the document has format version {shown}; this reader knows versions up to {FORMAT_VERSION}"
+        raise DocumentError([Problem("/asg", "newer_version", message)])
+
+
+def read_parts(source: Mapping[str, Any]) -> Parts:
+    """Read every part of a document by itself.
+
+    Args:
+        source: parsed JSON that `check_version` let pass.
+    """
+    problems: list[Problem] = []
+    heading = {key: value for key, value in source.items() if key not in _SECTIONS}
+    try:
+        _HEADING.validate_python(heading)
+    except ValidationError as error:
+        problems.extend(validation_problems(error, heading, fields=_FIELDS))
+    lists: dict[str, list[Any]] = {}
+    for section in _SECTIONS:
+        items = source.get(section, [])
+        if isinstance(items, list | tuple):
+            lists[section] = list(cast("list[Any]", items))
+        else:
+            message = f"{section} is {show_value(items)}; a list is needed"
+            problems.append(Problem(f"/{section}", "invalid_value", message))
+    return Parts(
+        [_read(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
+        [_read(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
+        [_read_node(*item) for item in enumerate(lists.get("nodes", ()))],
+        [_read(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
+        whole=len(lists) == len(_SECTIONS),
+        problems=problems,
+    )
+
+
+def _read(kind: type[Part], section: str, index: int, source: Any) -> Part | Broken:
+    try:
+        return kind.model_validate(source)
+    except ValidationError as error:
+        name_field = "name" if kind is Output else "id"
+        name = _string(source, name_field)
+        owner = "" if name is None else f"{kind.__name__.lower()} {show_value(name)}: "
+        problems = validation_problems(error, source, (section, index), owner, kind.model_fields)
+        value = _string(source, "value") if kind is Output else None
+        return Broken(name, () if value is None else (("/value", value),), tuple(problems))
+
+
+def _read_node(index: int, source: Any) -> Op | Broken:
+    op, name = _string(source, "op"), _string(source, "id")
+    kind = Op if op is None else OPS.get(op, Op)
+    owner = "" if name is None else f"node {show_value(name)}{f' ({show_value(op)[1:-1]})' if op else ''}: "
+    place = ("nodes", index)
+    problems: list[Problem] = []
+    fields: Any = source
+    if kind is Op and isinstance(source, Mapping):
+        problems.append(_op_problem(cast("Mapping[str, Any]", source), op, owner, index))
+        fields = {key: value for key, value in cast("Mapping[str, Any]", source).items() if key in Op.model_fields}
+    try:
+        node = kind.model_validate(fields)
+        if not problems:
+            return node
+    except ValidationError as error:
+        problems.extend(validation_problems(error, source, place, owner, kind.model_fields))
+    inputs: Any = cast("Mapping[str, Any]", source).get("inputs") if isinstance(source, Mapping) else None
+    listed = enumerate(cast("list[Any]", inputs)) if isinstance(inputs, list | tuple) else ()
+    references = tuple((f"/inputs/{at}", item) for at, item in listed if isinstance(item, str))
+    return Broken(name, references, tuple(problems))
+
+
+def _op_problem(source: Mapping[str, Any], op: str | None, owner: str, index: int) -> Problem:
+    where = f"/nodes/{index}/op"
+    if op is not None:
+        return Problem(where, "unknown_op", f"{owner}there is no op {show_value(op)}{nearest(op, OPS)}")
+    if "op" in source:
+        return Problem(where, "invalid_value", f"{owner}op is {show_value(source['op'])}; an op's name is needed")
+    return Problem(where, "missing_field", f'{owner}the field "op" is missing')
+
+
+def _string(source: Any, field: str) -> str | None:
+    value = cast("Mapping[str, Any]", source).get(field) if isinstance(source, Mapping) else None
+    return value if isinstance(value, str) else None
