@@ -210,11 +210,13 @@ class Editor(Generic[ValueT]):
             DocumentError: the operands or the attributes break the op's rule.
             AsgError: an operand belongs to another graph.
         """
-        references = self._references(op, operands)
+        return self.append(self._node(op, self._references(op, operands), attributes, id))
+
+    def _node(self, op: type[Op], references: tuple[str, ...], attributes: dict[str, Any], id: str | None) -> Op:
         if id is None:
             id = self.fresh_id(op.name)
         try:
-            node = op(id=id, inputs=references, **attributes)
+            return op(id=id, inputs=references, **attributes)
         except ValidationError as error:
             source = {"id": id, "op": op.name, "inputs": references, **attributes}
             problems = validation_problems(error, source, ("nodes", len(self.nodes)))
@@ -222,7 +224,6 @@ class Editor(Generic[ValueT]):
                 Problem(pointer, code, f'node "{id}" ({op.name}): {message}') for pointer, code, message in problems
             ]
             raise DocumentError(named) from None
-        return self.append(node)
 
     def append(self, node: Op) -> tuple[ValueT, ...]:
         """Append a node whose operands are values of this graph, and return its results.
@@ -230,7 +231,9 @@ class Editor(Generic[ValueT]):
         Raises:
             DocumentError: the node breaks its op's rule.
         """
-        results = infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types)
+        return self._record(node, infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types))
+
+    def _record(self, node: Op, results: tuple[TensorType, ...]) -> tuple[ValueT, ...]:
         self.nodes.append(node)
         if len(results) == 1:
             self.types[node.id] = results[0]

@@ -1,0 +1,36 @@
+"""What keeps a document from being differentiated.
+
+asg_schema.errors.AsgError
+└── TransformError                 a transform cannot do what it was asked for with this document
+    ├── DisconnectedError          nothing of what is differentiated depends on a value, and that was to be an error
+    └── NotDifferentiableError     an op without a derivative stands on a path
+"""
+
+from asg_schema.errors import AsgError
+
+__all__ = ["DisconnectedError", "NotDifferentiableError", "TransformError"]
+
+
+class TransformError(AsgError):
+    """A transform cannot do what it was asked for with this document."""
+
+
+class DisconnectedError(TransformError):
+    """Nothing of what is differentiated depends differentiably on a value."""
+
+
+class NotDifferentiableError(TransformError):
+    """A path from a value to what is differentiated leads through an op without a derivative.
+
+    Attributes:
+        node: the id of the op's node.
+        path: the ids on the path, from the value to what is differentiated.
+    """
+
+    def __init__(self, node: str, op: str, path: tuple[str, ...]) -> None:
+        self.node = node
+        self.path = path
+        super().__init__(
+            f'node "{node}" ({op}) has no derivative, and it stands on the path {" -> ".join(path)}; stop the gradient '
+            "before it, or leave out what the path begins with"
+        )

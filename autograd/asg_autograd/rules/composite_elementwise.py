@@ -1,0 +1,67 @@
+"""Gradient rules of activations and clipping.
+
+What an expansion also computes is written with the same ops in the same order, so that whoever removes duplicates
+computes it once.
+"""
+
+import math
+
+from asg_autograd.rules.table import Application, Cotangents, rules
+from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
+from asg_schema.editing import Value
+from asg_schema.ops.comparison import Greater, Less, LessEqual
+from asg_schema.ops.elementwise import Erf, Exp, Sigmoid, Tanh, Where
+
+__all__: list[str] = []
+
+
+@rules.define(Clip)
+def _clip(op: Clip, at: Application) -> Cotangents:
+    g, zero = at.g, at.g.scalar(0.0)
+    if op.min is not None:
+        g = Where.of(Less.of(at.x, at.x.scalar(op.min)), zero, g)
+    if op.max is not None:
+        g = Where.of(Greater.of(at.x, at.x.scalar(op.max)), zero, g)
+    return (g,)
+
+
+@rules.define(Relu)
+def _relu(op: Relu, at: Application) -> Cotangents:
+    zero = at.g.scalar(0.0)
+    return (Where.of(LessEqual.of(at.x, zero), zero, at.g),)
+
+
+@rules.define(LeakyRelu)
+def _leaky_relu(op: LeakyRelu, at: Application) -> Cotangents:
+    return (Where.of(Greater.of(at.x, at.x.scalar(0.0)), at.g, at.g * op.negative_slope),)
+
+
+@rules.define(Gelu)
+def _gelu(op: Gelu, at: Application) -> Cotangents:
+    return (at.g * (_tanh_gelu_slope(at.x) if op.approximate == "tanh" else _gelu_slope(at.x)),)
+
+
+def _gelu_slope(x: Value) -> Value:
+    """Φ(x) + x · φ(x), distribution function and density of the standard normal."""
+    curve = Erf.of(x * math.sqrt(0.5))
+    density = Exp.of(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+    return (curve + 1.0) * 0.5 + x * density
+
+
+def _tanh_gelu_slope(x: Value) -> Value:
+    """½ (1 + t) + ½ x (1 - t²) u', where t = tanh(u) and u = √(2/π) (x + 0.044715 x³)."""
+    curve = Tanh.of((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi))
+    inner = (x * x * (3 * 0.044715) + 1.0) * math.sqrt(2 / math.pi)
+    return (curve + 1.0) * 0.5 + x * 0.5 * ((1.0 - curve * curve) * inner)
+
+
+@rules.define(Silu)
+def _silu(op: Silu, at: Application) -> Cotangents:
+    gate = Sigmoid.of(at.x)
+    return (at.g * (gate + at.y * (1.0 - gate)),)
+
+
+@rules.define(Softplus)
+def _softplus(op: Softplus, at: Application) -> Cotangents:
+    scaled = at.x * op.beta
+    return (Where.of(Greater.of(scaled, at.x.scalar(op.threshold)), at.g, at.g * Sigmoid.of(scaled)),)

@@ -1,0 +1,93 @@
+"""Gradient rules of statistics, normalisation, and the functions that share the shifted exponential.
+
+As in their expansions, float16 and bfloat16 are computed in float32 and rounded once at the end.
+"""
+
+from asg_autograd.rules.axes import restore_axes
+from asg_autograd.rules.table import Application, Cotangents, rules
+from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.editing import Value
+from asg_schema.expansion import count_elements, narrow, widen
+from asg_schema.ops.comparison import IsFinite
+from asg_schema.ops.elementwise import Exp, Maximum, Rsqrt, Where
+from asg_schema.ops.indexing import ScatterAddAlongAxis
+from asg_schema.ops.layout import BroadcastTo, Reshape
+from asg_schema.ops.reduction import Sum, reduced_shape
+
+__all__: list[str] = []
+
+
+@rules.define(Mean)
+def _mean(op: Mean, at: Application) -> Cotangents:
+    g = widen(at.g)
+    share = g / count_elements(at.x, op.axes_of(op.axis, at.x.rank), g.dtype)
+    return (narrow(restore_axes(share, op, at.x), at.x.dtype),)
+
+
+@rules.define(Var)
+def _var(op: Var, at: Application) -> Cotangents:
+    x, g = widen(at.x), widen(at.g)
+    deviation = x - Mean.of(x, axis=op.axis, keepdims=True)
+    divisor = count_elements(at.x, op.axes_of(op.axis, x.rank), x.dtype)
+    if op.correction:
+        divisor = Maximum.of(divisor - op.correction, divisor.scalar(0.0))
+    return (narrow(restore_axes(g * 2.0 / divisor, op, x) * deviation, at.x.dtype),)
+
+
+@rules.define(Logsumexp)
+def _logsumexp(op: Logsumexp, at: Application) -> Cotangents:
+    x, y = widen(at.x), widen(at.y)
+    # Where the result is infinite, x - y would be NaN.
+    finite = Where.of(IsFinite.of(y), y, y.scalar(0.0))
+    softmax = Exp.of(x - restore_axes(finite, op, x))
+    return (narrow(restore_axes(widen(at.g), op, x) * softmax, at.x.dtype),)
+
+
+@rules.define(Softmax)
+def _softmax(op: Softmax, at: Application) -> Cotangents:
+    y, g = widen(at.y), widen(at.g)
+    return (narrow(y * (g - Sum.of(g * y, axis=(op.axis,), keepdims=True)), at.x.dtype),)
+
+
+@rules.define(LogSoftmax)
+def _log_softmax(op: LogSoftmax, at: Application) -> Cotangents:
+    y, g = widen(at.y), widen(at.g)
+    return (narrow(g - Exp.of(y) * Sum.of(g, axis=(op.axis,), keepdims=True), at.x.dtype),)
+
+
+@rules.define(LayerNorm)
+def _layer_norm(op: LayerNorm, at: Application) -> Cotangents:
+    x, *affine = map(widen, at.operands)
+    g, axes = widen(at.g), tuple(range(-len(op.normalized_shape), 0))
+    deviation = x - Mean.of(x, axis=axes, keepdims=True)
+    scale = Rsqrt.of(Mean.of(deviation * deviation, axis=axes, keepdims=True) + op.eps)
+    normalized = deviation * scale
+    weighted = g * affine[0] if affine else g
+    centred = weighted - Mean.of(weighted, axis=axes, keepdims=True)
+    projection = Mean.of(weighted * normalized, axis=axes, keepdims=True)
+    cotangents = scale * (centred - normalized * projection), g * normalized, g
+    return tuple(narrow(cotangent, operand.dtype) for cotangent, operand in zip(cotangents, at.operands, strict=False))
+
+
+@rules.define(CrossEntropy)
+def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
+    scores, target = at.operands
+    axis = op.axis_of(op.axis, scores.rank)
+    kept = reduced_shape(scores.shape, (axis,), keepdims=True)
+    logarithms = LogSoftmax.of(widen(scores), axis=axis)
+    losses = (*scores.shape[:axis], *scores.shape[axis + 1 :])
+    g = Reshape.of(BroadcastTo.of(_of_each_loss(op, widen(at.g), scores, axis), shape=losses), shape=kept)
+    if not target.dtype.is_floating:
+        indices = Reshape.of(target, shape=kept)
+        by_scores = ScatterAddAlongAxis.of(Exp.of(logarithms) * g, indices, -g, axis=axis)
+        return narrow(by_scores, scores.dtype), None
+    weights = widen(target)
+    by_scores = g * (Exp.of(logarithms) * Sum.of(weights, axis=(axis,), keepdims=True) - weights)
+    return narrow(by_scores, scores.dtype), narrow(-(g * logarithms), target.dtype)
+
+
+def _of_each_loss(op: CrossEntropy, g: Value, scores: Value, axis: int) -> Value:
+    """The cotangent of each single loss, before their mean or sum was taken."""
+    if op.reduction != "mean":
+        return g
+    return g / count_elements(scores, [other for other in range(scores.rank) if other != axis], g.dtype)
