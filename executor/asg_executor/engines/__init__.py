@@ -1,0 +1,1 @@
+"""The engines: each turns a document into an executable."""

@@ -1,0 +1,75 @@
+"""`Engine` and `Executable`: what an engine promises."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from asg_executor.plan.arrays import Array
+from asg_executor.plan.plan import Plan
+from asg_schema.document import Document
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["Engine", "Executable"]
+
+
+class Executable(Protocol):
+    """A document compiled for concrete shapes. It is called many times, by one thread at a time.
+
+    Attributes:
+        plan: how it runs.
+        inputs: the type of each array that a call takes, by name: the inputs and parameters that are not bound and on
+            which an output depends.
+    """
+
+    plan: Plan
+    inputs: Mapping[str, TensorType]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run once.
+
+        Args:
+            inputs: an array for each of `self.inputs`; others are ignored.
+
+        Returns:
+            The outputs that have no destination, as fresh arrays, by name.
+
+        Raises:
+            InterfaceError: an array is missing, or is not of the type that this executable was compiled for.
+            RunError: a node cannot be computed for this data. No bound array has changed then.
+        """
+        ...
+
+
+class Engine(Protocol):
+    """Turns documents into executables."""
+
+    name: str
+
+    def compile(
+        self,
+        document: Document,
+        symbols: Mapping[str, int],
+        *,
+        bound: Mapping[str, Array] | None = None,
+        destinations: Mapping[str, Array] | None = None,
+        outputs: Sequence[str] | None = None,
+        memory_limit: int | None = None,
+    ) -> Executable:
+        """Compile a document for concrete shapes.
+
+        Args:
+            document: a valid document.
+            symbols: a value for each symbol in the shapes of its inputs.
+            bound: arrays from which an input or parameter is read in place at every call, by its id.
+            destinations: arrays into which an output is written at every call, by the output's name. One may be the
+                memory of a bound array: everything that the call needs of its old content is read before.
+            outputs: the outputs to compute, by name; absent: all.
+            memory_limit: how many bytes the executable may take beside bound arrays and destinations.
+
+        Raises:
+            InterfaceError: an array does not fit what the document declares, a name is unknown, or destinations
+                overlap.
+            SymbolError: a symbol has no value, or a node's rule does not hold for these values.
+            MemoryLimitError: the plan needs more than `memory_limit`.
+            RunError: a node whose operands are constants cannot be computed.
+        """
+        ...

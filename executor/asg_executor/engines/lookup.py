@@ -1,0 +1,32 @@
+"""Looking up an engine by its name."""
+
+from collections.abc import Mapping
+
+from asg_executor.engines.engine import Engine
+from asg_executor.engines.numpy_engine import NumpyEngine
+from asg_executor.errors import UnknownEngineError
+from asg_schema.wire import nearest
+
+__all__ = ["engine_named", "engine_names"]
+
+_ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (NumpyEngine(),)}  # the fastest first
+
+
+def engine_names() -> tuple[str, ...]:
+    """The engines that are at hand here, the fastest first; `auto` is not among them."""
+    return tuple(_ENGINES)
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of this name; `auto` is the fastest one.
+
+    Raises:
+        UnknownEngineError: there is none.
+    """
+    if name == "auto":
+        return next(iter(_ENGINES.values()))
+    if name not in _ENGINES:
+        known = ("auto", *_ENGINES)
+        listed = ", ".join(f'"{item}"' for item in known)
+        raise UnknownEngineError(f'there is no engine "{name}"{nearest(name, known)}; known are {listed}')
+    return _ENGINES[name]

@@ -1,0 +1,70 @@
+"""`Memory`: the arrays of an executable, as the plan places them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from asg_executor.plan.arena import ALIGNMENT
+from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype, stored_elements
+from asg_executor.plan.layout import element_count, natural_strides
+from asg_executor.plan.plan import Plan
+
+__all__ = ["Memory", "aligned_bytes", "strided"]
+
+
+class Memory:
+    """Holds the arena and the constants of one executable, and hands out its values as arrays."""
+
+    def __init__(self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> None:
+        self._plan = plan
+        self._bound = bound
+        self._destinations = destinations
+        self._arena = aligned_bytes(plan.arena_bytes)
+        self._roots: dict[str, Array] = {}
+
+    def array(self, reference: str) -> Array:
+        """The array in which a value stands during a call."""
+        layout = self._plan.layouts[reference]
+        return strided(self._root(layout.root), layout.shape, layout.strides, layout.offset)
+
+    def _root(self, root: str) -> Array:
+        """All of a root's memory as one axis."""
+        if root not in self._roots:
+            self._roots[root] = self._make_root(root)
+        return self._roots[root]
+
+    def _make_root(self, root: str) -> Array:
+        place = self._plan.places[root]
+        if place.kind == "bound":
+            return self._bound[place.key].reshape(-1)
+        if place.kind == "destination":
+            return self._destinations[place.key].reshape(-1)
+        if place.kind == "constant":
+            array = self._plan.program.constants[place.key]
+            return stored_elements(array).flatten()
+        type = self._plan.program.types[root]
+        dtype = numpy_dtype(type.dtype)
+        size = element_count(concrete_shape(type)) * dtype.itemsize
+        return self._arena[place.begin : place.begin + size].view(dtype)
+
+
+def strided(line: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
+    """A view of the elements of a contiguous array of one axis; strides and offset count elements.
+
+    Axes of size 1 get the stride that BLAS expects of them.
+    """
+    if 0 in shape:
+        return np.empty(shape, line.dtype)
+    strides = tuple(
+        natural if size == 1 else stride
+        for size, stride, natural in zip(shape, strides, natural_strides(shape), strict=True)
+    )
+    steps = tuple(stride * line.itemsize for stride in strides)
+    return np.lib.stride_tricks.as_strided(line[offset:], shape, steps)
+
+
+def aligned_bytes(size: int) -> Array:
+    """Uninitialised bytes that begin at a multiple of the arena's alignment."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % ALIGNMENT
+    return memory[begin : begin + size]

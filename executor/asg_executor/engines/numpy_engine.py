@@ -1,0 +1,180 @@
+"""The `numpy` engine: the readable reference, complete, and planned.
+
+Compiling lays every value out in one arena and turns each instruction into a step, a NumPy function bound to its
+arrays. A call copies the inputs in, runs the steps, and copies the outputs out; nothing is decided on the way.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from asg_executor.engines.memory import Memory
+from asg_executor.errors import InterfaceError, MemoryLimitError
+from asg_executor.kernels.kernel import Step
+from asg_executor.kernels.table import KERNELS
+from asg_executor.kernels.workspace import Workspace
+from asg_executor.plan.arrays import Array, array_type, concrete_shape, dtype_of, numpy_dtype
+from asg_executor.plan.binding import bind_shape
+from asg_executor.plan.lowering import lower
+from asg_executor.plan.plan import Plan
+from asg_executor.plan.planning import make_plan
+from asg_executor.plan.program import Instruction
+from asg_executor.plan.simplification import simplify
+from asg_schema.document import Document
+from asg_schema.op import Op
+from asg_schema.tensor_type import TensorType
+from asg_schema.traversal import prune
+from asg_schema.wire import nearest
+
+__all__ = ["NumpyEngine", "NumpyExecutable"]
+
+
+class NumpyEngine:
+    """Runs documents with NumPy and SciPy."""
+
+    name = "numpy"
+
+    def plan(
+        self,
+        document: Document,
+        symbols: Mapping[str, int],
+        *,
+        bound: Mapping[str, Array] | None = None,
+        destinations: Mapping[str, Array] | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> Plan:
+        """How a document would run, and what memory that takes, before any is taken. See `Engine.compile`."""
+        bound, destinations = bound or {}, destinations or {}
+        if outputs is not None:
+            _refuse_unknown("output", outputs, [output.name for output in document.outputs])
+            document = prune(document, outputs)
+        _check_arrays(document, symbols, bound, destinations)
+        return make_plan(simplify(lower(document, symbols, KERNELS), _evaluate), bound, destinations)
+
+    def compile(
+        self,
+        document: Document,
+        symbols: Mapping[str, int],
+        *,
+        bound: Mapping[str, Array] | None = None,
+        destinations: Mapping[str, Array] | None = None,
+        outputs: Sequence[str] | None = None,
+        memory_limit: int | None = None,
+    ) -> "NumpyExecutable":
+        """See `asg_executor.engines.engine.Engine.compile`."""
+        plan = self.plan(document, symbols, bound=bound, destinations=destinations, outputs=outputs)
+        if memory_limit is not None and plan.peak_bytes > memory_limit:
+            raise MemoryLimitError(
+                f'document "{document.name}" takes {plan.peak_bytes:,} bytes for these shapes; the limit is '
+                f"{memory_limit:,}"
+            )
+        return NumpyExecutable(plan, bound or {}, destinations or {})
+
+
+class NumpyExecutable:
+    """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it."""
+
+    def __init__(self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> None:
+        self.plan = plan
+        types = plan.program.types
+        self.inputs: Mapping[str, TensorType] = {name: types[name] for name in plan.inputs if name not in bound}
+        memory = Memory(plan, bound, destinations)
+        self._buffers = [
+            (name, memory.array(name), concrete_shape(types[name]), numpy_dtype(types[name].dtype))
+            for name in self.inputs
+        ]
+        # A bound array that is not contiguous is copied in at each call.
+        self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
+        self._steps = _steps(plan, memory)
+        self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
+        self._stores = _stores(plan, memory, destinations)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `asg_executor.engines.engine.Executable`."""
+        for name, buffer, shape, dtype in self._buffers:
+            array = inputs.get(name)
+            if array is None or array.shape != shape or array.dtype != dtype:
+                raise _unfit(name, self.inputs[name], array)
+            np.copyto(buffer, array)
+        with np.errstate(all="ignore"):
+            for load in self._loads:
+                load()
+            for step in self._steps:
+                step()
+            results = {name: array.copy() for name, array in self._returned}
+            for store in self._stores:
+                store()
+        return results
+
+
+def _steps(plan: Plan, memory: Memory) -> list[Step]:
+    steps: list[Step] = []
+    workspace = Workspace()
+    for stage in plan.stages:
+        for instruction in stage.instructions:
+            workspace.reset()
+            operands = [memory.array(reference) for reference in instruction.operands]
+            results = [memory.array(reference) for reference in instruction.results]
+            steps.append(KERNELS[type(instruction.op)](_named(instruction), operands, results, workspace))
+    return steps
+
+
+def _named(instruction: Instruction) -> Op:
+    """The op under the id of the document's node that it comes from, which its errors name."""
+    op = instruction.op
+    return op if op.id == instruction.origin else op.model_copy(update={"id": instruction.origin})
+
+
+def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array]) -> list[Step]:
+    """The copies into destinations. What stands in a bound array is set aside first: another may overwrite it."""
+    aside: list[Step] = []
+    stores: list[Step] = []
+    for name, value in plan.written.items():
+        source = memory.array(value)
+        if any(np.may_share_memory(source, destination) for destination in destinations.values()):
+            kept = np.empty_like(source, order="C")
+            aside.append(partial(np.copyto, kept, source))
+            source = kept
+        stores.append(partial(np.copyto, destinations[name], source))
+    return aside + stores
+
+
+def _evaluate(instruction: Instruction, arrays: Sequence[Array], types: Sequence[TensorType]) -> tuple[Array, ...]:
+    """Compute an instruction once, for planning."""
+    results = tuple(np.empty(concrete_shape(type), numpy_dtype(type.dtype)) for type in types)
+    step = KERNELS[type(instruction.op)](_named(instruction), arrays, results, Workspace())
+    with np.errstate(all="ignore"):
+        step()
+    return results
+
+
+def _check_arrays(
+    document: Document, symbols: Mapping[str, int], bound: Mapping[str, Array], destinations: Mapping[str, Array]
+) -> None:
+    sources = {item.id: item.type for item in (*document.inputs, *document.parameters)}
+    outputs = {output.name: document.types[output.value] for output in document.outputs}
+    for kind, arrays, declared in (
+        ("input or parameter", bound, sources),
+        ("output", destinations, outputs),
+    ):
+        _refuse_unknown(kind, arrays, declared)
+        for name, array in arrays.items():
+            wanted = bind_shape(f'{kind} "{name}"', declared[name], symbols)
+            if dtype_of(array) is not wanted.dtype or array.shape != wanted.shape:
+                raise InterfaceError(f'{kind} "{name}" is {wanted}; the array given for it is {array_type(array)}')
+    for name, array in destinations.items():
+        if not array.flags.writeable:
+            raise InterfaceError(f'the destination of output "{name}" is a read-only array')
+
+
+def _refuse_unknown(kind: str, names: Iterable[str], declared: Collection[str]) -> None:
+    for name in names:
+        if name not in declared:
+            raise InterfaceError(f'the document has no {kind} "{name}"{nearest(name, declared)}')
+
+
+def _unfit(name: str, wanted: TensorType, array: Array | None) -> InterfaceError:
+    if array is None:
+        return InterfaceError(f'input "{name}" is missing; {wanted} is needed')
+    return InterfaceError(f'input "{name}" is {array_type(array)}; {wanted} is needed')

@@ -1,0 +1,91 @@
+"""What can go wrong in the executor, apart from a document that is not valid.
+
+AsgError (asg_schema.errors)
+└── ExecutorError
+    ├── InterfaceError         arrays that were given do not fit what the document declares
+    │   └── SymbolError        the symbols of its shapes have no value, or contradictory ones
+    ├── UnknownEngineError     there is no engine of that name
+    ├── UnsupportedOpError     the engine has no kernel for an op
+    ├── MemoryLimitError       a program would take more memory than it may
+    └── RunError               a node could not be computed for the data that it met
+        └── IndexOutOfRangeError
+"""
+
+from typing import ClassVar
+
+from asg_schema.errors import AsgError
+
+__all__ = [
+    "ExecutorError",
+    "IndexOutOfRangeError",
+    "InterfaceError",
+    "MemoryLimitError",
+    "RunError",
+    "SymbolError",
+    "UnknownEngineError",
+    "UnsupportedOpError",
+]
+
+
+class ExecutorError(AsgError):
+    """The root of the executor's errors.
+
+    Attributes:
+        code: what kind of fault it is, stable across releases.
+    """
+
+    code: ClassVar[str] = "executor_error"
+
+
+class InterfaceError(ExecutorError):
+    """An array that was given does not fit the document's interface: its name, dtype or shape."""
+
+    code: ClassVar[str] = "interface_mismatch"
+
+
+class SymbolError(InterfaceError):
+    """A symbol of the document's shapes has no value, or two values that contradict each other."""
+
+    code: ClassVar[str] = "unbound_symbol"
+
+
+class UnknownEngineError(ExecutorError):
+    """There is no engine of the name that was asked for."""
+
+    code: ClassVar[str] = "unknown_engine"
+
+
+class UnsupportedOpError(ExecutorError):
+    """An engine has neither a kernel nor an expansion for an op."""
+
+    code: ClassVar[str] = "unsupported_op"
+
+
+class MemoryLimitError(ExecutorError):
+    """A program would take more memory than it may."""
+
+    code: ClassVar[str] = "memory_limit"
+
+
+class RunError(ExecutorError):
+    """A node could not be computed for the data that it met.
+
+    Args:
+        node: the id of the document's node.
+        op: the name of its op.
+        reason: what was wrong with the data, and what would be right.
+    """
+
+    code: ClassVar[str] = "run_failed"
+
+    def __init__(self, node: str, op: str, reason: str) -> None:
+        self.node = node
+        self.op = op
+        self.reason = reason
+        super().__init__(f'node "{node}" ({op}): {reason}')
+
+
+class IndexOutOfRangeError(RunError):
+    """An index lies outside the axis that it points into."""
+
+    code: ClassVar[str] = "index_out_of_range"

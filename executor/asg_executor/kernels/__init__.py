@@ -1,0 +1,1 @@
+"""The NumPy kernels, by family of ops."""

@@ -1,0 +1,68 @@
+"""Kernels of random bits: Threefry-2x32 with 20 rounds, over whole arrays.
+
+The rounds, rotations and key schedule are those of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"
+(Proceedings of SC11, 2011), section 3.3 and table 4.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from asg_executor.kernels.kernel import Arrays, Step, kernels
+from asg_executor.kernels.workspace import Workspace
+from asg_executor.plan.arrays import Array
+from asg_schema.ops.random import RngBits
+
+__all__ = ["threefry_2x32"]
+
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_TILE = 8192  # the four arrays of a tile fit into a core's first or second level of cache
+
+
+@kernels.define(RngBits)
+def rng_bits(op: RngBits, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
+    """The words are made tile by tile, in place."""
+    result = results[0].reshape(-1)
+    tile = min(_TILE, max(result.size, 1))
+    scratch = tuple(workspace.empty((tile,), np.uint32) for _ in range(2))
+    steps = np.arange(tile, dtype=np.uint32)
+    return partial(_fill, result, op.offset, operands[0], steps, scratch)
+
+
+def _fill(result: Array, offset: int, key: Array, steps: Array, scratch: tuple[Array, ...]) -> None:
+    begin = 0
+    while begin < result.size:
+        counter = offset + begin
+        # A tile ends where the low word of the counter would wrap around, so that its high word is one number.
+        count = min(steps.size, result.size - begin, (1 << 32) - counter % (1 << 32))
+        low, high, spare = result[begin : begin + count], scratch[0][:count], scratch[1][:count]
+        np.add(steps[:count], np.uint32(counter % (1 << 32)), out=low)
+        high.fill((counter >> 32) % (1 << 32))
+        threefry_2x32(int(key[0]), int(key[1]), high, low, spare)
+        np.bitwise_xor(low, high, out=low)
+        begin += count
+
+
+def threefry_2x32(key0: int, key1: int, x0: Array, x1: Array, spare: Array) -> None:
+    """Encrypt the blocks (x0, x1) in place.
+
+    Args:
+        key0: the key's first word.
+        key1: its second.
+        x0: the first words of the blocks, uint32.
+        x1: the second ones, of the same shape.
+        spare: a third such array, which is overwritten.
+    """
+    keys = (key0, key1, key0 ^ key1 ^ _PARITY)
+    np.add(x0, np.uint32(keys[0]), out=x0)
+    np.add(x1, np.uint32(keys[1]), out=x1)
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            np.add(x0, x1, out=x0)
+            np.left_shift(x1, np.uint32(rotation), out=spare)
+            np.right_shift(x1, np.uint32(32 - rotation), out=x1)
+            np.bitwise_or(x1, spare, out=x1)
+            np.bitwise_xor(x1, x0, out=x1)
+        np.add(x0, np.uint32(keys[(group + 1) % 3]), out=x0)
+        np.add(x1, np.uint32((keys[(group + 2) % 3] + group + 1) % (1 << 32)), out=x1)

@@ -1,0 +1,83 @@
+"""Kernels of reductions and running totals."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from asg_executor.kernels.elementwise import is_half
+from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
+from asg_executor.kernels.pointwise import in_float32
+from asg_executor.kernels.workspace import Workspace
+from asg_executor.plan.arrays import Array
+from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Reduction, Sum
+
+__all__ = ["reduce"]
+
+
+def reduce(ufunc: np.ufunc, x: Array, axes: tuple[int, ...], result: Array) -> Step:
+    """The step that reduces `axes` of x into `result`, whose reduced axes are gone or have size 1."""
+    kept = tuple(size for axis, size in enumerate(x.shape) if axis not in axes)
+    return partial(ufunc.reduce, x, axes, x.dtype, result.reshape(kept))
+
+
+def _reduction_kernel(ufunc: np.ufunc) -> Callable[[Reduction, Arrays, Arrays, Workspace], Step]:
+    def kernel(op: Reduction, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
+        axes = op.axes_of(op.axis, operands[0].ndim)
+
+        def make(arrays: Arrays, target: Array) -> Step:
+            return reduce(ufunc, arrays[0], axes, target)
+
+        if is_half(results[0]):
+            return in_float32(make, operands, results[0], workspace)
+        return make(operands, results[0])
+
+    return kernel
+
+
+for _op, _ufunc in {Sum: np.add, Prod: np.multiply, Max: np.maximum, Min: np.minimum}.items():
+    kernels.define(_op)(_reduction_kernel(_ufunc))
+
+
+def _search(
+    function: Callable[..., object], op: Argmax | Argmin, x: Array, result: Array, workspace: Workspace
+) -> Step:
+    steps: list[Step] = []
+    if is_half(x):
+        wide = workspace.empty(x.shape, np.float32)
+        steps.append(partial(np.copyto, wide, x))
+        x = wide
+    axis = op.axis if op.axis is not None or x.ndim else None
+    return sequence(*steps, partial(function, x, axis, result, keepdims=op.keepdims))
+
+
+@kernels.define(Argmax)
+def argmax(op: Argmax, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
+    """The index of the first largest element; NumPy, too, counts the first NaN as the largest."""
+    return _search(np.argmax, op, operands[0], results[0], workspace)
+
+
+@kernels.define(Argmin)
+def argmin(op: Argmin, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
+    """The index of the first smallest element; NumPy, too, counts the first NaN as the smallest."""
+    return _search(np.argmin, op, operands[0], results[0], workspace)
+
+
+@kernels.define(CumulativeSum)
+def cumulative_sum(op: CumulativeSum, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
+    """Running totals; where the element itself is left out they are written one place further on, behind a 0."""
+
+    def make(arrays: Arrays, target: Array) -> Step:
+        x, total = np.moveaxis(arrays[0], op.axis, 0), np.moveaxis(target, op.axis, 0)
+        if op.reverse:
+            x, total = x[::-1], total[::-1]
+        if not op.exclusive:
+            return partial(np.add.accumulate, x, 0, x.dtype, total)
+        return sequence(
+            partial(np.copyto, total[:1], np.zeros((), total.dtype)),
+            partial(np.add.accumulate, x[:-1], 0, x.dtype, total[1:]),
+        )
+
+    if is_half(results[0]):
+        return in_float32(make, operands, results[0], workspace)
+    return make(operands, results[0])

@@ -1,0 +1,121 @@
+"""Lowering: a document and values for its symbols become a `Program` of ops that an engine has kernels for."""
+
+from collections.abc import Container, Mapping
+
+from asg_executor.errors import SymbolError, UnsupportedOpError
+from asg_executor.plan.binding import bind_shape
+from asg_executor.plan.program import Instruction, Program
+from asg_schema.composite import Composite
+from asg_schema.document import Document
+from asg_schema.editing import Editor, Value
+from asg_schema.errors import DocumentError
+from asg_schema.op import Op
+
+__all__ = ["lower"]
+
+
+def lower(document: Document, symbols: Mapping[str, int], supported: Container[type[Op]]) -> Program:
+    """Bind the symbols and expand every composite that is not in `supported`.
+
+    Args:
+        document: a valid document.
+        symbols: a value for each symbol in the shapes of its inputs.
+        supported: the ops for which the engine has kernels.
+
+    Raises:
+        SymbolError: a symbol has no value, or a node's rule does not hold for these values.
+        UnsupportedOpError: a primitive is not in `supported`.
+    """
+    return _Lowering(document, symbols, supported).run()
+
+
+class _Lowering:
+    """One pass over a document; composites are expanded in place, their parts next in line."""
+
+    def __init__(self, document: Document, symbols: Mapping[str, int], supported: Container[type[Op]]) -> None:
+        self.document = document
+        self.symbols = symbols
+        self.supported = supported
+        self.editor: Editor = Editor()
+        self.aliases: dict[str, str] = {}
+        self.origins: dict[str, str] = {}
+
+    def run(self) -> Program:
+        document, types = self.document, self.editor.types
+        for item in (*document.inputs, *document.parameters):
+            types[item.id] = bind_shape(f'"{item.id}"', item.type, self.symbols)
+        # The ids of later nodes are taken: what an expansion adds must not bear one of them.
+        types.update((node.id, document.types[node.id]) for node in document.nodes)
+        for node in document.nodes:
+            self._document_node(node)
+        return Program(
+            types=types,
+            sources=tuple(item.id for item in (*document.inputs, *document.parameters)),
+            constants={},
+            instructions=[
+                Instruction(node, node.inputs, node.references(), self.origins[node.id]) for node in self.editor.nodes
+            ],
+            outputs={output.name: self._resolve(output.value) for output in document.outputs},
+        )
+
+    def _resolve(self, reference: str) -> str:
+        while reference in self.aliases:
+            reference = self.aliases[reference]
+        return reference
+
+    def _document_node(self, node: Op) -> None:
+        where = f'node "{node.id}" ({node.name})'
+        try:
+            bound = node.bind(self.symbols)
+        except KeyError as error:
+            raise SymbolError(f'{where}: no input determines the symbol "{error.args[0]}"') from None
+        except ZeroDivisionError:
+            raise SymbolError(f"{where}: {self._binding()}a dim divides by zero") from None
+        try:
+            self._node(bound, node.id)
+        except DocumentError as error:
+            raise SymbolError(f"{self._binding()}{error.problems[0].message}") from None
+        for reference in node.references():
+            declared = bind_shape(where, self.document.types[reference], self.symbols)
+            found = self.editor.types[self._resolve(reference)]
+            if found != declared:
+                raise SymbolError(
+                    f"{where}: {self._binding()}its result is {found}, not {declared} as its symbolic type says"
+                )
+
+    def _binding(self) -> str:
+        bound = ", ".join(f"{name} = {value}" for name, value in self.symbols.items())
+        return f"with {bound}: " if bound else ""
+
+    def _node(self, node: Op, origin: str) -> None:
+        """Append a node, or what it expands to, without recursion."""
+        waiting = [node]
+        editor = self.editor
+        while waiting:
+            node = waiting.pop()
+            inputs = tuple(map(self._resolve, node.inputs))
+            if inputs != node.inputs:
+                node = node.model_copy(update={"inputs": inputs})
+            if type(node) in self.supported:
+                editor.append(node)
+                self.origins[node.id] = origin
+            elif isinstance(node, Composite):
+                waiting.extend(reversed(self._expansion(node)))
+            else:
+                raise UnsupportedOpError(
+                    f'node "{origin}": the engine has neither a kernel nor an expansion for {node.name}'
+                )
+
+    def _expansion(self, node: Composite) -> list[Op]:
+        """The nodes that define a composite. They are taken out of the graph again, so that they can be expanded."""
+        editor = self.editor
+        start = len(editor.nodes)
+        editor.scope = f"{node.id}."
+        operands: list[Value] = [editor.value(reference) for reference in node.inputs]
+        results = node.expand(operands)
+        self.aliases.update(
+            (reference, result.id) for reference, result in zip(node.references(), results, strict=True)
+        )
+        parts = editor.nodes[start:]
+        del editor.nodes[start:]
+        return parts

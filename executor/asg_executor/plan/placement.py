@@ -1,0 +1,178 @@
+"""Placement: where the memory of every value lies.
+
+A value that owns memory (a *root*) lives from the stage that computes it to the last stage that reads it or a view of
+it. Roots that do not live at the same time share memory; a pointwise result takes over an operand that dies with it;
+an output is computed in its destination where nothing can still need what stood there.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from asg_executor.errors import InterfaceError
+from asg_executor.plan.arena import Arena
+from asg_executor.plan.arrays import Array, concrete_shape
+from asg_executor.plan.layout import Layout, element_count
+from asg_executor.plan.plan import Place, Stage
+from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.traits import can_fail, is_pointwise, updates_first_operand
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["Placement"]
+
+
+class Placement:
+    """Places the roots of one program.
+
+    Attributes:
+        places: where each root lies.
+        direct: the outputs that are computed in their destination.
+        arena: the layout of the arena.
+        tile_bytes: how much memory the tiles of the stages share.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        stages: Sequence[Stage],
+        layouts: Mapping[str, Layout],
+        bound: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+    ) -> None:
+        self.program = program
+        self.stages = stages
+        self.layouts = layouts
+        self.bound = bound
+        self.destinations = destinations
+        self.places: dict[str, Place] = {}
+        self.direct: set[str] = set()
+        self.arena = Arena()
+        self.tile_bytes = 0
+        self.made: dict[str, tuple[int, int]] = {}  # the stage and the place in it where a root is computed
+        self.reads: dict[str, list[tuple[int, int, Layout, Instruction]]] = {}
+        self.last: dict[str, int] = {}
+
+    def run(self) -> None:
+        """Fill in the attributes."""
+        self._refuse_overlapping_destinations()
+        self._find_lifetimes()
+        for name in self.bound:
+            if name in self.program.sources:
+                self.places[name] = Place("bound", name)
+        for name in self.program.constants:
+            self.places[name] = Place("constant", name)
+        for name in self.destinations:
+            self._try_destination(name)
+        self._fill_arena()
+
+    def _refuse_overlapping_destinations(self) -> None:
+        ordered = sorted(self.destinations.items(), key=lambda item: byte_bounds(item[1]))
+        for (a, first), (b, second) in pairwise(ordered):
+            if np.shares_memory(first, second):
+                raise InterfaceError(f'the destinations of the outputs "{a}" and "{b}" overlap')
+
+    def _find_lifetimes(self) -> None:
+        for number, stage in enumerate(self.stages):
+            for position, instruction in enumerate(stage.instructions):
+                for result in instruction.results:
+                    self.made[result] = (number, position)
+                    self.last[result] = number
+                for operand in instruction.operands:
+                    layout = self.layouts[operand]
+                    self.reads.setdefault(layout.root, []).append((number, position, layout, instruction))
+                    self.last[layout.root] = number
+        for reference in self.program.outputs.values():
+            self.last[self.layouts[reference].root] = len(self.stages)
+
+    def _is_whole(self, layout: Layout) -> bool:
+        """Whether a layout runs over all of its root's memory once, in order."""
+        root = self.program.types[layout.root]
+        return layout.offset == 0 and layout.is_contiguous and element_count(layout.shape) == _count(root)
+
+    def _try_destination(self, name: str) -> None:
+        """Compute the output `name` in its destination if that is safe."""
+        layout, array = self.layouts[self.program.outputs[name]], self.destinations[name]
+        made = self.made.get(layout.root)
+        if made is None or layout.root in self.places or not array.flags.c_contiguous or not self._is_whole(layout):
+            return
+        overlapped = [source for source, memory in self.bound.items() if np.may_share_memory(memory, array)]
+        if overlapped and any(can_fail(item.op) for stage in self.stages[made[0] :] for item in stage.instructions):
+            return
+        if all(self._read_before(source, array, made) for source in overlapped):
+            self.places[layout.root] = Place("destination", name)
+            self.direct.add(name)
+
+    def _read_before(self, source: str, array: Array, made: tuple[int, int]) -> bool:
+        """Whether every read of a bound source is over, or of the same element, when `array` is written over it."""
+        if self.last.get(source, -1) == len(self.stages):
+            return False
+        memory = self.bound[source]
+        same = memory.nbytes == array.nbytes and memory.ctypes.data == array.ctypes.data
+        same = same and memory.itemsize == array.itemsize
+        for number, position, layout, instruction in self.reads.get(source, ()):
+            if number < made[0]:
+                continue
+            in_step = (number, position) <= made and is_pointwise(instruction.op) and number == made[0]
+            if not (in_step and same and self._is_whole(layout)):
+                return False
+        return True
+
+    def _fill_arena(self) -> None:
+        dying: dict[int, list[str]] = {}
+        inherited: set[str] = set()
+        for name in self.program.sources:
+            if name not in self.places and name in self.last:
+                self._allocate(name)
+                dying.setdefault(self.last[name], []).append(name)
+        for number, stage in enumerate(self.stages):
+            for position, instruction in enumerate(stage.instructions):
+                for result in instruction.results:
+                    if result in self.places:
+                        continue
+                    giver = self._dying_operand(instruction, number, position, inherited)
+                    if giver is None:
+                        self._allocate(result)
+                    else:
+                        self.places[result] = self.places[giver]
+                        inherited.add(giver)
+                    dying.setdefault(self.last[result], []).append(result)
+            for root in dying.pop(number, ()):
+                if root not in inherited:
+                    self.arena.free(self.places[root].begin)
+
+    def _allocate(self, root: str) -> None:
+        self.places[root] = Place("arena", begin=self.arena.allocate(_bytes(self.program.types[root])))
+
+    def _dying_operand(self, instruction: Instruction, number: int, position: int, inherited: set[str]) -> str | None:
+        """An operand whose memory the result can take over: it is read here for the last time, element by element."""
+        if is_pointwise(instruction.op):
+            candidates = instruction.operands
+        elif updates_first_operand(instruction.op):
+            candidates = instruction.operands[:1]
+        else:
+            return None
+        wanted = self.program.types[instruction.results[0]]
+        for operand in candidates:
+            layout = self.layouts[operand]
+            root = layout.root
+            if root in inherited or self.places[root].kind != "arena" or self.last[root] != number:
+                continue
+            owner = self.program.types[root]
+            if owner.dtype.itemsize != wanted.dtype.itemsize or layout.shape != concrete_shape(wanted):
+                continue
+            here = [read for read in self.reads[root] if read[0] == number]
+            if not all(read[1] <= position and self._is_whole(read[2]) for read in here):
+                continue
+            if is_pointwise(instruction.op) or len(here) == 1:
+                return root
+        return None
+
+
+def _count(type: TensorType) -> int:
+    return element_count(concrete_shape(type))
+
+
+def _bytes(type: TensorType) -> int:
+    return _count(type) * type.dtype.itemsize

@@ -1,0 +1,79 @@
+"""`Plan`: what runs in which order and where every value lies, before any memory is taken."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from asg_executor.plan.layout import Layout
+from asg_executor.plan.program import Instruction, Program
+
+__all__ = ["Place", "Plan", "Stage"]
+
+
+class Place(NamedTuple):
+    """Where the memory of a root lies.
+
+    Attributes:
+        kind: in the arena; in an array bound to the source `key`; in the constant `key`; in the destination of the
+            output `key`; or in a buffer that holds one tile of a stage.
+        key: the name that belongs to the kind, else "".
+        begin: the first byte within the arena or within the stage's tile memory, else 0.
+    """
+
+    kind: Literal["arena", "bound", "constant", "destination", "tile"]
+    key: str = ""
+    begin: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Instructions that run together: one, or several pointwise ones that run tile by tile.
+
+    Attributes:
+        instructions: in order.
+        shape: the shape that all results have, up to a reshape, where the stage runs tile by tile; else None.
+    """
+
+    instructions: tuple[Instruction, ...]
+    shape: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How a program runs.
+
+    Attributes:
+        program: the simplified program.
+        stages: what runs, in order.
+        layouts: how each value lies in its root's memory.
+        places: where the memory of each root lies.
+        inputs: the sources that a call copies into the arena.
+        returned: outputs that a call copies out of memory, by name, with their value's reference.
+        written: outputs that a call copies into their destination at the end, by name. All others that have a
+            destination are computed right there.
+        arena_bytes: the size of the arena.
+        tile_bytes: the size of the memory that tiles share.
+        constant_bytes: the size of the constants.
+        flops: the multiplications and additions, and other element operations, of one call.
+    """
+
+    program: Program
+    stages: Sequence[Stage]
+    layouts: Mapping[str, Layout]
+    places: Mapping[str, Place]
+    inputs: Sequence[str]
+    returned: Mapping[str, str]
+    written: Mapping[str, str]
+    arena_bytes: int
+    tile_bytes: int
+    constant_bytes: int
+    flops: int
+
+    @property
+    def peak_bytes(self) -> int:
+        """The memory that an executable of this plan takes, apart from bound arrays, destinations and its answer.
+
+        Kernels that convert their operands, such as products of half precision, use further scratch memory, at most as
+        much as the operands and results of one instruction take in double precision.
+        """
+        return self.arena_bytes + self.tile_bytes + self.constant_bytes

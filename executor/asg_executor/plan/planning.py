@@ -1,0 +1,75 @@
+"""Planning: a simplified program becomes a `Plan`."""
+
+from collections.abc import Mapping
+
+from asg_executor.plan.arrays import Array, stored_elements
+from asg_executor.plan.cost import program_flops
+from asg_executor.plan.grouping import group
+from asg_executor.plan.layout import Layout, contiguous, natural_strides
+from asg_executor.plan.placement import Placement
+from asg_executor.plan.plan import Plan
+from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.views import view_of
+
+__all__ = ["make_plan"]
+
+
+def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> Plan:
+    """Decide order, views and memory.
+
+    Args:
+        program: what `simplify` makes.
+        bound: arrays from which a source is read in place, by the source's id.
+        destinations: arrays into which an output is written, by the output's name.
+
+    Raises:
+        InterfaceError: two destinations overlap.
+    """
+    in_place = {name: array for name, array in bound.items() if array.flags.c_contiguous}
+    layouts, computed = _layouts(program)
+    stages = group(program, computed, layouts)
+    placement = Placement(program, stages, layouts, in_place, destinations)
+    placement.run()
+    used = {layouts[reference].root for reference in program.outputs.values()}
+    used.update(layouts[operand].root for item in computed for operand in item.operands)
+    return Plan(
+        program=program,
+        stages=stages,
+        layouts=layouts,
+        places=placement.places,
+        inputs=tuple(name for name in program.sources if name not in in_place and name in used),
+        returned={name: value for name, value in program.outputs.items() if name not in destinations},
+        written={name: program.outputs[name] for name in destinations if name not in placement.direct},
+        arena_bytes=placement.arena.size,
+        tile_bytes=placement.tile_bytes,
+        constant_bytes=sum(stored_elements(array).nbytes for array in program.constants.values()),
+        flops=program_flops(program, computed),
+    )
+
+
+def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction]]:
+    """The layout of every value, and the instructions that are not views."""
+    types = program.types
+    layouts = {name: contiguous(name, types[name].shape) for name in program.sources}  # pyright: ignore[reportArgumentType] - without symbols
+    layouts.update((name, _constant_layout(name, array)) for name, array in program.constants.items())
+    computed: list[Instruction] = []
+    for instruction in program.instructions:
+        (result, *others) = instruction.results
+        if len(instruction.operands) == 1:
+            (operand,) = instruction.operands
+            view = view_of(instruction.op, layouts[operand], types[operand], types[result])
+            if view is not None:
+                layouts[result] = view
+                continue
+        computed.append(instruction)
+        layouts.update((name, contiguous(name, types[name].shape)) for name in (result, *others))  # pyright: ignore[reportArgumentType] - without symbols
+    return layouts, computed
+
+
+def _constant_layout(name: str, array: Array) -> Layout:
+    """Only the elements that differ are stored, row-major; along a repeated axis the stride is 0."""
+    stored = tuple(1 if stride == 0 else size for size, stride in zip(array.shape, array.strides, strict=True))
+    strides = tuple(
+        0 if stride == 0 else natural for stride, natural in zip(array.strides, natural_strides(stored), strict=True)
+    )
+    return Layout(name, array.shape, strides)
