@@ -1,0 +1,1 @@
+"""Training sessions: parameters, gradients and optimizer slots, and the steps that change them."""

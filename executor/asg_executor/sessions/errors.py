@@ -1,0 +1,74 @@
+"""What can go wrong with a session.
+
+ExecutorError (asg_executor.errors)
+├── InitializationError    a parameter's initialiser describes no distribution
+├── SessionError           graphs, parameters and optimizer do not fit together
+└── StepError              a step cannot be taken under the number that it was sent with
+    ├── StepGapError       a step before it is missing
+    ├── StepPassedError    a later step was taken already
+    └── StepMismatchError  the step was taken with another request
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from asg_executor.errors import ExecutorError
+from asg_schema.errors import Problem
+
+__all__ = [
+    "InitializationError",
+    "SessionError",
+    "StepError",
+    "StepGapError",
+    "StepMismatchError",
+    "StepPassedError",
+]
+
+
+class InitializationError(ExecutorError):
+    """A parameter's initialiser describes no distribution."""
+
+    code: ClassVar[str] = "invalid_initializer"
+
+
+class SessionError(ExecutorError):
+    """Graphs, parameters and optimizer do not fit together. `problems` holds every fault that was found."""
+
+    code: ClassVar[str] = "invalid_session"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class StepError(ExecutorError):
+    """A step cannot be taken under the number that it was sent with.
+
+    Args:
+        number: the number that was sent.
+        expected: the number of the session's next step.
+        message: what is wrong.
+    """
+
+    def __init__(self, number: int, expected: int, message: str) -> None:
+        self.number = number
+        self.expected = expected
+        super().__init__(message)
+
+
+class StepGapError(StepError):
+    """A step before it is missing."""
+
+    code: ClassVar[str] = "step_gap"
+
+
+class StepPassedError(StepError):
+    """A later step was taken already, so that the answer is no longer kept."""
+
+    code: ClassVar[str] = "step_passed"
+
+
+class StepMismatchError(StepError):
+    """The step was taken with another request."""
+
+    code: ClassVar[str] = "step_mismatch"
