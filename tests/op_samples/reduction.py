@@ -97,8 +97,9 @@ _EDGES = [
         {"axis": [0]},
         by_group(_wrapped(sum), [0], keepdims=False),
     ),
-    # The sum of 4,096 ones needs more than the 11 bits of a float16's significand on the way.
+    # Added one by one in half precision, ones would stop counting at 2,048 and at 256.
     _vector(Sum, "float16_long", np.ones(4096, np.float16), 4096.0),
+    _vector(Sum, "bfloat16_long", np.ones(4096, ml_dtypes.bfloat16), 4096.0),
 ]
 
 

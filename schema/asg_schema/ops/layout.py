@@ -203,16 +203,21 @@ class Flip(Op):
         return (x,)
 
 
-def _check_window(x: TensorType, window: tuple[Dim, ...], start: TensorType, what: str, operand: int) -> None:
+def _check_start(x: TensorType, start: TensorType, operand: int) -> None:
     if start.shape != (x.rank,):
         raise RuleError(
             f"{{{operand}}} holds one start for each axis of {{0}}; shape [{x.rank}] is needed", operand=operand
         )
+
+
+def _window_fault(x: TensorType, window: tuple[Dim, ...], what: str) -> str | None:
+    """Why a block of shape `window` does not lie within x, or None where it does; `what` is what to call it."""
     if len(window) != x.rank:
-        raise RuleError(f"{what} {_show(window)} has {len(window)} axes; {{0}} has {x.rank}")
+        return f"{what} has {len(window)} axes; {{0}} has {x.rank}"
     for axis, (size, dim) in enumerate(zip(window, x.shape, strict=True)):
         if isinstance(size, int) and isinstance(dim, int) and not 0 <= size <= dim:
-            raise RuleError(f"axis {axis} of {what} {_show(window)} does not fit into {{0}}")
+            return f"axis {axis} of {what} does not fit into {{0}}"
+    return None
 
 
 class DynamicSlice(Op):
@@ -232,7 +237,9 @@ class DynamicSlice(Op):
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         x, start = operands
         _check_shape(self.shape)
-        _check_window(x, self.shape, start, "shape", 1)
+        _check_start(x, start, 1)
+        if fault := _window_fault(x, self.shape, f"shape {_show(self.shape)}"):
+            raise RuleError(fault, field="shape")
         return (TensorType(x.dtype, self.shape),)
 
 
@@ -252,5 +259,7 @@ class DynamicUpdateSlice(Op):
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         x, update, start = operands
-        _check_window(x, update.shape, start, "update", 2)
+        _check_start(x, start, 2)
+        if fault := _window_fault(x, update.shape, "{1}"):
+            raise RuleError(fault, operand=1)
         return (x,)

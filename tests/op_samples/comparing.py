@@ -1,0 +1,64 @@
+"""Comparing results with references, with tolerances in units of the dtype's eps."""
+
+import numpy as np
+
+from asg_schema.composite import Composite
+from asg_schema.dtype import DType
+from op_samples.sample import Array, Sample, dtype_of
+
+_DEFAULT_TOLERANCE = 8.0
+_PRECISION = {  # the distance from 1 to the next larger number, and the smallest number above 0
+    DType.FLOAT16: (2.0**-10, 2.0**-24),
+    DType.BFLOAT16: (2.0**-7, 2.0**-133),
+    DType.FLOAT32: (2.0**-23, 2.0**-149),
+    DType.FLOAT64: (2.0**-52, 2.0**-1074),
+}
+
+
+def assert_matches_reference(actual: tuple[Array, ...], sample: Sample) -> None:
+    """Compare an op's results with the sample's reference.
+
+    Dtypes and shapes are equal, integers and bools too, and so is where NaN and infinities stand. A finite float may
+    err by `sample.tolerance` eps, 8 where that is not given. The error counts relative to the element for a primitive
+    element-wise op, and for all others relative to the largest magnitude that enters or leaves, because their terms
+    may cancel.
+    """
+    tolerance = _DEFAULT_TOLERANCE if sample.tolerance is None else sample.tolerance
+    expected = sample.expected()
+    assert len(actual) == len(expected)
+    for index, (result, wanted) in enumerate(zip(actual, expected, strict=True)):
+        where = f"{sample.id}, result {index}"
+        assert result.dtype == wanted.dtype, f"{where}: dtype {result.dtype}, expected {wanted.dtype}"
+        assert result.shape == wanted.shape, f"{where}: shape {result.shape}, expected {wanted.shape}"
+        if dtype_of(wanted).is_floating:
+            _assert_close(result, wanted, tolerance, _scale(sample, wanted), where)
+        else:
+            np.testing.assert_array_equal(result, wanted, where)
+
+
+def _scale(sample: Sample, expected: Array) -> float:
+    if sample.op.family() == "elementwise" and not issubclass(sample.op, Composite):
+        return 0.0
+    return max(largest_magnitude(array) for array in (*sample.operands, expected))
+
+
+def largest_magnitude(array: Array) -> float:
+    """The largest absolute value of the finite elements of a floating-point array, else 0."""
+    if not dtype_of(array).is_floating:
+        return 0.0
+    wide = array.astype(np.float64)
+    return float(np.max(np.abs(wide), initial=0.0, where=np.isfinite(wide)))
+
+
+def _assert_close(actual: Array, expected: Array, tolerance: float, scale: float, where: str) -> None:
+    eps, smallest = _PRECISION[dtype_of(expected)]
+    finite = np.isfinite(expected.astype(np.float64))
+    wide, wanted = actual.astype(np.float64), expected.astype(np.float64)
+    np.testing.assert_array_equal(wide[~finite], wanted[~finite], f"{where}: where the reference is not finite")
+    error = np.abs(wide[finite] - wanted[finite])
+    allowed = tolerance * eps * (np.abs(wanted[finite]) + scale) + smallest
+    wrong = ~(error <= allowed)
+    assert not wrong.any(), (
+        f"{where}: got {wide[finite][wrong]}, expected {wanted[finite][wrong]}: "
+        f"off by {error[wrong]}, allowed {allowed[wrong]}"
+    )
