@@ -1,0 +1,42 @@
+"""Layers, with the names and argument order of `torch.nn`.
+
+A layer holds descriptions of its parameters, and no numbers. Calling it within `asg.graph` adds its nodes to the graph
+and declares its parameters there; see `Module` for their names.
+"""
+
+from asg_builder.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from asg_builder.nn.dropout import Dropout
+from asg_builder.nn.embedding import Embedding
+from asg_builder.nn.feed_forward import FeedForward
+from asg_builder.nn.flatten import Flatten
+from asg_builder.nn.layer_norm import LayerNorm
+from asg_builder.nn.linear import Linear
+from asg_builder.nn.module import Module, ModuleList
+from asg_builder.nn.multi_head_attention import MultiHeadAttention
+from asg_builder.nn.parameter import Parameter
+from asg_builder.nn.sequential import Sequential
+from asg_builder.nn.transformer_block import TransformerBlock
+
+__all__ = [
+    "GELU",
+    "Dropout",
+    "Embedding",
+    "FeedForward",
+    "Flatten",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LogSoftmax",
+    "Module",
+    "ModuleList",
+    "MultiHeadAttention",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+    "TransformerBlock",
+]

@@ -1,0 +1,44 @@
+"""`Embedding`: rows of a table."""
+
+from typing_extensions import override
+
+from asg_builder.arguments import DTypeLike
+from asg_builder.functions.indexing import embedding
+from asg_builder.nn.module import Module
+from asg_builder.nn.parameter import Parameter
+from asg_builder.tensor import Tensor
+from asg_schema.errors import AsgError
+from asg_schema.initializers import Normal
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Module):
+    """A row of a table for each index, as `torch.nn.Embedding`.
+
+    Parameter: `weight` [num_embeddings, embedding_dim], normal with mean 0 and standard deviation 1 at first.
+
+    Args:
+        num_embeddings: the number of rows.
+        embedding_dim: the size of a row.
+        dtype: the dtype of the table.
+        name: the name, if it is a root module.
+
+    Raises:
+        AsgError: a size is below 1.
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, dtype: DTypeLike = "float32", name: str | None = None
+    ) -> None:
+        super().__init__(name=name)
+        if num_embeddings < 1 or embedding_dim < 1:
+            raise AsgError(f"Embedding({num_embeddings}, {embedding_dim}): both sizes are at least 1")
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.weight = Parameter((num_embeddings, embedding_dim), init=Normal(), dtype=dtype)
+
+    @override
+    def forward(self, indices: Tensor) -> Tensor:
+        """[…], int32 or int64, to […, embedding_dim]. An index outside the table is an error when the document runs."""
+        return embedding(indices, self.weight.value)

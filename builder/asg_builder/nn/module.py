@@ -1,0 +1,230 @@
+"""`Module`: a layer, or a tree of layers, with parameters that are named by their place in the tree."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, cast, overload
+
+from typing_extensions import override
+
+from asg_builder.graph import current_graph
+from asg_builder.nn.parameter import Parameter
+from asg_schema.errors import AsgError
+
+__all__ = ["Module", "ModuleList"]
+
+
+class Module:
+    """The base of all layers.
+
+    A subclass assigns parameters and other modules to attributes, and defines `forward`:
+
+    ```python
+    class Scale(nn.Module):
+        def __init__(self, features: int) -> None:
+            self.factor = nn.Parameter((features,), init=initializers.Ones())
+
+        def forward(self, x: asg.Tensor) -> asg.Tensor:
+            return x * self.factor.value
+    ```
+
+    Calling a module runs `forward` in the current graph. Its parameters are declared there at the first call, and found
+    again at every later one. Their names are the attribute path from the root module, such as
+    `block.attention.q_proj.weight`, and the nodes that it builds have ids in the same scope.
+
+    A root module, one that is no attribute of another, begins the path with its `name`. Without one it takes its
+    class's name in snake case, with a number behind it where that is taken, when it is first called, and keeps it for
+    good: so a model that is called in two graphs has the same parameter names in both. `name=""` leaves the beginning
+    out.
+
+    A module that is assigned in two places has one set of parameters, under the name of the first.
+
+    Args:
+        name: the name of a root module.
+    """
+
+    name: str | None = None
+    training: bool = True
+    parent: "Module | None" = None
+    key: str = ""
+
+    def __init__(self, *, name: str | None = None) -> None:
+        self.name = name
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; a subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`forward` in the current graph.
+
+        Raises:
+            AsgError: no graph is open, or a name of the module is taken in it.
+        """
+        graph = current_graph()
+        scope = self.prefix
+        for child in vars(self).values():
+            if isinstance(child, Parameter):
+                _ = child.value
+        outer, graph.scope = graph.scope, scope
+        try:
+            return self.forward(*args, **kwargs)
+        finally:
+            graph.scope = outer
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        if attribute == "parent":
+            return object.__setattr__(self, attribute, value)
+        if isinstance(value, list | tuple) and value and all(isinstance(item, Module) for item in _items(value)):
+            value = ModuleList(_items(value))
+        self._release(attribute)
+        if isinstance(value, Parameter | Module) and value.parent is None:
+            self._adopt(attribute, value)
+        return object.__setattr__(self, attribute, value)
+
+    def __delattr__(self, attribute: str) -> None:
+        self._release(attribute)
+        object.__delattr__(self, attribute)
+
+    def _adopt(self, key: str, child: "Parameter | Module") -> None:
+        ancestor: Module | None = self
+        while ancestor is not None:
+            if ancestor is child:
+                raise AsgError(f"{type(self).__name__}.{key}: a module cannot be a part of itself")
+            ancestor = ancestor.parent
+        child.parent = self
+        child.key = key
+
+    def _release(self, key: str) -> None:
+        """Let go of what the attribute held, so that it can take a name elsewhere."""
+        old = vars(self).get(key)
+        if isinstance(old, Parameter | Module) and old.parent is self and old.key == key:
+            old.parent = None
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its parameters begin with: its path and a dot.
+
+        Raises:
+            AsgError: the root module has no name yet and no graph is open, or its name is another's in this graph.
+        """
+        keys: list[str] = []
+        module = self
+        while module.parent is not None:
+            keys.append(module.key)
+            module = module.parent
+        root = _root_name(module)
+        return "".join(f"{part}." for part in (*((root,) if root else ()), *reversed(keys)))
+
+    def named_modules(self) -> Iterator[tuple[str, "Module"]]:
+        """Every module of the tree once, itself first, with its path below this module."""
+        seen: set[int] = set()
+        pending: list[tuple[str, Module]] = [("", self)]
+        while pending:
+            path, module = pending.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            children = [(key, child) for key, child in vars(module).items() if key != "parent"]
+            pending.extend(
+                (f"{path}.{key}" if path else key, child)
+                for key, child in reversed(children)
+                if isinstance(child, Module)
+            )
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Every parameter of the tree once, with its path below this module."""
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for key, child in vars(module).items():
+                if isinstance(child, Parameter) and id(child) not in seen:
+                    seen.add(id(child))
+                    yield f"{path}.{key}" if path else key, child
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the whole tree to training, in which `Dropout` drops, or with False to evaluation."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set the whole tree to evaluation."""
+        return self.train(mode=False)
+
+    @override
+    def __repr__(self) -> str:
+        settings = [
+            f"{key}={value!r}"
+            for key, value in vars(self).items()
+            if isinstance(value, int | float | str | tuple) and key not in ("key", "training")
+        ]
+        children = [(key, child) for key, child in vars(self).items() if isinstance(child, Module) and key != "parent"]
+        if not children:
+            return f"{type(self).__name__}({', '.join(settings)})"
+        lines = [f"{key}: {child!r}".replace("\n", "\n  ") for key, child in children]
+        return "\n  ".join([f"{type(self).__name__}({', '.join(settings)}", *lines]) + "\n)"
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value)
+
+
+def _root_name(module: Module) -> str:
+    if module.name == "":
+        return ""
+    graph = current_graph() if module.name is None else None
+    if graph is None:
+        return _claimed_name(module, module.name or "")
+    hint = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(module).__name__).lower()
+    candidate, suffix = hint, 0
+    while not graph.claim(f"{candidate}.", module):
+        suffix += 1
+        candidate = f"{hint}_{suffix}"
+    module.name = candidate
+    return candidate
+
+
+def _claimed_name(module: Module, name: str) -> str:
+    graph = current_graph()
+    if not graph.claim(f"{name}.", module):
+        raise AsgError(
+            f'two modules are named "{name}" in the graph "{graph.name}", of which one is {type(module).__name__}; '
+            "give one of them another name"
+        )
+    return name
+
+
+class ModuleList(Module):
+    """Modules in a list: their names are their positions. A list or tuple of modules that is assigned becomes one.
+
+    Args:
+        modules: the modules.
+        name: the name, if it is a root module.
+    """
+
+    def __init__(self, modules: Iterable[Module] = (), *, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._length = 0
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> None:
+        """Add a module at the end."""
+        if not isinstance(cast("object", module), Module):
+            raise TypeError(f"{type(self).__name__} holds modules, not a {type(module).__name__}")
+        setattr(self, str(self._length), module)
+        self._length += 1
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Module]:
+        return (vars(self)[str(position)] for position in range(self._length))
+
+    @overload
+    def __getitem__(self, position: int) -> Module: ...
+    @overload
+    def __getitem__(self, position: slice) -> "ModuleList": ...
+    def __getitem__(self, position: int | slice) -> "Module | ModuleList":
+        modules = list(self)
+        return ModuleList(modules[position]) if isinstance(position, slice) else modules[position]
