@@ -10,7 +10,9 @@ import numpy as np
 
 from asg_executor.plan.arrays import Array, concrete_shape, stored_elements
 from asg_executor.plan.constants import creation_value
+from asg_executor.plan.layout import Layout, contiguous
 from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.views import view_of
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import MOST_CONSTANT_ELEMENTS, Bytes, DimSize, Full, Iota
@@ -29,7 +31,9 @@ _POINTWISE = frozenset({"elementwise", "comparison"})
 def simplify(program: Program, evaluate: Evaluate) -> Program:
     """The program without what is dead, duplicate or constant.
 
-    Two instructions are duplicates when op, attributes and operands are the same; a `barrier` has no duplicate. An
+    Two instructions are duplicates when op, attributes and operands are the same. Operands are the same when they are
+    the same elements in the same order, by whichever reshapes and transpositions they were reached; but what stands
+    behind a `barrier` is never the same as what stands before it. An
     instruction whose operands are constants is computed here, once, unless its result is larger than 65,536 elements
     that are not all one value.
 
@@ -49,25 +53,60 @@ class _Simplification:
         self.aliases: dict[str, str] = {}
         self.constants: dict[str, Array] = {}
         self.known: dict[Hashable, tuple[str, ...]] = {}
+        self.identities: dict[str, Layout] = {}
         self.folded = 0
 
     def run(self) -> Program:
         program = self.program
+        for name in program.sources:
+            self._identify(name, contiguous(name, concrete_shape(program.types[name])))
         kept: list[Instruction] = []
         for instruction in program.instructions:
             operands = tuple(self.aliases.get(reference, reference) for reference in instruction.operands)
             if operands != instruction.operands:
                 instruction = Instruction(instruction.op, operands, instruction.results, instruction.origin)
-            if self._fold(instruction):
-                continue
-            key = _instruction_key(instruction)
-            if not isinstance(instruction.op, Barrier) and (earlier := self.known.get(key)) is not None:
-                self.aliases.update(zip(instruction.results, earlier, strict=True))
-                continue
-            self.known[key] = instruction.results
-            kept.append(instruction)
+            if not (self._fold(instruction) or self._merge_view(instruction) or self._merge(instruction)):
+                kept.append(instruction)
         outputs = {name: self.aliases.get(reference, reference) for name, reference in program.outputs.items()}
         return Program(program.types, program.sources, self.constants, kept, outputs)
+
+    def _identify(self, reference: str, layout: Layout) -> bool:
+        """Note which elements a value is made of; True where another value is already made of the same."""
+        identity = _without_idle_strides(layout)
+        self.identities[reference] = identity
+        earlier = self.known.setdefault(("elements", identity, self.program.types[reference]), (reference,))[0]
+        if earlier != reference:
+            self.aliases[reference] = earlier
+        return earlier != reference
+
+    def _merge_view(self, instruction: Instruction) -> bool:
+        """Whether an instruction is a view of elements that another value already shows in the same way."""
+        if len(instruction.operands) != 1:
+            return False
+        (operand,), (result, *_) = instruction.operands, instruction.results
+        types = self.program.types
+        identity = self.identities[operand]
+        if isinstance(instruction.op, Barrier):
+            return self._identify(result, contiguous(result, identity.shape))
+        view = view_of(instruction.op, identity, types[operand], types[result])
+        return view is not None and self._identify(result, view)
+
+    def _merge(self, instruction: Instruction) -> bool:
+        """Whether an instruction computes what an earlier one has computed."""
+        if instruction.results[0] in self.identities:
+            return False
+        key = (
+            type(instruction.op),
+            attribute_key(instruction.op),
+            *(self.identities[operand] for operand in instruction.operands),
+        )
+        earlier = self.known.setdefault(key, instruction.results)
+        if earlier is not instruction.results:
+            self.aliases.update(zip(instruction.results, earlier, strict=True))
+            return True
+        for reference in instruction.results:
+            self._identify(reference, contiguous(reference, concrete_shape(self.program.types[reference])))
+        return False
 
     def _fold(self, instruction: Instruction) -> bool:
         """Compute an instruction whose operands are all known; False where that is not possible or too large."""
@@ -102,6 +141,7 @@ class _Simplification:
         earlier = self.known.setdefault(key, (reference,))
         if earlier[0] == reference:
             self.constants[reference] = array
+            self._identify(reference, contiguous(reference, array.shape))
         else:
             self.aliases[reference] = earlier[0]
 
@@ -121,8 +161,10 @@ def _stored_elements(op: Op, result: TensorType) -> int:
     return 1 if isinstance(op, Full | DimSize) else _count(result)
 
 
-def _instruction_key(instruction: Instruction) -> Hashable:
-    return type(instruction.op), attribute_key(instruction.op), instruction.operands
+def _without_idle_strides(layout: Layout) -> Layout:
+    """The layout with stride 0 along axes of size 1, where the stride has no meaning."""
+    strides = tuple(0 if size == 1 else stride for size, stride in zip(layout.shape, layout.strides, strict=True))
+    return layout._replace(strides=strides)
 
 
 def attribute_key(op: Op) -> Hashable:
