@@ -70,7 +70,7 @@ class Sample:
         return [
             index
             for index, operand in enumerate(self.operands)
-            if declared_operand(self.op, index).differentiable and dtype_of(operand).is_floating
+            if declared_operand(self.op, index).differentiable and operand.dtype == np.float64
         ]
 
     def in_dtype(self, dtype: DType) -> "Sample | None":

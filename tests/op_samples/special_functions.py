@@ -12,7 +12,7 @@ def digamma(x: float) -> float:
     See https://dlmf.nist.gov/5.5 and https://dlmf.nist.gov/5.11.
     """
     if x < 0:
-        return digamma(1.0 - x) - math.pi / math.tan(math.pi * x)
+        return digamma(1.0 - x) - math.pi / math.tan(math.pi * (x - round(x)))
     large = x + _SHIFT
     series = sum(bernoulli / (2 * k * large ** (2 * k)) for k, bernoulli in enumerate(_BERNOULLI, 1))
     return math.fsum([math.log(large), -0.5 / large, -series, *(-1.0 / (x + k) for k in range(_SHIFT))])

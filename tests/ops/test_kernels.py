@@ -1,0 +1,74 @@
+"""Every op computes what its reference says: in float64, in every narrower dtype, and through its expansion."""
+
+import pytest
+
+import asg_executor
+from asg_schema.composite import Composite
+from asg_schema.document import Document
+from asg_schema.dtype import DType
+from asg_schema.tensor_type import TensorType
+from op_samples import ALL_SAMPLES
+from op_samples.comparing import assert_matches_reference
+from op_samples.expansion import expanded_document
+from op_samples.sample import Array, Sample, sample_document, sample_inputs
+from op_samples.threefry import threefry_2x32
+
+NARROW_SAMPLES = [
+    narrow
+    for sample in ALL_SAMPLES
+    for dtype in (DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)
+    if (narrow := sample.in_dtype(dtype)) is not None
+]
+COMPOSITE_SAMPLES = [sample for sample in [*ALL_SAMPLES, *NARROW_SAMPLES] if issubclass(sample.op, Composite)]
+
+
+def run(document: Document, sample: Sample) -> tuple[Array, ...]:
+    results = asg_executor.run(document, sample_inputs(sample), engine="numpy")
+    return tuple(results[output.name] for output in document.outputs)
+
+
+@pytest.mark.parametrize("sample", ALL_SAMPLES, ids=lambda sample: sample.id)
+def test_kernel(sample: Sample) -> None:
+    assert_matches_reference(run(sample_document(sample), sample), sample)
+
+
+@pytest.mark.parametrize("sample", NARROW_SAMPLES, ids=lambda sample: sample.id)
+def test_kernel_in_narrow_dtype(sample: Sample) -> None:
+    assert_matches_reference(run(sample_document(sample), sample), sample)
+
+
+@pytest.mark.parametrize("sample", COMPOSITE_SAMPLES, ids=lambda sample: sample.id)
+def test_expansion(sample: Sample) -> None:
+    assert_matches_reference(run(expanded_document(sample), sample), sample)
+
+
+@pytest.mark.parametrize(
+    "sample", [sample for sample in ALL_SAMPLES if issubclass(sample.op, Composite)], ids=lambda sample: sample.id
+)
+def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) -> None:
+    # Symbols take the place of the axes that no attribute names; `expanded_document` compares the types.
+    fixed = set(sample.attributes.get("normalized_shape", ()))
+    sizes = {size for operand in sample.operands for size in operand.shape if size > 1 and size not in fixed}
+    key = len(sample.operands) - 1 if sample.op.name == "dropout" else None
+    shapes = [
+        operand.shape if index == key else tuple(f"n{size}" if size in sizes else size for size in operand.shape)
+        for index, operand in enumerate(sample.operands)
+    ]
+    document = expanded_document(sample, shapes)
+    kinds = [document.types[output.value] for output in document.outputs]
+    bound = [TensorType(kind.dtype, tuple(int(str(dim).removeprefix("n")) for dim in kind.shape)) for kind in kinds]
+    concrete = sample_document(sample)
+    assert bound == [concrete.types[output.value] for output in concrete.outputs]
+
+
+@pytest.mark.parametrize(
+    ("key", "counter", "block"),
+    # From the known answers that the authors publish with their implementation, Random123.
+    [
+        ((0x00000000, 0x00000000), (0x00000000, 0x00000000), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF), (0x1CB996FC, 0xBB002BE7)),
+        ((0x13198A2E, 0x03707344), (0x243F6A88, 0x85A308D3), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
+def test_reference_of_random_bits(key: tuple[int, int], counter: tuple[int, int], block: tuple[int, int]) -> None:
+    assert threefry_2x32(key, counter) == block
