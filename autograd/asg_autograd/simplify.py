@@ -10,7 +10,7 @@ x / x stay what they are.
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from asg_schema.broadcasting import broadcast_shapes
@@ -50,7 +50,7 @@ from asg_schema.tensor_type import TensorType
 if TYPE_CHECKING:
     from asg_autograd.simplifying_editor import SimplifyingEditor
 
-__all__ = ["Candidate", "rewrites"]
+__all__ = ["Candidate", "Rewrite", "rewrites"]
 
 O = TypeVar("O", bound=Op)  # noqa: E741 - the op's class, as in asg_schema.op_table
 
@@ -92,16 +92,20 @@ class Candidate:
 
 Rewrite: TypeAlias = Callable[[Any, Candidate], Value | None]
 
-rewrites: dict[type[Op], list[Rewrite]] = {}
-"""The rules for each op, in the order in which they are tried."""
+rewrites: dict[type[Op], dict[type[Op] | None, list[Rewrite]]] = {}
+"""For each op the rules that are tried for each kind of node that one of its operands comes from; under None those that
+are tried whatever the operands are."""
 
 
 def _rewrite(
-    *ops: type[O],
+    *ops: type[O], of: Sequence[type[Op] | None] = (None,)
 ) -> Callable[[Callable[[O, Candidate], Value | None]], Callable[[O, Candidate], Value | None]]:
+    """Enter a rule for nodes of `ops`. With `of` it is only tried where an operand comes from a node of such an op."""
+
     def enter(rule: Callable[[O, Candidate], Value | None]) -> Callable[[O, Candidate], Value | None]:
         for op in ops:
-            rewrites.setdefault(op, []).append(rule)
+            for source in of:
+                rewrites.setdefault(op, {}).setdefault(source, []).append(rule)
         return rule
 
     return enter
@@ -115,7 +119,7 @@ _BROADCASTING: tuple[type[Op], ...] = (
 )
 
 
-@_rewrite(*_BROADCASTING)
+@_rewrite(*_BROADCASTING, of=(Full, BroadcastTo, Reshape))
 def operand_that_is_broadcast_anyway(node: Op, at: Candidate) -> Value | None:
     """Rewrite op(broadcast_to(a), b) as op(a, b). Requires that the result keeps its shape."""
     changed = list(at.operands)
@@ -150,7 +154,7 @@ def _adds_leading_axes(reshape: Reshape, at: Candidate) -> bool:
     return added > 0 and reshape.shape == (1,) * added + source
 
 
-@_rewrite(BroadcastTo)
+@_rewrite(BroadcastTo, of=(BroadcastTo, Reshape))
 def broadcast_of_broadcast(node: BroadcastTo, at: Candidate) -> Value | None:
     """What is broadcast twice, or gets leading axes of size 1 first, is broadcast once."""
     source = _before_broadcast(at.x, at)
@@ -160,7 +164,7 @@ def broadcast_of_broadcast(node: BroadcastTo, at: Candidate) -> Value | None:
 # Neutral elements
 
 
-@_rewrite(Add)
+@_rewrite(Add, of=(Full,))
 def add_zero(node: Add, at: Candidate) -> Value | None:
     """Rewrite x + 0 and 0 + x as x. Requires that x has the type of the result."""
     for x, other in (at.operands, at.operands[::-1]):
@@ -169,14 +173,14 @@ def add_zero(node: Add, at: Candidate) -> Value | None:
     return None
 
 
-@_rewrite(Subtract)
+@_rewrite(Subtract, of=(Full,))
 def subtract_zero(node: Subtract, at: Candidate) -> Value | None:
     """Rewrite x - 0 as x. Requires that x has the type of the result."""
     x, other = at.operands
     return x if at.constant(other) == 0 and x.type == at.result else None
 
 
-@_rewrite(Multiply)
+@_rewrite(Multiply, of=(Full,))
 def multiply_by_one(node: Multiply, at: Candidate) -> Value | None:
     """Rewrite x · 1 as x and x · -1 as -x, and with exchanged factors. Requires that x has the type of the result."""
     for x, factor in (at.operands, at.operands[::-1]):
@@ -186,7 +190,7 @@ def multiply_by_one(node: Multiply, at: Candidate) -> Value | None:
     return None
 
 
-@_rewrite(Divide, Pow)
+@_rewrite(Divide, Pow, of=(Full,))
 def divide_by_one(node: Divide | Pow, at: Candidate) -> Value | None:
     """Rewrite x / 1 and x ** 1 as x. Requires that x has the type of the result."""
     x, other = at.operands
@@ -196,7 +200,7 @@ def divide_by_one(node: Divide | Pow, at: Candidate) -> Value | None:
 # Signs
 
 
-@_rewrite(Negative)
+@_rewrite(Negative, of=(Negative, Subtract))
 def negative_of_difference(node: Negative, at: Candidate) -> Value | None:
     """Rewrite -(-x) as x, and -(a - b) as b - a."""
     definition = at.definition(at.x)
@@ -208,7 +212,7 @@ def negative_of_difference(node: Negative, at: Candidate) -> Value | None:
     return None
 
 
-@_rewrite(Add)
+@_rewrite(Add, of=(Negative,))
 def add_negative(node: Add, at: Candidate) -> Value | None:
     """Rewrite a + -b and -b + a as a - b."""
     for a, b in (at.operands, at.operands[::-1]):
@@ -218,7 +222,7 @@ def add_negative(node: Add, at: Candidate) -> Value | None:
     return None
 
 
-@_rewrite(Subtract)
+@_rewrite(Subtract, of=(Negative,))
 def subtract_negative(node: Subtract, at: Candidate) -> Value | None:
     """Rewrite a - -b as a + b."""
     a, b = at.operands
@@ -255,7 +259,7 @@ def _floating_constants(at: Candidate) -> list[float] | None:
     return values
 
 
-@_rewrite(*_ARITHMETIC)
+@_rewrite(*_ARITHMETIC, of=(Full,))
 def constant_arithmetic(node: Op, at: Candidate) -> Value | None:
     """What constants yield is constant.
 
@@ -270,7 +274,7 @@ def constant_arithmetic(node: Op, at: Candidate) -> Value | None:
     return at.fill(value) if math.isfinite(value) else None
 
 
-@_rewrite(*_COMPARISON)
+@_rewrite(*_COMPARISON, of=(Full,))
 def constant_comparison(node: Op, at: Candidate) -> Value | None:
     """Whether a comparison of constants holds is known.
 
@@ -288,14 +292,14 @@ def _exact_everywhere(value: float) -> bool:
     return abs(value) <= 256 and value == int(value)
 
 
-@_rewrite(Negative)
+@_rewrite(Negative, of=(Full,))
 def constant_negative(node: Negative, at: Candidate) -> Value | None:
     """The negative of a floating-point constant is constant."""
     constants = _floating_constants(at)
     return at.fill(-constants[0]) if constants else None
 
 
-@_rewrite(Astype)
+@_rewrite(Astype, of=(Full,))
 def constant_conversion(node: Astype, at: Candidate) -> Value | None:
     """A floating-point constant in another floating-point dtype is constant. Requires that both hold it exactly."""
     constants = _floating_constants(at)
@@ -304,14 +308,14 @@ def constant_conversion(node: Astype, at: Candidate) -> Value | None:
     return None
 
 
-@_rewrite(Reshape, BroadcastTo, PermuteDims)
+@_rewrite(Reshape, BroadcastTo, PermuteDims, of=(Full,))
 def constant_layout(node: Reshape | BroadcastTo | PermuteDims, at: Candidate) -> Value | None:
     """A constant of another shape is constant."""
     value = at.constant(at.x)
     return None if value is None else at.fill(value)
 
 
-@_rewrite(LogicalAnd)
+@_rewrite(LogicalAnd, of=(Full,))
 def and_constant(node: LogicalAnd, at: Candidate) -> Value | None:
     """Rewrite x ∧ true as x, which requires that x has the type of the result, and x ∧ false as false."""
     for x, other in (at.operands, at.operands[::-1]):
@@ -326,19 +330,23 @@ def and_constant(node: LogicalAnd, at: Candidate) -> Value | None:
 # Choice
 
 
-@_rewrite(Where)
+@_rewrite(Where, of=(Full,))
 def where_decided(node: Where, at: Candidate) -> Value | None:
-    """Rewrite where(true, a, b) and where(c, a, a) as a, and where(false, a, b) as b.
-
-    Requires that it has the type of the result.
-    """
+    """Rewrite where(true, a, b) as a, and where(false, a, b) as b. Requires that it has the type of the result."""
     condition, a, b = at.operands
     value = at.constant(condition)
-    taken = a if value is True or a.id == b.id else b if value is False else None
+    taken = a if value is True else b if value is False else None
     return taken if taken is not None and taken.type == at.result else None
 
 
 @_rewrite(Where)
+def where_indifferent(node: Where, at: Candidate) -> Value | None:
+    """Rewrite where(c, a, a) as a. Requires that a has the type of the result."""
+    _, a, b = at.operands
+    return a if a.id == b.id and a.type == at.result else None
+
+
+@_rewrite(Where, of=(Where,))
 def where_within_where(node: Where, at: Candidate) -> Value | None:
     """Rewrite where(c, where(c, a, _), b) as where(c, a, b), and likewise on the other side.
 
@@ -364,7 +372,7 @@ def same_type(node: Reshape | BroadcastTo | Astype, at: Candidate) -> Value | No
     return at.x if at.x.type == at.result else None
 
 
-@_rewrite(Reshape)
+@_rewrite(Reshape, of=(Reshape,))
 def reshape_of_reshape(node: Reshape, at: Candidate) -> Value | None:
     """A reshaped reshape is one reshape."""
     definition = at.definition(at.x)
@@ -386,7 +394,7 @@ def permutation(node: PermuteDims, at: Candidate) -> Value | None:
     return PermuteDims.of(at.editor.value(definition.inputs[0]), axes=composed)
 
 
-@_rewrite(PermuteDims)
+@_rewrite(PermuteDims, of=(Matmul,))
 def transpose_of_product(node: PermuteDims, at: Candidate) -> Value | None:
     """Rewrite (AᵀB)ᵀ as BᵀA, and (ABᵀ)ᵀ as BAᵀ. Requires operands with at least two axes, one of them transposed."""
     definition = at.definition(at.x)

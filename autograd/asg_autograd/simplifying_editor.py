@@ -1,11 +1,12 @@
 """An editor that keeps what it writes small: nothing is computed twice, and what changes nothing is left out."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from typing_extensions import override
 
-from asg_autograd.simplify import Candidate, rewrites
+from asg_autograd.simplify import Candidate, Rewrite, rewrites
 from asg_schema.editing import Editor, Value
 from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SimplifyingEditor"]
 
 _Key: TypeAlias = tuple[object, ...]
+_NO_RULES: list[Rewrite] = []
 
 
 class SimplifyingEditor(Editor[Value]):
@@ -28,8 +30,8 @@ class SimplifyingEditor(Editor[Value]):
 
     def __init__(self) -> None:
         super().__init__(Value)
-        self._results: dict[_Key, tuple[Value, ...]] = {}
         self._definitions: dict[str, Op] = {}
+        self._known: defaultdict[type[Op], dict[_Key, str]] = defaultdict(dict)
 
     @override
     def load(self, document: "Document") -> None:
@@ -37,7 +39,7 @@ class SimplifyingEditor(Editor[Value]):
         for node in document.nodes:
             self._definitions[node.id] = node
             if type(node) is not Barrier:
-                self._results.setdefault(_key(node), tuple(map(self.value, node.references())))
+                self._known[type(node)].setdefault(_key(node), node.id)
 
     def definition(self, value: Value) -> Op | None:
         """The node whose only result `value` is; None for an input or a parameter."""
@@ -49,40 +51,63 @@ class SimplifyingEditor(Editor[Value]):
     ) -> tuple[Value, ...]:
         references = self._references(op, operands)
         if not op.attributes:
-            known = self._results.get((op, references))
+            known = self._known[op].get(references)
             if known is not None:
-                return known
-        return self.append(self._node(op, references, attributes, id))
+                return self._results(known)
+        return self._simplified(self._node(op, references, attributes, id), operands)
 
     @override
     def append(self, node: Op) -> tuple[Value, ...]:
-        key = _key(node)
-        known = self._results.get(key)
+        return self._simplified(node, tuple(map(self.value, node.inputs)))
+
+    def _simplified(self, node: Op, operands: Sequence[Value | None]) -> tuple[Value, ...]:
+        """Append a node, unless the graph has its results or a rule knows better."""
+        key, nodes = _key(node), self._known[type(node)]
+        known = nodes.get(key)
         if known is not None:
-            return known
+            return self._results(known)
         inferred = infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types)
-        applicable = rewrites.get(type(node))
-        if applicable is not None:
-            candidate = Candidate(tuple(map(self.value, node.inputs)), inferred[0], self)
-            for rewrite in applicable:
-                simpler = rewrite(node, candidate)
+        rules = self._applicable(node)
+        if rules:
+            candidate = Candidate(tuple(x for x in operands if x is not None), inferred[0], self)
+            for rule in rules:
+                simpler = rule(node, candidate)
                 if simpler is not None:
                     if simpler.type != inferred[0]:
-                        raise TypeError(f"{rewrite.__name__} made {simpler.type} of {node.name} {inferred[0]}")
-                    self._results[key] = (simpler,)
+                        raise TypeError(f"{rule} made {simpler.type} of {node.name} {inferred[0]}")
+                    nodes[key] = simpler.id
                     return (simpler,)
         results = self._record(node, inferred)
         self._definitions[node.id] = node
         if type(node) is not Barrier:
-            self._results[key] = results
+            nodes[key] = node.id
         return results
+
+    def _results(self, reference: str) -> tuple[Value, ...]:
+        """The value of that name, or all results of the node of that name where it has several."""
+        node = self._definitions.get(reference)
+        if node is None or len(node.results) == 1:
+            return (self.value(reference),)
+        return tuple(map(self.value, node.references()))
+
+    def _applicable(self, node: Op) -> list[Rewrite]:
+        """The rules for a node whose operands come from where its operands do."""
+        table = rewrites.get(type(node))
+        if table is None:
+            return _NO_RULES
+        found = table.get(None, _NO_RULES)
+        for reference in node.inputs:
+            source = self._definitions.get(reference)
+            if source is not None and (more := table.get(type(source))) is not None:
+                found = [*found, *more]
+        return found
 
 
 def _key(node: Op) -> _Key:
-    """What two nodes have in common exactly if one can stand for the other."""
+    """What two nodes of one op have in common exactly if one can stand for the other."""
     if not node.attributes:
-        return (type(node), node.inputs)
-    return (type(node), node.inputs, *(_attribute_key(getattr(node, name)) for name in node.attributes))
+        return node.inputs
+    return (*node.inputs, *(_attribute_key(getattr(node, name)) for name in node.attributes))
 
 
 def _attribute_key(value: object) -> object:

@@ -20,6 +20,9 @@ class DType(StrEnum):
     UINT32 = "uint32"
     BOOL = "bool"
 
+    # A dtype is compared as the string that it is; hashed so as well, it needs no call into Python.
+    __hash__ = str.__hash__
+
     @cached_property
     def is_floating(self) -> bool:
         """Whether this is a real floating-point type, so that a value of it can be differentiated."""

@@ -37,7 +37,20 @@ def _check_arity(node: Op, given: int) -> None:
     raise RuleError(f"takes {wanted} operands ({names}), not {given}", field="inputs")
 
 
+_ACCEPTED: set[tuple[object, ...]] = set()
+"""An op with dtypes that it accepts, for the few operands that almost all nodes have."""
+
+
 def _check_dtypes(node: Op, operands: Sequence[TensorType]) -> None:
+    combination = (type(node), *[operand[0] for operand in operands])
+    if combination in _ACCEPTED:
+        return
+    _check_each_dtype(node, operands)
+    if len(operands) <= 4:
+        _ACCEPTED.add(combination)
+
+
+def _check_each_dtype(node: Op, operands: Sequence[TensorType]) -> None:
     declared = node.operands
     variables: dict[str, int] = {}
     last = len(declared) - 1
