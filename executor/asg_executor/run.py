@@ -37,6 +37,7 @@ def run(
     parameters: Mapping[str, Any] | None = None,
     engine: str = "auto",
     outputs: Sequence[str] | None = None,
+    memory_limit: int | None = None,
 ) -> dict[str, Array]:
     """Run a document once.
 
@@ -49,6 +50,7 @@ def run(
         parameters: an array for each parameter, by its id; may be left out if the document has none.
         engine: the name of an engine; `auto` is the fastest.
         outputs: the outputs to compute, by name; absent: all.
+        memory_limit: how many bytes the compiled program may take; None for no limit.
 
     Returns:
         The outputs as fresh arrays, by name.
@@ -57,6 +59,7 @@ def run(
         InterfaceError: an input, parameter or output is missing or unknown, or is not of the declared type.
         SymbolError: the arrays' shapes contradict each other.
         UnknownEngineError: there is no such engine.
+        MemoryLimitError: the program would take more memory than it may.
         RunError: a node cannot be computed for this data.
     """
     if parameters is None:
@@ -75,7 +78,9 @@ def run(
     entry = _entry((document.digest, ids, engine, wanted, tuple(sorted(symbols.items()))))
     with entry.lock:
         if entry.executable is None:
-            entry.executable = engine_named(engine).compile(document, symbols, outputs=wanted)
+            entry.executable = engine_named(engine).compile(
+                document, symbols, outputs=wanted, memory_limit=memory_limit
+            )
         return entry.executable(arrays)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 
 from asg_executor.plan.arena import ALIGNMENT
 from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype, stored_elements
+from asg_executor.plan.grouping import iteration_layout
 from asg_executor.plan.layout import element_count, natural_strides
-from asg_executor.plan.plan import Plan
+from asg_executor.plan.plan import Plan, Stage
 
 __all__ = ["Memory", "aligned_bytes", "strided"]
 
@@ -20,12 +21,34 @@ class Memory:
         self._bound = bound
         self._destinations = destinations
         self._arena = aligned_bytes(plan.arena_bytes)
+        self._tiles = aligned_bytes(plan.tile_bytes)
         self._roots: dict[str, Array] = {}
 
     def array(self, reference: str) -> Array:
         """The array in which a value stands during a call."""
         layout = self._plan.layouts[reference]
         return strided(self._root(layout.root), layout.shape, layout.strides, layout.offset)
+
+    def tile(self, reference: str, result: tuple[int, ...], stage: Stage, begin: tuple[int, ...]) -> Array:
+        """The array in which the part of a value that belongs to one tile of a stage stands during a call.
+
+        Args:
+            reference: the value.
+            result: the shape of the result of the instruction that reads or makes it.
+            stage: the stage that reads or makes it.
+            begin: where the tile begins along each axis of the stage's shape.
+        """
+        assert stage.shape is not None, "only a stage that runs tile by tile has tiles"
+        sizes = tuple(min(b, size - a) for a, b, size in zip(begin, stage.block, stage.shape, strict=True))
+        layout = self._plan.layouts[reference]
+        place = self._plan.places[layout.root]
+        if place.kind == "tile":
+            dtype = numpy_dtype(self._plan.program.types[layout.root].dtype)
+            size = element_count(sizes) * dtype.itemsize
+            return self._tiles[place.begin : place.begin + size].view(dtype).reshape(sizes)
+        seen = iteration_layout(layout, result, stage.shape)
+        offset = seen.offset + sum(a * stride for a, stride in zip(begin, seen.strides, strict=True))
+        return strided(self._root(layout.root), sizes, seen.strides, offset)
 
     def _root(self, root: str) -> Array:
         """All of a root's memory as one axis."""

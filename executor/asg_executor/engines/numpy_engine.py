@@ -4,8 +4,9 @@ Compiling lays every value out in one arena and turns each instruction into a st
 arrays. A call copies the inputs in, runs the steps, and copies the outputs out; nothing is decided on the way.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array, array_type, concrete_shape, dtype_of, numpy_dtype
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.lowering import lower
-from asg_executor.plan.plan import Plan
+from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.planning import make_plan
 from asg_executor.plan.program import Instruction
 from asg_executor.plan.simplification import simplify
@@ -112,12 +113,29 @@ def _steps(plan: Plan, memory: Memory) -> list[Step]:
     steps: list[Step] = []
     workspace = Workspace()
     for stage in plan.stages:
+        if stage.shape is not None:
+            steps.extend(_tile_steps(plan, stage, memory, workspace))
+            continue
         for instruction in stage.instructions:
             workspace.reset()
             operands = [memory.array(reference) for reference in instruction.operands]
             results = [memory.array(reference) for reference in instruction.results]
             steps.append(KERNELS[type(instruction.op)](_named(instruction), operands, results, workspace))
     return steps
+
+
+def _tile_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
+    """For every tile all instructions: what one leaves in the cache the next one reads."""
+    assert stage.shape is not None, "only a stage that runs tile by tile has tiles"
+    instructions = [
+        (KERNELS[type(item.op)], _named(item), item, concrete_shape(plan.program.types[item.results[0]]))
+        for item in stage.instructions
+    ]
+    for begin in product(*(range(0, size, block) for size, block in zip(stage.shape, stage.block, strict=True))):
+        for kernel, op, item, shape in instructions:
+            workspace.reset()
+            operands = [memory.tile(reference, shape, stage, begin) for reference in item.operands]
+            yield kernel(op, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
 
 
 def _named(instruction: Instruction) -> Op:

@@ -1,14 +1,145 @@
 """Grouping: which instructions run together, tile by tile, so that what passes between them stays in the cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from asg_executor.plan.layout import Layout
+from asg_executor.plan.arrays import concrete_shape
+from asg_executor.plan.layout import Layout, contiguous, element_count, merge_axes
 from asg_executor.plan.plan import Stage
-from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.program import Instruction
+from asg_executor.plan.traits import is_pointwise
+from asg_schema.tensor_type import TensorType
 
-__all__ = ["group"]
+__all__ = ["group", "iteration_layout"]
+
+_TILE = (
+    16_384  # elements: large enough to hide the cost of a call, small enough for a few of them to fit into the cache
+)
+_LEAST = 2 * _TILE  # below this a whole array is as good as a tile
+_MOST_TILES = 256
 
 
-def group(program: Program, computed: Sequence[Instruction], layouts: Mapping[str, Layout]) -> list[Stage]:
-    """The stages of a program."""
-    return [Stage((instruction,)) for instruction in computed]
+def group(
+    computed: Sequence[Instruction],
+    types: Mapping[str, TensorType],
+    layouts: Mapping[str, Layout],
+    pinned: Collection[str],
+) -> list[Stage]:
+    """The stages of a program.
+
+    A pointwise instruction over a large array joins an earlier stage of such instructions if all that it reads is
+    computed by then; every other one is a stage of its own.
+
+    Args:
+        computed: the instructions that are not views, in order.
+        types: the type of every value.
+        layouts: how each value lies in its root's memory.
+        pinned: roots that must not be computed earlier than where they stand.
+    """
+    drafts: list[_Draft] = []
+    made: dict[str, int] = {}  # the draft in which a root is computed
+    for instruction in computed:
+        draft = _Draft.of(instruction, types, layouts)
+        number = _joinable(draft, drafts, made, pinned)
+        if number is None:
+            number = len(drafts)
+            drafts.append(draft)
+        else:
+            drafts[number].join(draft)
+        made.update((result, number) for result in instruction.results)
+    return [draft.stage() for draft in drafts]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A stage that may still grow.
+
+    Attributes:
+        instructions: what it runs.
+        shape: the shape over which it runs tile by tile; None if it does not.
+        layouts: how what it reads and makes lies in memory, in its shape.
+        reads: the roots that it reads, and how, in its shape.
+    """
+
+    instructions: list[Instruction]
+    shape: tuple[int, ...] | None = None
+    layouts: list[Layout] = field(default_factory=list[Layout])
+    reads: list[Layout] = field(default_factory=list[Layout])
+
+    @classmethod
+    def of(cls, instruction: Instruction, types: Mapping[str, TensorType], layouts: Mapping[str, Layout]) -> "_Draft":
+        shape = concrete_shape(types[instruction.results[0]])
+        operands = [layouts[reference] for reference in instruction.operands]
+        if not is_pointwise(instruction.op) or element_count(shape) < _LEAST:
+            return cls([instruction], reads=operands)
+        reads = [operand.broadcast(shape) for operand in operands]
+        return cls([instruction], shape, [*reads, contiguous(instruction.results[0], shape)], reads)
+
+    def in_shape(self, shape: tuple[int, ...]) -> "_Draft | None":
+        """The same over another shape of as many elements; None where an operand cannot be seen in it."""
+        layouts = [layout.reshape(shape) for layout in self.layouts]
+        if any(layout is None for layout in layouts):
+            return None
+        found = [layout for layout in layouts if layout is not None]
+        return _Draft(self.instructions, shape, found, found[: len(self.reads)])
+
+    def join(self, other: "_Draft") -> None:
+        assert self.shape is not None, "only tiles are joined"
+        same = other.in_shape(self.shape)
+        assert same is not None, "joined what cannot be seen in this shape"
+        self.instructions += same.instructions
+        self.layouts += same.layouts
+        self.reads += same.reads
+
+    def stage(self) -> Stage:
+        if self.shape is None:
+            return Stage(tuple(self.instructions))
+        shape = tuple(size for size, _ in merge_axes(self.layouts))
+        return Stage(tuple(self.instructions), shape, _block(shape))
+
+
+def _joinable(draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], pinned: Collection[str]) -> int | None:
+    """The latest stage that a pointwise instruction can join, preferably one that computes what it reads."""
+    if draft.shape is None:
+        return None
+    earliest = max((made.get(layout.root, -1) for layout in draft.reads), default=-1)
+    if draft.instructions[0].results[0] in pinned:
+        earliest = max(earliest, len(drafts) - 1)
+    numbers = range(len(drafts) - 1, max(earliest, 0) - 1, -1)
+    preferred = [earliest] if earliest >= 0 else []
+    for number in (*preferred, *numbers):
+        shape = drafts[number].shape
+        if shape is None or element_count(shape) != element_count(draft.shape):
+            continue
+        same = draft.in_shape(shape)
+        if same is not None and all(made.get(read.root) != number or _is_whole(read) for read in same.reads):
+            return number
+    return None
+
+
+def _is_whole(layout: Layout) -> bool:
+    """Whether a layout that has as many elements as its root shows each of them once, in order."""
+    return layout.offset == 0 and layout.is_contiguous
+
+
+def iteration_layout(layout: Layout, result: tuple[int, ...], shape: tuple[int, ...]) -> Layout:
+    """How an operand of a pointwise instruction lies in memory, in the shape over which the instruction's stage runs.
+
+    Args:
+        layout: the operand's layout.
+        result: the shape of the instruction's result.
+        shape: the stage's shape.
+    """
+    found = layout.broadcast(result).reshape(shape)
+    assert found is not None, "the stage's shape is one in which all of its operands can be seen"
+    return found
+
+
+def _block(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The largest tile: whole inner axes as far as they fit, part of one axis, and single places along outer axes."""
+    left = max(_TILE, -(-element_count(shape) // _MOST_TILES))
+    block: list[int] = []
+    for size in reversed(shape):
+        block.append(max(1, min(size, left)))
+        left = left // size if left >= size else 0
+    return tuple(reversed(block))

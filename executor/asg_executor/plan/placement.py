@@ -127,6 +127,7 @@ class Placement:
                 self._allocate(name)
                 dying.setdefault(self.last[name], []).append(name)
         for number, stage in enumerate(self.stages):
+            self._place_temporaries(number, stage)
             for position, instruction in enumerate(stage.instructions):
                 for result in instruction.results:
                     if result in self.places:
@@ -141,6 +142,36 @@ class Placement:
             for root in dying.pop(number, ()):
                 if root not in inherited:
                     self.arena.free(self.places[root].begin)
+
+    def _place_temporaries(self, number: int, stage: Stage) -> None:
+        """Give what is computed and read within one stage of tiles a piece of the tiles' memory."""
+        if stage.shape is None:
+            return
+        results = [instruction.results[0] for instruction in stage.instructions]
+        local = {root for root in results if self.last[root] == number and root not in self.places}
+        last = {
+            self.layouts[operand].root: position
+            for position, instruction in enumerate(stage.instructions)
+            for operand in instruction.operands
+        }
+        arena, count = Arena(), element_count(stage.block)
+        for position, (instruction, result) in enumerate(zip(stage.instructions, results, strict=True)):
+            dying = {
+                root
+                for operand in instruction.operands
+                if (root := self.layouts[operand].root) in local and last[root] == position
+            }
+            if result in local:
+                size = self.program.types[result].dtype.itemsize
+                giver = next((root for root in dying if self.program.types[root].dtype.itemsize == size), None)
+                if giver is None:
+                    self.places[result] = Place("tile", begin=arena.allocate(count * size))
+                else:
+                    self.places[result] = self.places[giver]
+                    dying.remove(giver)
+            for root in dying:
+                arena.free(self.places[root].begin)
+        self.tile_bytes = max(self.tile_bytes, arena.size)
 
     def _allocate(self, root: str) -> None:
         self.places[root] = Place("arena", begin=self.arena.allocate(_bytes(self.program.types[root])))
@@ -160,7 +191,7 @@ class Placement:
             if root in inherited or self.places[root].kind != "arena" or self.last[root] != number:
                 continue
             owner = self.program.types[root]
-            if owner.dtype.itemsize != wanted.dtype.itemsize or layout.shape != concrete_shape(wanted):
+            if owner.dtype.itemsize != wanted.dtype.itemsize or _count(owner) != _count(wanted):
                 continue
             here = [read for read in self.reads[root] if read[0] == number]
             if not all(read[1] <= position and self._is_whole(read[2]) for read in here):

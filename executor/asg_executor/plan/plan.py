@@ -32,10 +32,12 @@ class Stage:
     Attributes:
         instructions: in order.
         shape: the shape that all results have, up to a reshape, where the stage runs tile by tile; else None.
+        block: the size of a tile along each axis of `shape`; the last one along an axis may be smaller.
     """
 
     instructions: tuple[Instruction, ...]
     shape: tuple[int, ...] | None = None
+    block: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,8 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
     """
     in_place = {name: array for name, array in bound.items() if array.flags.c_contiguous}
     layouts, computed = _layouts(program)
-    stages = group(program, computed, layouts)
+    pinned = {layouts[program.outputs[name]].root for name in destinations}
+    stages = group(computed, program.types, layouts, pinned)
     placement = Placement(program, stages, layouts, in_place, destinations)
     placement.run()
     used = {layouts[reference].root for reference in program.outputs.values()}
