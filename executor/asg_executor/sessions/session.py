@@ -45,8 +45,7 @@ class Session:
             parameters with their gradients, slots and backup; None for no limit.
 
     Raises:
-        SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
-        DocumentError: the optimizer's JSON form is not valid.
+        SessionError: the graphs do not fit together, or the optimizer is missing, is not valid or has nothing to do.
         InterfaceError: a first value has an unknown name or another dtype or shape.
         InitializationError: an initialiser describes no distribution.
         UnknownEngineError: there is no such engine.
@@ -111,6 +110,11 @@ class Session:
         return self._seed
 
     @property
+    def engine(self) -> str:
+        """The name of the engine."""
+        return self._engine.name
+
+    @property
     def optimizer(self) -> Optimizer | None:
         """The optimizer's settings."""
         return self._optimizer
@@ -119,6 +123,18 @@ class Session:
     def graphs(self) -> Mapping[str, Document]:
         """The documents, by the names that the session gives them."""
         return self._set.graphs
+
+    def graph(self, name: str) -> Document:
+        """The document that the session knows by this name.
+
+        Raises:
+            InterfaceError: there is none.
+        """
+        document = self._set.graphs.get(name)
+        if document is None:
+            known = ", ".join(f'"{item}"' for item in self._set.graphs)
+            raise InterfaceError(f'there is no graph "{name}" in this session; it has {known}')
+        return document
 
     @property
     def declarations(self) -> Mapping[str, Parameter]:
@@ -167,10 +183,7 @@ class Session:
             InterfaceError: there is no such graph, output or input, or a value does not fit.
             RunError: a node could not be computed for this data.
         """
-        document = self._set.graphs.get(graph)
-        if document is None:
-            known = ", ".join(f'"{name}"' for name in self._set.graphs)
-            raise InterfaceError(f'there is no graph "{graph}" in this session; it has {known}')
+        document = self.graph(graph)
         arrays = self._arrays(document, inputs, 0)
         chosen = select_outputs(document, outputs, arrays)
         return self._executable(graph, chosen, arrays, {})(arrays)
@@ -187,14 +200,10 @@ class Session:
             A new array for each output.
 
         Raises:
-            SessionError: there is no graph `train`.
-            InterfaceError: an input is missing, or a value does not fit.
+            InterfaceError: there is no graph `train`, an input is missing, or a value does not fit.
             RunError: a node could not be computed for this data.
         """
-        document = self._set.graphs.get(TRAIN)
-        if document is None:
-            message = f'steps run the graph "{TRAIN}"; this session has none'
-            raise SessionError([Problem(f"/graphs/{TRAIN}", "missing_field", message)])
+        document = self.graph(TRAIN)
         chosen = default_outputs(document) if outputs is None else check_outputs(document, outputs)
         number = self._number + 1
         arrays = self._arrays(document, inputs, number)

@@ -1,0 +1,192 @@
+"""Reading the bodies of requests, and writing those of responses, in JSON and in safetensors."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from asg_executor.api.json_tensors import encode_tensor
+from asg_executor.api.media_types import JSON, SAFETENSORS
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
+from asg_executor.plan.arrays import Array
+from asg_schema.errors import DocumentError, Problem
+from asg_schema.wire import parse_json, validation_problems
+
+__all__ = ["Body", "Tensors", "json_response", "parse_body", "parse_json_body", "read_body", "tensor_response"]
+
+Tensors = Annotated[
+    dict[StrictStr, Any],
+    Field(
+        json_schema_extra={
+            "additionalProperties": {
+                "description": "A nested list, a number, or an object with dtype, shape and flat row-major data.",
+                "anyOf": [
+                    {"type": ["array", "number", "boolean", "string"]},
+                    {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "required": ["dtype", "shape", "data"],
+                        "properties": {
+                            "dtype": {"type": "string"},
+                            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+                            "data": {"type": "array"},
+                        },
+                    },
+                ],
+            }
+        }
+    ),
+]
+"""Tensors by name, as they came in: JSON values, or arrays from a binary body."""
+
+
+class Body(BaseModel):
+    """The body of a request. It is strict: no unknown field, no coercion."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+    tensor_field: ClassVar[str]
+    """The field that takes the tensors of a safetensors body."""
+    text_fields: ClassVar[frozenset[str]] = frozenset()
+    """The fields whose metadata in a safetensors body is the text itself; that of the others is JSON."""
+
+    @classmethod
+    def check(cls, source: Any) -> Self:
+        """Read the fields.
+
+        Raises:
+            ProblemError: with every fault of the body.
+        """
+        try:
+            return cls.model_validate(source)
+        except ValidationError as error:
+            problems = validation_problems(error, source)
+            detail = "\n".join(map(str, problems))
+            raise ProblemError("invalid_request", detail, problems=problems) from None
+
+
+B = TypeVar("B", bound=Body)
+
+
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+    """The body of a request.
+
+    Args:
+        request: the request.
+        limit: the largest number of bytes that is read.
+        seconds: how long it may take to arrive.
+
+    Raises:
+        ProblemError: the body is too large, or did not arrive in time.
+    """
+    too_large = ProblemError(
+        "body_too_large", f"a body has at most {limit} bytes here", headers={"Connection": "close"}
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                if len(body) + len(chunk) > limit:
+                    raise too_large
+                body += chunk
+    except TimeoutError:
+        message = f"the body did not arrive within {seconds:g} seconds; {len(body)} bytes did"
+        raise ProblemError("body_timeout", message, headers={"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise ProblemError("client_disconnected", "the connection was closed before the body had arrived") from None
+    return bytes(body)
+
+
+def parse_json_body(body: bytes) -> Any:
+    """The JSON value in a body.
+
+    Raises:
+        ProblemError: the body is not strict JSON.
+    """
+    try:
+        return parse_json(body)
+    except DocumentError as error:
+        raise ProblemError("invalid_body", error.problems[0].message, problems=error.problems) from None
+
+
+def parse_body(kind: type[B], body: bytes, media_type: str) -> B:
+    """Read a body in either media type.
+
+    Args:
+        kind: what the body is.
+        body: its bytes.
+        media_type: `JSON` or `SAFETENSORS`.
+
+    Raises:
+        ProblemError: the body cannot be read, or its fields are wrong.
+    """
+    if media_type == JSON:
+        return kind.check(parse_json_body(body))
+    try:
+        tensors, metadata = read_safetensors(body)
+    except SafetensorsError as error:
+        raise ProblemError("invalid_body", str(error)) from None
+    return kind.check({**_metadata_fields(kind, metadata), kind.tensor_field: tensors})
+
+
+def _metadata_fields(kind: type[Body], metadata: Mapping[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, text in metadata.items():
+        if name == kind.tensor_field:
+            message = f'"{name}" is not a field of the metadata: it is the tensors of the body'
+            raise ProblemError("invalid_request", message, problems=[Problem(f"/{name}", "unknown_field", message)])
+        if name in kind.text_fields or name not in kind.model_fields:
+            fields[name] = text
+            continue
+        try:
+            fields[name] = parse_json(text)
+        except DocumentError as error:
+            message = f'the field "{name}" of the metadata holds JSON: {error.problems[0].message}'
+            raise ProblemError(
+                "invalid_request", message, problems=[Problem(f"/{name}", "invalid_json", message)]
+            ) from None
+    return fields
+
+
+def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A response in JSON."""
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+    return Response(body, status, headers, JSON)
+
+
+def tensor_response(
+    field: str,
+    tensors: Mapping[str, Array],
+    media_type: str,
+    others: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A response that holds tensors.
+
+    Args:
+        field: the name of the field with the tensors, in JSON.
+        tensors: the tensors by name.
+        media_type: `JSON` or `SAFETENSORS`.
+        others: further fields; in safetensors they are metadata, as JSON text.
+        headers: further headers.
+
+    Raises:
+        ProblemError: a tensor has a name that safetensors cannot carry.
+    """
+    headers = {**(headers or {}), "Vary": "Accept"}
+    if media_type == JSON:
+        encoded = {name: encode_tensor(array) for name, array in tensors.items()}
+        return json_response({**others, field: encoded}, headers=headers)
+    try:
+        body = write_safetensors(tensors, {name: json.dumps(value) for name, value in others.items()})
+    except SafetensorsError as error:
+        raise ProblemError("not_acceptable", str(error)) from None
+    return Response(body, 200, headers, SAFETENSORS)

@@ -1,0 +1,43 @@
+"""`/v1`: what this service understands, and its limits."""
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from asg_executor.api.bodies import json_response
+from asg_executor.api.service import ServiceDependency
+from asg_executor.engines.lookup import engine_named, engine_names
+from asg_executor.optimizers.choice import optimizer_kinds
+from asg_schema.document import FORMAT_VERSION
+from asg_schema.dtype import DType
+from asg_schema.op_table import OPS
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["capabilities"])
+
+
+@router.get("/v1")
+async def capabilities(service: ServiceDependency) -> Response:
+    """The format's version, ops and dtypes, the engines and optimizers, and the limits."""
+    settings = service.settings
+    return json_response(
+        {
+            "format_version": FORMAT_VERSION,
+            "version": version("asgraph"),
+            "ops": list(OPS),
+            "dtypes": [dtype.value for dtype in DType],
+            "engines": list(engine_names()),
+            "engine": engine_named(settings.engine).name,
+            "optimizers": optimizer_kinds(),
+            "limits": {
+                "max_body_bytes": settings.max_body_bytes,
+                "max_memory_bytes": settings.max_memory_bytes,
+                "max_sessions": settings.max_sessions,
+                "max_graphs": settings.max_graphs,
+                "workers": settings.workers,
+                "max_queue": settings.max_queue,
+            },
+        }
+    )

@@ -1,0 +1,115 @@
+"""`/v1/graphs`: documents by their digest, and runs that need no session."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from fastapi import APIRouter, Request
+from pydantic import Field, StrictStr
+from starlette.responses import Response
+
+from asg_executor.api.bodies import Body, Tensors, json_response, parse_json_body, tensor_response
+from asg_executor.api.descriptions import describe_graph
+from asg_executor.api.json_tensors import decode_tensors
+from asg_executor.api.media_types import JSON, accepted_type, body_type
+from asg_executor.api.problems import ProblemError, refuse
+from asg_executor.api.service import Service, ServiceDependency, body_documentation
+from asg_executor.run import run
+from asg_executor.sessions.selection import select_outputs, selected
+from asg_schema.document import Document
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/graphs", tags=["graphs"])
+
+_DOCUMENT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": {"type": "object", "description": "An ASG document.", "required": ["asg"]}}},
+    }
+}
+
+
+class RunGraphBody(Body):
+    """A run that needs no session: its inputs and parameters come along.
+
+    In safetensors the inputs and the parameters are the tensors, by name.
+    """
+
+    tensor_field: ClassVar[str] = "inputs"
+
+    inputs: Tensors
+    parameters: Tensors = Field(default={}, description="The parameters, by name.")
+    outputs: list[StrictStr] | None = Field(default=None, description="The outputs to compute; absent: the default.")
+
+
+@router.post("", openapi_extra=_DOCUMENT_BODY, status_code=201)
+async def add_graph(request: Request, service: ServiceDependency) -> Response:
+    """Keep a document.
+
+    It is kept by what it means: sending the same one again answers 200 instead of 201. An invalid one is answered 422
+    with every error and its JSON Pointer.
+    """
+    async with service.pool.admit():
+        if body_type(request) != JSON:
+            raise ProblemError("unsupported_media_type", f"a document is sent as {JSON}")
+        content = await service.body_bytes(request)
+
+        def add() -> tuple[dict[str, Any], bool]:
+            document = Document.from_dict(parse_json_body(content))
+            return describe_graph(document), service.graphs.add(document)
+
+        description, new = await service.pool.run(add)
+    return json_response(description, 201 if new else 200, {"Location": f"/v1/graphs/{description['digest']}"})
+
+
+@router.get("/{digest}")
+async def get_graph(digest: str, service: ServiceDependency) -> Response:
+    """A graph's interface, and the document itself in `document`."""
+    async with service.pool.admit():
+        document = service.graph(digest)
+        return await service.pool.run(
+            lambda: json_response({**describe_graph(document), "document": document.to_dict()})
+        )
+
+
+@router.post("/{digest}/run", openapi_extra=body_documentation(RunGraphBody))
+async def run_graph(digest: str, request: Request, service: ServiceDependency) -> Response:
+    """Run a graph once, without a session.
+
+    Without `outputs` the answer has every output that is neither a gradient nor a state update and that the given
+    inputs suffice for.
+    """
+    async with service.pool.admit():
+        document = service.graph(digest)
+        media_type = accepted_type(request)
+        body = await service.body(request, RunGraphBody)
+        return await service.pool.run(lambda: _run(service, document, body, media_type))
+
+
+def _is_binary_parameter(name: str, value: Any, parameters: Mapping[str, TensorType]) -> bool:
+    return isinstance(value, np.ndarray) and name in parameters
+
+
+def _run(service: Service, document: Document, body: RunGraphBody, media_type: str) -> Response:
+    input_types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
+    parameter_types: dict[str, TensorType] = {item.id: item.type for item in document.parameters}
+    # In a binary body all tensors stand side by side; ids are unique, so each has one place.
+    own = {name: value for name, value in body.inputs.items() if not _is_binary_parameter(name, value, parameter_types)}
+    others = {name: value for name, value in body.inputs.items() if name not in own}
+    inputs, input_problems = decode_tensors("input", own, input_types, "inputs")
+    parameters, parameter_problems = decode_tensors(
+        "parameter", {**body.parameters, **others}, parameter_types, "parameters"
+    )
+    refuse("interface_mismatch", [*input_problems, *parameter_problems])
+    outputs = select_outputs(document, body.outputs, inputs)
+    results = run(
+        selected(document, inputs),
+        inputs,
+        parameters,
+        engine=service.settings.engine,
+        outputs=outputs,
+        memory_limit=service.settings.max_memory_bytes,
+    )
+    return tensor_response("outputs", results, media_type, {})

@@ -1,0 +1,193 @@
+"""Errors as problem documents (RFC 9457).
+
+Each problem has `type`, `title`, `status`, `detail` and `instance`; a `code` that is stable across releases; the
+`request_id`; `retryable`, whether the same request may succeed later; and `error`, the detail once more, for clients
+that look for a string there. Problems of a body stand in `problems`, each with a JSON Pointer into the body.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from asg_executor.errors import ExecutorError
+from asg_executor.sessions.errors import SessionError, StepError
+from asg_schema.errors import AsgError, DocumentError, Problem
+
+__all__ = ["KINDS", "MEDIA_TYPE", "ProblemError", "ProblemKind", "install_problem_handlers", "problem_for", "refuse"]
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = logging.getLogger("asg_executor")
+
+
+class ProblemKind(NamedTuple):
+    """What all problems of one code have in common.
+
+    Attributes:
+        status: the HTTP status.
+        title: what it is, in a few words.
+        retryable: whether the same request may succeed later.
+    """
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+KINDS: dict[str, ProblemKind] = {
+    "invalid_body": ProblemKind(400, "The body cannot be read"),
+    "client_disconnected": ProblemKind(400, "The client went away before its body had arrived"),
+    "cross_origin": ProblemKind(403, "Requests from other web sites are refused"),
+    "not_found": ProblemKind(404, "There is no such resource"),
+    "unknown_graph": ProblemKind(404, "There is no such graph"),
+    "unknown_session": ProblemKind(404, "There is no such session"),
+    "method_not_allowed": ProblemKind(405, "The resource does not know this method"),
+    "not_acceptable": ProblemKind(406, "No media type that the client accepts is at hand"),
+    "body_timeout": ProblemKind(408, "The body took too long to arrive", retryable=True),
+    "step_gap": ProblemKind(409, "A step before this one is missing"),
+    "step_passed": ProblemKind(409, "A later step was taken already"),
+    "state_changed": ProblemKind(412, "The state is not the one that If-Match names"),
+    "body_too_large": ProblemKind(413, "The body is too large"),
+    "unsupported_media_type": ProblemKind(415, "The body is of a type that is not read here"),
+    "invalid_request": ProblemKind(422, "The request is not valid"),
+    "invalid_document": ProblemKind(422, "The document is not valid"),
+    "invalid_session": ProblemKind(422, "The session cannot be created"),
+    "invalid_initializer": ProblemKind(422, "A parameter cannot be initialised"),
+    "interface_mismatch": ProblemKind(422, "A tensor does not fit the document"),
+    "unbound_symbol": ProblemKind(422, "The symbols of the document's shapes have no value, or contradictory ones"),
+    "step_mismatch": ProblemKind(422, "The step was taken with another request"),
+    "run_failed": ProblemKind(422, "A node could not be computed for this data"),
+    "index_out_of_range": ProblemKind(422, "An index is out of range"),
+    "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
+    "unknown_engine": ProblemKind(422, "There is no such engine"),
+    "executor_error": ProblemKind(422, "The executor refused the request"),
+    "internal_error": ProblemKind(500, "The server made a mistake"),
+    "out_of_memory": ProblemKind(503, "The server is out of memory", retryable=True),
+    "overloaded": ProblemKind(503, "The server has too much to do", retryable=True),
+    "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
+    "draining": ProblemKind(503, "The server is shutting down", retryable=True),
+}
+"""Every code that a problem may have."""
+
+_RETRY_AFTER_SECONDS = 1
+_CODES_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+class ProblemError(Exception):
+    """A request fails with this problem.
+
+    Args:
+        code: a key of `KINDS`.
+        detail: what is wrong and what would be right.
+        problems: the faults of the body, if it has any.
+        extensions: further members of the problem document.
+        headers: further headers of the response.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        problems: Sequence[Problem] = (),
+        extensions: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.code = code
+        self.kind = KINDS[code]
+        self.detail = detail
+        self.problems = tuple(problems)
+        self.extensions = dict(extensions or {})
+        self.headers = dict(headers or {})
+        super().__init__(detail)
+
+    def response(self, path: str, request_id: str) -> Response:
+        """The HTTP response.
+
+        Args:
+            path: the path of the request.
+            request_id: the request's id.
+        """
+        kind = self.kind
+        content: dict[str, Any] = {
+            "type": f"/docs#problem-{self.code}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": self.detail,
+            "instance": path,
+            "code": self.code,
+            "request_id": request_id,
+            "retryable": kind.retryable,
+            "error": self.detail,
+        }
+        if self.problems:
+            content["problems"] = [problem._asdict() for problem in self.problems]
+        headers = dict(self.headers)
+        if kind.status in (409, 422):
+            headers["x-should-retry"] = "false"
+        if kind.status == 503:
+            headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))
+        body = json.dumps({**content, **self.extensions}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        return Response(body, kind.status, headers, MEDIA_TYPE)
+
+
+def refuse(code: str, problems: Sequence[Problem]) -> None:
+    """Refuse a request that has problems; do nothing where there are none.
+
+    Raises:
+        ProblemError: there are problems.
+    """
+    if problems:
+        raise ProblemError(code, "\n".join(map(str, problems)), problems=problems)
+
+
+def problem_for(error: Exception) -> ProblemError:
+    """The problem that an exception is to the client. What is not foreseen is logged and told without details."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, DocumentError):
+        return ProblemError("invalid_document", str(error), problems=error.problems)
+    if isinstance(error, SessionError):
+        return ProblemError(error.code, str(error), problems=error.problems)
+    if isinstance(error, StepError):
+        return ProblemError(error.code, str(error), extensions={"expected_step": error.expected})
+    if isinstance(error, ExecutorError):
+        return ProblemError(error.code, str(error))
+    if isinstance(error, AsgError):
+        return ProblemError("executor_error", str(error))
+    if isinstance(error, MemoryError):
+        _log.error("out of memory", exc_info=error)
+        return ProblemError("out_of_memory", "there was not enough memory for this request")
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    _log.error("unexpected error", exc_info=error)
+    return ProblemError("internal_error", "an unexpected error happened; the server's log has it under the request_id")
+
+
+def _http_problem(error: HTTPException) -> ProblemError:
+    code = _CODES_OF_STATUS.get(error.status_code)
+    if code is None:
+        _log.error("unexpected HTTP error %s", error.status_code, exc_info=error)
+        return ProblemError("internal_error", HTTPStatus(error.status_code).phrase)
+    detail = {
+        "not_found": "there is no resource at this path; /docs lists them",
+        "method_not_allowed": f"this resource knows {(error.headers or {}).get('Allow', 'other methods')}",
+    }.get(code, error.detail)
+    return ProblemError(code, detail, headers=error.headers)
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every exception that a route raises with a problem document."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem_for(error).response(request.url.path, request.state.request_id)
+
+    for kind in (ProblemError, AsgError, MemoryError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, answer)

@@ -1,0 +1,79 @@
+"""What surrounds every request: its id, the refusal of other web sites, and the last resort for errors."""
+
+import logging
+import re
+from contextvars import ContextVar
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from asg_executor.api.problems import ProblemError, problem_for
+
+__all__ = ["RequestContext", "RequestIdFilter", "current_request_id"]
+
+_HEADER = "X-Request-ID"
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}\Z")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
+"""The id of the request that is being answered."""
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives log records the attribute `request_id`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass."""
+        record.request_id = current_request_id.get()
+        return True
+
+
+class RequestContext:
+    """ASGI middleware that gives each request an id and answers whatever no handler answered.
+
+    The id is the client's `X-Request-ID` where it sends a reasonable one, else a new one; the response names it. A
+    request that changes something and comes from a page of another web site (its `Origin` is not this host) is
+    refused, because a browser sends it without asking the user.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get(_HEADER, "")
+        request_id = given if _ACCEPTABLE.match(given) else uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        token = current_request_id.set(request_id)
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(scope=message)[_HEADER] = request_id
+            await send(message)
+
+        try:
+            _refuse_other_sites(scope["method"], headers)
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            problem = problem_for(error)
+            if started:
+                raise
+            await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
+        finally:
+            current_request_id.reset(token)
+
+
+def _refuse_other_sites(method: str, headers: Headers) -> None:
+    origin = headers.get("origin")
+    if method in _SAFE_METHODS or origin is None:
+        return
+    if origin.partition("://")[2] != headers.get("host"):
+        raise ProblemError("cross_origin", f"this request comes from {origin}, a page of another web site")

@@ -1,0 +1,112 @@
+"""Bodies in the safetensors format: tensors by name, all other fields as strings in its metadata.
+
+The `safetensors` library checks the layout (offsets without gaps or overlaps that agree with dtypes and shapes). Its
+header is read here as well, because the library does not give the metadata of a body in memory; strictly, so that a
+name that stands twice is an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from asg_executor.plan.arrays import Array, numpy_dtype
+from asg_schema.dtype import DType
+from asg_schema.errors import DocumentError
+from asg_schema.wire import parse_json
+
+__all__ = ["MEDIA_TYPE", "SafetensorsError", "read_safetensors", "write_safetensors"]
+
+MEDIA_TYPE = "application/vnd.safetensors"
+
+_MOST_HEADER_BYTES = 8 * 2**20
+_LENGTH_BYTES = 8
+_METADATA = "__metadata__"
+_DTYPES = {
+    "F16": DType.FLOAT16,
+    "BF16": DType.BFLOAT16,
+    "F32": DType.FLOAT32,
+    "F64": DType.FLOAT64,
+    "I8": DType.INT8,
+    "I32": DType.INT32,
+    "I64": DType.INT64,
+    "U8": DType.UINT8,
+    "U32": DType.UINT32,
+    "BOOL": DType.BOOL,
+}
+
+
+class SafetensorsError(ValueError):
+    """Bytes are not in the safetensors format, or hold what the format of documents has no dtype for."""
+
+
+def read_safetensors(body: bytes) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read a body.
+
+    Returns:
+        The tensors by name, and the metadata. The arrays are read-only.
+
+    Raises:
+        SafetensorsError: the body is truncated or malformed, or a tensor's dtype is none of the format's.
+    """
+    metadata = _metadata(_header(body))
+    try:
+        content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
+    except safetensors.SafetensorError as error:
+        raise SafetensorsError(f"the body is not valid safetensors: {error}") from None
+    tensors = cast("list[tuple[str, dict[str, Any]]]", content)
+    return {name: _array(name, fields) for name, fields in tensors}, metadata
+
+
+def _header(body: bytes) -> dict[str, Any]:
+    if len(body) < _LENGTH_BYTES:
+        raise SafetensorsError(
+            f"the body is truncated: it has {len(body)} bytes, and the length of a safetensors header alone takes 8"
+        )
+    length = int.from_bytes(body[:_LENGTH_BYTES], "little")
+    if length > _MOST_HEADER_BYTES:
+        raise SafetensorsError(f"the header claims {length} bytes; at most {_MOST_HEADER_BYTES} are read")
+    if length > len(body) - _LENGTH_BYTES:
+        rest = len(body) - _LENGTH_BYTES
+        raise SafetensorsError(f"the body is truncated: its header claims {length} bytes, and {rest} follow")
+    try:
+        header = parse_json(body[_LENGTH_BYTES : _LENGTH_BYTES + length])
+    except DocumentError as error:
+        raise SafetensorsError(f"the safetensors header: {error.problems[0].message}") from None
+    if not isinstance(header, dict):
+        raise SafetensorsError("the safetensors header is not a JSON object")
+    return cast("dict[str, Any]", header)
+
+
+def _metadata(header: Mapping[str, Any]) -> dict[str, str]:
+    metadata: Any = header.get(_METADATA, {})
+    if not isinstance(metadata, dict) or not all(isinstance(item, str) for item in cast("Any", metadata).values()):
+        raise SafetensorsError(f'"{_METADATA}" in the safetensors header is not an object of strings')
+    return cast("dict[str, str]", metadata)
+
+
+def _array(name: str, fields: Mapping[str, Any]) -> Array:
+    dtype = _DTYPES.get(fields["dtype"])
+    if dtype is None:
+        known = ", ".join(_DTYPES)
+        raise SafetensorsError(f'the tensor "{name}" has the dtype {fields["dtype"]}; known are {known}')
+    array = np.frombuffer(fields["data"], np.uint8)
+    if dtype is DType.BOOL and array.size and array.max() > 1:
+        raise SafetensorsError(f'the tensor "{name}" is BOOL and holds the byte {array.max()}; 0 or 1 is needed')
+    array = array.view(numpy_dtype(dtype)).reshape(fields["shape"])
+    array.flags.writeable = False
+    return array
+
+
+def write_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
+    """Write a body.
+
+    Raises:
+        SafetensorsError: a tensor has the one name that the format keeps for itself.
+    """
+    if _METADATA in tensors:
+        raise SafetensorsError(f'a tensor cannot be named "{_METADATA}" in safetensors; ask for JSON')
+    contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
+    return safetensors.numpy.save(contiguous, dict(metadata) or None)

@@ -1,0 +1,97 @@
+"""`Service`: what the resources share, and the steps that all of them take with a request."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from asg_executor.api.bodies import Body, parse_body, read_body
+from asg_executor.api.media_types import body_type
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.sessions.registry import HeldSession, SessionRegistry
+from asg_executor.settings import Settings
+from asg_executor.store.graphs import GraphStore
+from asg_schema.document import Document
+
+__all__ = ["Service", "ServiceDependency", "body_documentation"]
+
+B = TypeVar("B", bound=Body)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Service:
+    """The state of the service.
+
+    Attributes:
+        settings: its settings.
+        graphs: the documents that were sent.
+        sessions: the sessions that were created.
+        pool: the threads that compute.
+    """
+
+    settings: Settings
+    graphs: GraphStore
+    sessions: SessionRegistry
+    pool: WorkerPool
+
+    def graph(self, digest: str) -> Document:
+        """The document of this digest.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        document = self.graphs.get(digest)
+        if document is None:
+            raise ProblemError("unknown_graph", f'there is no graph "{digest}"; POST it to /v1/graphs')
+        return document
+
+    def session(self, id: str) -> HeldSession:
+        """The session of this id.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        held = self.sessions.get(id)
+        if held is None:
+            raise ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
+        return held
+
+    async def body_bytes(self, request: Request) -> bytes:
+        """The bytes of a request's body.
+
+        Raises:
+            ProblemError: there are too many, or they do not arrive in time.
+        """
+        return await read_body(request, self.settings.max_body_bytes, self.settings.body_timeout_seconds)
+
+    async def body(self, request: Request, kind: type[B]) -> B:
+        """The body of a request, in JSON or safetensors.
+
+        Raises:
+            ProblemError: it cannot be read.
+        """
+        media_type = body_type(request)
+        content = await self.body_bytes(request)
+        return await self.pool.run(lambda: parse_body(kind, content, media_type))
+
+
+def _service(request: Request) -> Service:
+    return request.app.state.service
+
+
+ServiceDependency = Annotated[Service, Depends(_service)]
+
+
+def body_documentation(kind: type[Body]) -> dict[str, Any]:
+    """The OpenAPI description of a body that is read by `Service.body`."""
+    binary = {"type": "string", "format": "binary", "description": f"`{kind.tensor_field}` as the tensors, by name"}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": kind.model_json_schema()},
+                "application/vnd.safetensors": {"schema": binary},
+            },
+        }
+    }

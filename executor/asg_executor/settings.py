@@ -1,0 +1,53 @@
+"""The executor's settings."""
+
+import os
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+__all__ = ["Settings"]
+
+_MIB = 2**20
+
+
+class Settings(BaseSettings):
+    """The settings of the service. Each is read from the environment variable `ASG_` + its name in capitals.
+
+    Command line options of `asg serve` come before the environment.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ASG_", frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8765, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    allow_remote: bool = Field(
+        default=False,
+        description="Whether to listen on an address that other machines can reach. There are no access keys: "
+        "whoever reaches the service can use it.",
+    )
+    engine: str = Field(default="auto", description="The engine of requests that name none.")
+    workers: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        ge=1,
+        description="How many requests compute at a time. Each may use all cores in matrix products.",
+    )
+    max_queue: int = Field(
+        default=64, ge=0, description="How many further requests may wait to compute; more are answered 503."
+    )
+    max_body_bytes: int = Field(default=256 * _MIB, ge=1, description="The largest body of a request.")
+    max_memory_bytes: int = Field(
+        default=4096 * _MIB,
+        ge=1,
+        description="The most memory that one compiled program, or one session's parameters with gradients, optimizer "
+        "slots and backup, may take.",
+    )
+    max_sessions: int = Field(default=64, ge=0, description="How many sessions are held at a time.")
+    max_graphs: int = Field(
+        default=1024, ge=1, description="How many graphs are kept; the least recently used one goes first."
+    )
+    body_timeout_seconds: float = Field(default=60.0, gt=0, description="How long a body may take to arrive.")
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="What is logged.")
