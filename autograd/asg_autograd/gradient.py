@@ -11,6 +11,7 @@ from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.roles import CotangentRole, GradientRole
+from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import node_of
 from asg_schema.wire import nearest
 
@@ -60,8 +61,7 @@ def grad(
     gradients = _complete(document, editor, cotangents, names, disconnected, f'output "{of}" does')
     prefixes = _free_prefixes("grad", gradients, {item.name for item in document.outputs})
     for name, gradient in gradients.items():
-        role = GradientRole(of=of, wrt=name)
-        editor.add_output(Output(name=prefixes[name] + name, value=gradient.id, role=role))
+        editor.add_output(_gradient_output(prefixes[name] + name, gradient, GradientRole(of=of, wrt=name)))
     return _finished(document, editor)
 
 
@@ -94,19 +94,32 @@ def vjp(
     prefixes = _free_prefixes("cotangent", [item.name for item in chosen], set(document.types))
     seeds: dict[str, Value] = {}
     for item in chosen:
-        kind = document.types[item.value]
-        role = CotangentRole(of=item.name)
-        seed = editor.add_input(
-            Input(id=prefixes[item.name] + item.name, dtype=kind.dtype, shape=kind.shape, role=role)
-        )
+        seed = editor.add_input(_cotangent_input(prefixes[item.name] + item.name, item, document.types[item.value]))
         seeds[item.value] = seeds[item.value] + seed if item.value in seeds else seed
     cotangents = _cotangents(document, editor, seeds, names)
     said = ", ".join(f'"{item.name}"' for item in chosen)
     gradients = _complete(document, editor, cotangents, names, disconnected, f"none of the outputs {said} does")
     prefixes = _free_prefixes("grad", gradients, {item.name for item in document.outputs})
     for name, gradient in gradients.items():
-        editor.add_output(Output(name=prefixes[name] + name, value=gradient.id))
+        editor.add_output(_gradient_output(prefixes[name] + name, gradient, None))
     return _finished(document, editor)
+
+
+def _cotangent_input(id: str, output: Output, type: TensorType) -> Input:
+    try:
+        return Input(id=id, dtype=type.dtype, shape=type.shape, role=CotangentRole(of=output.name))
+    except ValueError:
+        raise TransformError(
+            f'output "{output.name}": its cotangent would be the input "{id}", which is not an id: letters, digits and '
+            "_ . / - are allowed, at most 255; give the output another name"
+        ) from None
+
+
+def _gradient_output(name: str, value: Value, role: GradientRole | None) -> Output:
+    try:
+        return Output(name=name, value=value.id, role=role)
+    except ValueError:
+        raise TransformError(f'the name "{name}" would have {len(name)} characters; at most 255 are allowed') from None
 
 
 def _listed(names: str | Sequence[str], what: str) -> list[str]:
@@ -150,7 +163,7 @@ def _targets(document: Document, wrt: str | Sequence[str]) -> list[str]:
 def _editor(document: Document) -> SimplifyingEditor:
     editor = SimplifyingEditor()
     editor.load(document)
-    editor.scope = _scope(document)
+    editor.scope = editor.constant_scope = _scope(document)
     return editor
 
 

@@ -1,16 +1,19 @@
 """An editor that keeps what it writes small: nothing is computed twice, and what changes nothing is left out."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from typing_extensions import override
 
 from asg_autograd.simplify import Candidate, Rewrite, rewrites
+from asg_schema.dims import Dim
+from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
+from asg_schema.ops.creation import Full
 
 if TYPE_CHECKING:
     from asg_schema.document import Document
@@ -26,11 +29,16 @@ class SimplifyingEditor(Editor[Value]):
 
     Nodes of a loaded document stay as they are; appended nodes are simplified by the rules of `asg_autograd.simplify`,
     and merged with equal ones, loaded or appended. A `barrier` is never merged.
+
+    Attributes:
+        constant_scope: put before the ids of constants instead of `scope`, because they are shared.
     """
 
     def __init__(self) -> None:
         super().__init__(Value)
+        self.constant_scope = ""
         self._definitions: dict[str, Op] = {}
+        self._constants: dict[_Key, str] = {}
         self._known: defaultdict[type[Op], dict[_Key, str]] = defaultdict(dict)
 
     @override
@@ -55,6 +63,19 @@ class SimplifyingEditor(Editor[Value]):
             if known is not None:
                 return self._results(known)
         return self._simplified(self._node(op, references, attributes, id), operands)
+
+    @override
+    def full(self, shape: Iterable[Dim], value: float, dtype: DType) -> Value:
+        shape = tuple(shape)
+        key = (dtype, shape, _attribute_key(value))
+        known = self._constants.get(key)
+        if known is None:
+            scope, self.scope = self.scope, self.constant_scope
+            id = self.fresh_id(f"full_{value:g}".replace("+", ""))
+            self.scope = scope
+            (constant,) = self.emit(Full, (), {"shape": shape, "value": value, "dtype": dtype}, id)
+            known = self._constants[key] = constant.id
+        return self.value(known)
 
     @override
     def append(self, node: Op) -> tuple[Value, ...]:
