@@ -69,6 +69,7 @@ SAMPLES: list[Sample] = [
         for op, function in _LOGIC
     ),
     Sample("logical_not.table", LogicalNot, (np.array([False, True]),), {}, expecting(True, False, dtype=np.bool_)),
+    Sample("logical_not.rank_0", LogicalNot, (np.array(True),), {}, lambda x: np.array(False)),
     *(
         Sample(f"{op.name}.edges", op, (floats(0.0, 1e300, _INF, -_INF, _NAN),), {}, by_element(function, np.bool_))
         for op, function in _TESTS

@@ -79,5 +79,6 @@ SAMPLES: list[Sample] = [
     _convert("int32_to_bool", np.array([0, -3, 256], np.int32), np.bool_, False, True, True),
     _convert("bool_to_float64", np.array([True, False]), np.float64, 1.0, 0.0),
     _convert("bool_to_bfloat16", np.array([True, False]), ml_dtypes.bfloat16, 1.0, 0.0),
+    Sample("astype.rank_0", Astype, (np.array(-0.75),), {"dtype": "float64"}, lambda x: 1.0 * x),
     _convert("bool_to_int8", np.array([True, False]), np.int8, 1, 0),
 ]

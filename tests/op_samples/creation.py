@@ -76,5 +76,6 @@ SAMPLES: list[Sample] = [
     _constant("bool_base64", np.array([True, False, True]), _base64(bytes([1, 0, 1]))),
     _dim_size("first_axis", spread(2, 3), 0),
     _dim_size("negative_axis", spread(2, 3), -1),
+    _dim_size("int32", np.zeros((3, 2), np.int32), 0),
     _dim_size("empty_bool", np.zeros((3, 0), np.bool_), 1),
 ]

@@ -192,7 +192,10 @@ def _unary_samples() -> list[Sample]:
         Sample(f"{op.name}.edges", op, (x,), {}, expecting(*values), differentiable=False)
         for op, x, values in _UNARY_EDGES
     ]
-    return [*smooth, *edges]
+    rank_0 = [
+        Sample(f"{op.name}.rank_0", op, (np.array(x[0]),), {}, by_element(function)) for op, function, x in _UNARY
+    ]
+    return [*smooth, *rank_0, *edges]
 
 
 def _binary_samples() -> list[Sample]:
@@ -236,7 +239,6 @@ def _choose(condition: bool, a: Any, b: Any) -> Any:
 _MASK = np.array([[True, False, True], [False, False, True]])
 
 _SHAPES = [
-    Sample("exp.rank_0", Exp, (np.array(0.7),), {}, by_element(math.exp)),
     Sample("exp.empty", Exp, (np.zeros((0, 3)),), {}, by_element(math.exp)),
     Sample("exp.rank_4", Exp, (spread(2, 1, 2, 3),), {}, by_element(math.exp)),
     Sample("add.outer", Add, (spread(3, 1), spread(1, 4)), {}, by_element(lambda a, b: a + b)),
@@ -277,8 +279,10 @@ SAMPLES: list[Sample] = [
     *_binary_samples(),
     *_integer_samples(),
     *(_polygamma_sample(n) for n in (0, 1, 2, 5)),
+    Sample("polygamma.rank_0", Polygamma, (np.array(1.7),), {"n": 1}, by_element(lambda x: polygamma(1, x))),
     _stop_gradient_sample("float64", spread(2, 3)),
     _stop_gradient_sample("uint8", np.array([1, 200], np.uint8)),
+    _stop_gradient_sample("rank_0", np.array(1.5)),
     _stop_gradient_sample("bool", np.array([True, False])),
     *_SHAPES,
     *_WHERE,

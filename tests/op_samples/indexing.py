@@ -109,6 +109,14 @@ SAMPLES: list[Sample] = [
         Sample(f"take_along_axis.{name}", TakeAlongAxis, (x, i), {"axis": axis}, _take_along_axis(axis))
         for name, x, i, _, axis in _ALONG
     ),
+    Sample(
+        "take_along_axis.bool",
+        TakeAlongAxis,
+        (np.array([True, False, True]), _indices([1, 0])),
+        {},
+        _take_along_axis(-1),
+    ),
+    Sample("index_add.default_axis", IndexAdd, (_X, _indices([1]), spread(1, 2) + 3.0), {}, _index_add(0)),
     Sample("take_along_axis.default_axis", TakeAlongAxis, (_X, _indices([[1], [0], [1]])), {}, _take_along_axis(-1)),
     *(
         Sample(
