@@ -44,7 +44,7 @@ class _Comparison(Op):
 
 
 class _Equality(_Comparison):
-    """A comparison of any dtype."""
+    """The result is bool, of the broadcast shape of the operands, which may have any dtype."""
 
     operands: ClassVar[tuple[Operand, ...]] = (
         Operand("x1", DTypeGroup.ANY, differentiable=False),
@@ -53,7 +53,7 @@ class _Equality(_Comparison):
 
 
 class _Logic(_Comparison):
-    """A function of two bools."""
+    """The result is bool, of the broadcast shape of the operands."""
 
     operands: ClassVar[tuple[Operand, ...]] = (
         Operand("x1", DTypeGroup.BOOL, differentiable=False),

@@ -28,7 +28,7 @@ def reduced_shape(shape: tuple[Dim, ...], axes: Sequence[int], keepdims: bool) -
 
 
 class Reduction(Op):
-    """The operand's dtype; its shape without the reduced axes."""
+    """The result has the operand's dtype, and its shape without the reduced axes."""
 
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x", DTypeGroup.NUMERIC),)
     axis: Axes | None = Field(default=None, description="The axes to reduce; absent: all.")

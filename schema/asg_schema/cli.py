@@ -1,0 +1,239 @@
+"""The command `asg`, and the commands that read documents.
+
+`asg` gathers its commands from the entry-point group `asg.commands`: each part of the distribution names there a list
+of pairs of a command's name and its function. A part that cannot be imported is left out; the help says what is
+missing.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points, version
+from io import TextIOWrapper
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from asg_schema.command_line import (
+    CommandError,
+    InvalidDocumentError,
+    guarded,
+    missing_module,
+    read_document,
+    write_text,
+)
+from asg_schema.dims import dim_to_json
+from asg_schema.listing import Section, listing, plain_text, summary
+from asg_schema.op_table import OPS
+from asg_schema.wire import nearest
+
+__all__ = ["commands", "main"]
+
+DocumentArgument = Annotated[
+    str, typer.Argument(metavar="DOC", help="A document: a .json or .json.gz file, or - for standard input.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for a program.")]
+
+
+def validate(doc: DocumentArgument, as_json: JsonOption = False) -> None:
+    """Check a document whole and tell every problem, each with its JSON Pointer."""
+    try:
+        document = read_document(doc)
+    except InvalidDocumentError as error:
+        if not as_json:
+            raise
+        problems = [problem._asdict() for problem in error.error.problems]
+        _write_json({"valid": False, "problems": problems, "more": error.error.more})
+        raise typer.Exit(1) from None
+    if as_json:
+        _write_json({"valid": True, "digest": document.digest, "problems": [], "more": 0})
+    else:
+        write_text(f"valid: {document.name}: {summary(document)}\n")
+
+
+def describe(doc: DocumentArgument) -> None:
+    """List a document with the type of every value."""
+    document = read_document(doc)
+    sections = listing(document)
+    heading = f"{document.name}  (ASG {document.asg}, digest {document.digest[:12]})"
+    if sys.stdout.isatty():
+        _print_tables(heading, sections, summary(document))
+    else:
+        write_text(f"{heading}\n\n{plain_text(sections)}\n{summary(document)}\n")
+
+
+def infer(doc: DocumentArgument, as_json: JsonOption = False) -> None:
+    """Print the dtype and shape of every value."""
+    types = read_document(doc).types
+    if as_json:
+        _write_json(
+            {
+                name: {"dtype": type.dtype.value, "shape": [*map(dim_to_json, type.shape)]}
+                for name, type in types.items()
+            }
+        )
+        return
+    width = max(map(len, types), default=0)
+    write_text("".join(f"{name.ljust(width)}  {type}\n" for name, type in types.items()))
+
+
+def digest(doc: DocumentArgument, as_json: JsonOption = False) -> None:
+    """Print the semantic digest: what a document means, whatever its nodes are called."""
+    value = read_document(doc).digest
+    if as_json:
+        _write_json({"digest": value})
+    else:
+        write_text(f"{value}\n")
+
+
+def ops(
+    name: Annotated[str | None, typer.Argument(metavar="OP", help="One op, to be explained in full.")] = None,
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write the reference of all ops as Markdown.")] = False,
+) -> None:
+    """List the ops, or explain one."""
+    from asg_schema.op_reference import op_reference, op_section
+
+    if name is not None and name not in OPS:
+        raise CommandError(f'there is no op "{name}"{nearest(name, OPS)}')
+    chosen = list(OPS) if name is None else [name]
+    if as_json:
+        _write_json([_op_json(item) for item in chosen])
+    elif name is None and markdown:
+        write_text(op_reference())
+    elif name is None:
+        _write_op_list()
+    elif sys.stdout.isatty() and not markdown:
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(op_section(OPS[name])))
+    else:
+        write_text(op_section(OPS[name]))
+
+
+def schema() -> None:
+    """Print the JSON Schema of documents."""
+    from asg_schema.json_schema import json_schema_text
+
+    write_text(json_schema_text())
+
+
+commands: list[tuple[str, Callable[..., None]]] = [
+    ("validate", validate),
+    ("describe", describe),
+    ("infer", infer),
+    ("digest", digest),
+    ("ops", ops),
+    ("schema", schema),
+]
+
+
+def _write_json(value: Any) -> None:
+    write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def _op_json(name: str) -> dict[str, Any]:
+    op = OPS[name]
+    operands = [
+        {
+            "name": operand.name,
+            "dtypes": sorted(dtype.value for dtype in operand.dtypes.value),
+            "differentiable": operand.differentiable,
+            "optional": operand.optional,
+            "variadic": operand.variadic,
+        }
+        for operand in op.operands
+    ]
+    return {"op": name, "family": op.family(), "operands": operands, "attributes": op.attributes, "doc": op.__doc__}
+
+
+def _write_op_list() -> None:
+    width = max(map(len, OPS))
+    families: dict[str, list[str]] = {}
+    for name, op in OPS.items():
+        families.setdefault(op.family(), []).append(f"  {name.ljust(width)}  {(op.__doc__ or '').splitlines()[0]}\n")
+    write_text("\n".join(f"{family}\n{''.join(lines)}" for family, lines in sorted(families.items())))
+
+
+def _print_tables(heading: str, sections: Sequence[Section], total: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text(heading, style="bold"))
+    styles = ("cyan", "", "dim", "dim")
+    for section in sections:
+        table = Table(title=section.title, title_justify="left", title_style="bold", box=None, show_header=False)
+        for column, style in zip(section.columns, styles, strict=False):
+            table.add_column(column, style=style, overflow="fold")
+        for row in section.rows:
+            table.add_row(*map(Text, row))
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(Text(total, style="dim"))
+
+
+class _Missing(NamedTuple):
+    """A part whose commands cannot be offered."""
+
+    part: str
+    reason: str
+
+
+def _extra(entry: EntryPoint) -> str | None:
+    """The extra of the distribution that is named like the part, if there is one."""
+    extras = entry.dist.metadata.get_all("Provides-Extra", []) if entry.dist else []
+    return entry.name if entry.name in extras else None
+
+
+def _gather(entries: Iterable[EntryPoint], wanted: str) -> tuple[list[tuple[str, Callable[..., None]]], list[_Missing]]:
+    """The commands of all parts, up to the part that has the wanted one."""
+    found: list[tuple[str, Callable[..., None]]] = []
+    missing: list[_Missing] = []
+    for entry in entries:
+        try:
+            loaded: list[tuple[str, Callable[..., None]]] = entry.load()
+        except ModuleNotFoundError as error:
+            missing.append(_Missing(entry.name, missing_module(error, _extra(entry))))
+            continue
+        found.extend((name, guarded(function, _extra(entry))) for name, function in loaded)
+        if any(name == wanted for name, _ in loaded):
+            break
+    return found, missing
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        write_text(f"asg {version('asgraph')}\n")
+        raise typer.Exit
+
+
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """ASG: differentiable programs as JSON documents."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `asg`. Exits with 0 when all is well, 1 when the document or the data is bad, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    # The parts in one order, the format first: its commands then need no other part.
+    entries = sorted(entry_points(group="asg.commands"), key=lambda entry: (entry.name != "schema", entry.name))
+    found, missing = _gather(entries, wanted)
+    lines = [f'The commands of "{part}" are not available: {reason}' for part, reason in missing]
+    app = typer.Typer(name="asg", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app.callback(epilog="\n\n".join(lines).replace("[", "\\[") or None)(_root)  # help is in rich's markup
+    for name, function in found:
+        app.command(name)(function)
+    if missing and wanted and all(name != wanted for name, _ in found):
+        print("\n".join(f"asg: {line}" for line in lines), file=sys.stderr)  # noqa: T201 - the command line's own output
+    app(arguments)

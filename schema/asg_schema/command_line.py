@@ -1,0 +1,135 @@
+"""What the commands of all parts share: reading a document argument, and saying errors on standard error.
+
+A command is an ordinary function that raises an `AsgError` where something is wrong with what it was given. `guarded`
+turns that into a message and exit code 1, so that no command prints a traceback for bad input.
+"""
+
+import functools
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn, ParamSpec
+
+import typer
+
+from asg_schema.document import Document
+from asg_schema.errors import AsgError, DocumentError
+
+__all__ = ["CommandError", "InvalidDocumentError", "guarded", "read_bytes", "read_document", "write_text"]
+
+P = ParamSpec("P")
+
+
+class CommandError(AsgError):
+    """A command cannot do what it was asked. Its message is for a person, on standard error."""
+
+
+class InvalidDocumentError(CommandError):
+    """The document that a command was given is not valid.
+
+    Attributes:
+        error: what is wrong with it.
+    """
+
+    def __init__(self, source: str, error: DocumentError) -> None:
+        self.error = error
+        count = len(error.problems) + error.more
+        super().__init__(f"{source}: {count} problem{'' if count == 1 else 's'}\n{error}")
+
+
+def read_bytes(argument: str) -> bytes:
+    """The content of a file; of standard input for `-`; decompressed where the name ends in `.gz`.
+
+    Raises:
+        CommandError: the file cannot be read.
+    """
+    try:
+        content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
+        return gzip.decompress(content) if argument.endswith(".gz") else content
+    except OSError as error:  # gzip's own complaint has no strerror
+        reason = error.strerror or str(error)
+    except (EOFError, zlib.error) as error:
+        reason = f"not a whole gzip file: {error}"
+    except ValueError as error:  # a NUL byte in the name
+        reason = str(error)
+    raise CommandError(f"cannot read {argument}: {reason}")
+
+
+def read_document(argument: str) -> Document:
+    """The document in a file, or in standard input for `-`.
+
+    Raises:
+        CommandError: the file cannot be read.
+        InvalidDocumentError: what it holds is not a valid document.
+    """
+    content = read_bytes(argument)
+    try:
+        return Document.from_json(content)
+    except DocumentError as error:
+        raise InvalidDocumentError("standard input" if argument == "-" else argument, error) from None
+
+
+def write_text(text: str, output: str = "-") -> None:
+    """Write text to a file, or to standard output for `-`.
+
+    Raises:
+        CommandError: the file cannot be written.
+    """
+    if output == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CommandError(f"cannot write {output}: {reason}") from None
+
+
+def guarded(command: Callable[P, None], extra: str | None = None) -> Callable[P, None]:
+    """`command` with its errors said on standard error and exit code 1.
+
+    Args:
+        command: the function behind a command.
+        extra: the extra of the distribution that brings what the command imports, to be named where it is missing.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough
+            _discard_standard_output()
+            raise typer.Exit(1) from None
+        except AsgError as error:
+            _fail(str(error))
+        except OSError as error:
+            _discard_standard_output()
+            named = f"{error.filename}: " if error.filename else ""
+            _fail(f"{named}{error.strerror or error}")
+        except ModuleNotFoundError as error:
+            _fail(missing_module(error, extra))
+
+    return run
+
+
+def missing_module(error: ModuleNotFoundError, extra: str | None) -> str:
+    """What to install when a library is missing."""
+    if (error.name or "").startswith("asg_"):
+        return f"{error.name} is not part of this installation"
+    wanted = f"asgraph[{extra}]" if extra else str(error.name)
+    return f'{error.name} is not installed; install it with: pip install "{wanted}"'
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"asg: {message}", file=sys.stderr)  # noqa: T201 - the command line's own output
+    raise typer.Exit(1)
+
+
+def _discard_standard_output() -> None:
+    """Send what is still buffered nowhere: it cannot be written, and at exit the interpreter would try again."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())

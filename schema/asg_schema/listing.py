@@ -1,0 +1,150 @@
+"""A document as a listing that a person reads: rows of text, which a terminal or a pipe shows in its own way."""
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple, cast
+
+from asg_schema.attributes import encode_number
+from asg_schema.dims import SymbolicDim, format_shape
+from asg_schema.document import Document
+from asg_schema.dtype import DType
+from asg_schema.op import Op
+from asg_schema.ops.creation import Bytes
+from asg_schema.parts import Input, Output, Parameter
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["Section", "format_call", "listing", "plain_text", "summary"]
+
+_MOST_SHOWN = 8
+
+
+class Section(NamedTuple):
+    """A heading and its rows, each with as many cells as there are columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def listing(document: Document) -> list[Section]:
+    """The sections of a valid document that are not empty: inputs, parameters, nodes and outputs, with types."""
+    types = document.types
+    sections = [
+        Section("inputs", ("id", "type", "role"), [_input_row(item) for item in document.inputs]),
+        Section(
+            "parameters",
+            ("id", "type", "elements", "first value"),
+            [_parameter_row(item) for item in document.parameters],
+        ),
+        Section("nodes", ("id", "op", "type"), [_node_row(node, types) for node in document.nodes]),
+        Section("outputs", ("name", "value", "type", "role"), [_output_row(item, types) for item in document.outputs]),
+    ]
+    return [_without_empty_columns(section) for section in sections if section.rows]
+
+
+def _without_empty_columns(section: Section) -> Section:
+    kept = [index for index in range(len(section.columns)) if any(row[index] for row in section.rows)]
+    rows = [tuple(row[index] for index in kept) for row in section.rows]
+    return Section(section.title, tuple(section.columns[index] for index in kept), rows)
+
+
+def summary(document: Document) -> str:
+    """How many of what a document has."""
+    elements = sum(_elements(item) for item in document.parameters)
+    size = sum(_elements(item) * item.dtype.itemsize for item in document.parameters)
+    parameters = _count(len(document.parameters), "parameter")
+    if document.parameters:
+        parameters += f" ({_count(elements, 'element')}, {_format_bytes(size)})"
+    return ", ".join(
+        (
+            _count(len(document.inputs), "input"),
+            parameters,
+            _count(len(document.nodes), "node"),
+            _count(len(document.outputs), "output"),
+        )
+    )
+
+
+def plain_text(sections: Sequence[Section]) -> str:
+    """Sections as aligned columns."""
+    lines: list[str] = []
+    for section in sections:
+        lines.append(section.title)
+        widths = [max(map(len, cells)) for cells in zip(*section.rows, strict=True)]
+        for row in section.rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            lines.append("  " + "  ".join(cells).rstrip())
+        lines.append("")
+    return "\n".join(lines)
+
+
+def format_call(node: Op) -> str:
+    """A node's right-hand side: `mean(squared, axis=[0, 1])`."""
+    changed = node.attribute_json()
+    attributes = [f"{key}={_format(getattr(node, key))}" for key in node.attributes if key in changed]
+    return f"{node.name}({', '.join([*node.inputs, *attributes])})"
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, DType):
+        return value.value
+    if isinstance(value, Bytes):
+        return f"<{_count(len(value.decode()), 'byte')}>"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(encode_number(value))
+    if isinstance(value, tuple):
+        items = cast("tuple[Any, ...]", value)
+        if all(isinstance(item, int | SymbolicDim) and not isinstance(item, bool) for item in items[:_MOST_SHOWN]):
+            shown = format_shape(items[:_MOST_SHOWN])[1:-1]
+        else:
+            shown = ", ".join(map(_format, items[:_MOST_SHOWN]))
+        return f"[{shown}{f', … {len(items)} in all' if len(items) > _MOST_SHOWN else ''}]"
+    return str(value)
+
+
+def _input_row(item: Input) -> tuple[str, ...]:
+    return item.id, str(item.type), _role(item.role)
+
+
+def _parameter_row(item: Parameter) -> tuple[str, ...]:
+    init = item.init.model_dump(exclude_defaults=True)
+    arguments = ", ".join(f"{key}={_format(value)}" for key, value in init.items() if key != "kind")
+    first = f"{item.init.kind}({arguments})" if arguments else item.init.kind
+    return item.id, str(item.type), f"{_elements(item):,}", first + ("" if item.trainable else ", not trainable")
+
+
+def _node_row(node: Op, types: Mapping[str, TensorType]) -> tuple[str, ...]:
+    references = node.references()
+    shown = ", ".join(str(types[reference]) for reference in references)
+    return ", ".join(references), f"= {format_call(node)}", f": {shown}"
+
+
+def _output_row(item: Output, types: Mapping[str, TensorType]) -> tuple[str, ...]:
+    return item.name, f"= {item.value}", f": {types[item.value]}", _role(item.role)
+
+
+def _role(role: Any) -> str:
+    if role is None:
+        return ""
+    of, wrt = getattr(role, "of", None), getattr(role, "wrt", None)
+    words = [role.kind.replace("_", " "), *(["of", of] if of else []), *(["by", wrt] if wrt else [])]
+    return " ".join(word if word.isprintable() else ascii(word) for word in words)
+
+
+def _elements(item: Parameter) -> int:
+    return prod(item.shape)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _format_bytes(size: int) -> str:
+    amount, unit = float(size), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{size} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"

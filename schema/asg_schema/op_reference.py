@@ -1,0 +1,191 @@
+"""The reference of all ops as Markdown, generated from their classes: `schema/OPS.md`."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from asg_schema.attributes import Axes, Axis, Number, Scalar, encode_number
+from asg_schema.composite import Composite
+from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
+from asg_schema.composites.random import Dropout
+from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.dims import Dim, symbol
+from asg_schema.dtype import DType
+from asg_schema.editing import Editor
+from asg_schema.listing import format_call
+from asg_schema.op import Op
+from asg_schema.op_table import OPS
+from asg_schema.parts import Input
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["EXAMPLES", "op_reference", "op_section"]
+
+_FLOAT, _N = DType.FLOAT32, symbol("n")
+_X = TensorType(_FLOAT, (_N, 3))
+
+EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
+    Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
+    Clip: ((_X,), {"min": 0.0, "max": 1.0}),
+    CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
+    Dropout: ((_X, TensorType(DType.UINT32, (2,))), {"p": 0.5}),
+    Gelu: ((_X,), {}),
+    LayerNorm: ((_X, TensorType(_FLOAT, (3,)), TensorType(_FLOAT, (3,))), {"normalized_shape": (3,)}),
+    LeakyRelu: ((_X,), {}),
+    Linear: ((_X, TensorType(_FLOAT, (2, 3)), TensorType(_FLOAT, (2,))), {}),
+    LogSoftmax: ((_X,), {}),
+    Logsumexp: ((_X,), {"axis": (1,)}),
+    Mean: ((_X,), {"axis": (0,)}),
+    Relu: ((_X,), {}),
+    Silu: ((_X,), {}),
+    Softmax: ((_X,), {}),
+    Softplus: ((_X,), {}),
+    Var: ((_X,), {"axis": (1,), "correction": 1.0}),
+}
+"""Operand types and attributes for which the reference shows each composite's expansion."""
+
+_HEADER = """# The ops
+
+Generated from the classes in `asg_schema` by `asg ops --markdown > schema/OPS.md`; do not edit.
+
+Operands that bear the same letter have the same dtype. An operand with ∂ is differentiable: where its dtype is a
+floating-point one, a derivative passes through it. Attributes without a default must be given. Element-wise ops
+broadcast as NumPy does. An integer dtype is one of int8, int32, int64, uint8 and uint32; a number is an integer or one
+of float16, bfloat16, float32 and float64.
+
+How an op's result is computed, and by how much it may differ in the last digits, is the executor's choice; the
+expansion of a composite defines its derivatives.
+"""
+
+
+def op_reference() -> str:
+    """The text of `schema/OPS.md`: every op, by family, primitives first."""
+    primitives, composites = _by_family(composite=False), _by_family(composite=True)
+    parts = [_HEADER]
+    for title, families in (("Primitives", primitives), ("Composites", composites)):
+        links = [
+            f"- {family}: {' '.join(f'[{op.name}](#{op.name})' for op in ops)}" for family, ops in families.items()
+        ]
+        parts.append(f"**{title}**\n\n" + "\n".join(links) + "\n")
+    for title, families in (("Primitives", primitives), ("Composites", composites)):
+        for family, ops in families.items():
+            parts.append(f"## {title}: {family}\n")
+            parts.append(_module_text(ops[0]))
+            parts.extend(op_section(op) for op in ops)
+    return "\n".join(parts)
+
+
+def _by_family(*, composite: bool) -> dict[str, list[type[Op]]]:
+    families: dict[str, list[type[Op]]] = {}
+    for op in OPS.values():
+        if issubclass(op, Composite) is composite:
+            families.setdefault(op.family(), []).append(op)
+    return dict(sorted(families.items()))
+
+
+def _module_text(op: type[Op]) -> str:
+    module = inspect.getmodule(op)
+    return _cleaned(module.__doc__ if module else None)
+
+
+def op_section(op: type[Op]) -> str:
+    """One op as a Markdown section: what it is, its operands, attributes and result, and a composite's expansion."""
+    parts = [f"### {op.name}\n", _cleaned(op.__doc__), _call(op)]
+    if op.operands:
+        parts.append(_operand_table(op))
+    if op.attributes:
+        parts.append(_attribute_table(op))
+    shared = (base.__doc__ or "" for base in op.__mro__[1:])
+    parts.extend(_cleaned(text) for text in islice((text for text in shared if text.startswith("The result")), 1))
+    if len(op.results) > 1:
+        parts.append(f"Results: {', '.join(op.results)}.\n")
+    if issubclass(op, Composite):
+        parts.append(_expansion(op))
+    return "\n".join(parts)
+
+
+def _call(op: type[Op]) -> str:
+    operands = [f"[{operand.name}]" if operand.optional else operand.name for operand in op.operands]
+    if op.operands and op.operands[-1].variadic:
+        operands[-1] += "…"
+    attributes = [
+        key if (field := op.model_fields[key]).is_required() else f"{key}={_default(field)}" for key in op.attributes
+    ]
+    return f"`{op.name}({', '.join([*operands, *attributes])})`\n"
+
+
+def _operand_table(op: type[Op]) -> str:
+    rows = [
+        (
+            f"`{operand.name}`" + (" (optional)" if operand.optional else "") + (" …" if operand.variadic else ""),
+            operand.dtypes.description,
+            operand.variable,
+            "∂" if operand.differentiable else "",
+        )
+        for operand in op.operands
+    ]
+    return _table(("operand", "dtype", "letter", "∂"), rows)
+
+
+def _attribute_table(op: type[Op]) -> str:
+    rows: list[tuple[str, ...]] = []
+    for key in op.attributes:
+        field = op.model_fields[key]
+        default = "" if field.is_required() else f"`{_default(field)}`"
+        rows.append((f"`{key}`", _type_in_words(field), default, field.description or ""))
+    return _table(("attribute", "type", "default", "meaning"), rows)
+
+
+def _expansion(op: type[Composite]) -> str:
+    types, attributes = EXAMPLES[op]
+    editor = Editor()
+    named = zip(op.operands, types, strict=False)
+    operands = [editor.add_input(Input(id=operand.name, dtype=type.dtype, shape=type.shape)) for operand, type in named]
+    (result,) = op.of(*operands, **attributes).editor.nodes
+    editor.nodes.clear()
+    node = op(id=op.name, inputs=result.inputs, **attributes)
+    (value,) = node.expand(operands)
+    width = max(len(item.id) for item in editor.nodes)
+    lines = [f"{item.id.ljust(width)} = {format_call(item)} : {editor.types[item.id]}" for item in editor.nodes]
+    given = ", ".join(f"{operand.id} : {operand.type}" for operand in operands)
+    return f"`{format_call(node)}` with {given} is `{value.id}` in:\n\n```\n" + "\n".join(lines) + "\n```\n"
+
+
+def _type_in_words(field: FieldInfo) -> str:
+    annotation: Any = field.annotation
+    if annotation in (str, bool, int, float, DType):
+        return {str: "string", bool: "bool", int: "integer", float: "number", DType: "dtype"}[annotation]
+    if get_origin(annotation) is Literal:
+        return " or ".join(f'`"{choice}"`' for choice in get_args(annotation))
+    return _union_in_words([part for part in get_args(annotation) if part is not type(None)], annotation)
+
+
+def _union_in_words(members: Sequence[Any], annotation: Any) -> str:
+    known = {Axes: "list of integers", Axis: "integer", Number: "number"}
+    if get_origin(annotation) is tuple:
+        return "list of dims" if members[0] == Dim else "list of integers"
+    if len(members) == 1:
+        member = members[0]
+        return next((word for kind, word in known.items() if member == kind), "list of integers")
+    return "number or bool" if annotation == get_args(Scalar)[0] else 'list of numbers or bools, or `{"base64": …}`'
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return str(encode_number(value))
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines) + "\n"
+
+
+def _cleaned(text: str | None) -> str:
+    return inspect.cleandoc(text or "") + "\n"
