@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from asg_executor.api import capabilities, documentation, graphs, health, parameters, sessions, steps
-from asg_executor.api.problems import install_problem_handlers
+from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE},
         lifespan=lifespan,
     )
     app.state.service = service

@@ -20,7 +20,16 @@ from asg_executor.errors import ExecutorError
 from asg_executor.sessions.errors import SessionError, StepError
 from asg_schema.errors import AsgError, DocumentError, Problem
 
-__all__ = ["KINDS", "MEDIA_TYPE", "ProblemError", "ProblemKind", "install_problem_handlers", "problem_for", "refuse"]
+__all__ = [
+    "KINDS",
+    "MEDIA_TYPE",
+    "PROBLEM_RESPONSE",
+    "ProblemError",
+    "ProblemKind",
+    "install_problem_handlers",
+    "problem_for",
+    "refuse",
+]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -75,6 +84,47 @@ KINDS: dict[str, ProblemKind] = {
     "draining": ProblemKind(503, "The server is shutting down", retryable=True),
 }
 """Every code that a problem may have."""
+
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "A problem document (RFC 9457).",
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": [
+                    "type",
+                    "title",
+                    "status",
+                    "detail",
+                    "instance",
+                    "code",
+                    "request_id",
+                    "retryable",
+                    "error",
+                ],
+                "properties": {
+                    **{
+                        name: {"type": "string"}
+                        for name in ("type", "title", "detail", "instance", "request_id", "error")
+                    },
+                    "status": {"type": "integer"},
+                    "code": {"enum": list(KINDS)},
+                    "retryable": {"type": "boolean"},
+                    "expected_step": {"type": "integer", "description": "The number of the session's next step."},
+                    "problems": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["pointer", "code", "message"],
+                            "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
+                        },
+                    },
+                },
+            }
+        }
+    },
+}
+"""How OpenAPI describes every error."""
 
 _RETRY_AFTER_SECONDS = 1
 _CODES_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}

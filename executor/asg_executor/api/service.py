@@ -41,10 +41,18 @@ class Service:
         Raises:
             ProblemError: there is none.
         """
-        document = self.graphs.get(digest)
+        document = self.graphs.get(digest) or self._held_graph(digest)
         if document is None:
             raise ProblemError("unknown_graph", f'there is no graph "{digest}"; POST it to /v1/graphs')
         return document
+
+    def _held_graph(self, digest: str) -> Document | None:
+        """A document that the store let go of but a session still runs."""
+        for held in self.sessions:
+            for name, own in held.graph_digests.items():
+                if own == digest:
+                    return held.session.graphs[name]
+        return None
 
     def session(self, id: str) -> HeldSession:
         """The session of this id.

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asg_executor.api.problems import ProblemError
 
@@ -27,6 +27,7 @@ class WorkerPool:
     def __init__(self, workers: int, max_queue: int) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="asg-worker")
         self._capacity = workers + max_queue
+        self._unfinished: set[Future[Any]] = set()
         self._admitted = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -38,9 +39,9 @@ class WorkerPool:
         return self._draining
 
     @property
-    def admitted(self) -> int:
-        """How many requests are being worked on or wait."""
-        return self._admitted
+    def busy(self) -> bool:
+        """Whether a thread has something to finish, awaited or not."""
+        return bool(self._unfinished)
 
     @asynccontextmanager
     async def admit(self) -> AsyncGenerator[None]:
@@ -65,7 +66,10 @@ class WorkerPool:
 
     async def run(self, function: Callable[[], T]) -> T:
         """Call `function` in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, copy_context().run, function)
+        future = self._threads.submit(copy_context().run, function)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return await asyncio.wrap_future(future)
 
     async def run_locked(self, lock: asyncio.Lock, function: Callable[[], T]) -> T:
         """Call `function` in a thread while holding `lock`.
@@ -86,8 +90,8 @@ class WorkerPool:
         await self._idle.wait()
 
     def close(self) -> None:
-        """End the threads once they are idle."""
-        self._threads.shutdown(wait=True)
+        """End the threads once they are idle, without waiting for it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _finish(work: Awaitable[T]) -> T:

@@ -1,0 +1,167 @@
+"""The executor's commands: `asg serve` and `asg run`."""
+
+import ipaddress
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+
+from asg_executor.api.request_context import RequestIdFilter
+from asg_executor.api.server import Server, url_of
+from asg_executor.app import create_app
+from asg_executor.run_command import run_document
+from asg_executor.settings import Settings
+from asg_schema.command_line import write_text
+from asg_schema.errors import AsgError
+
+__all__ = ["commands", "run", "serve"]
+
+_BAD_DATA, _WRONG_USAGE = 1, 2
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
+    engine: Annotated[str | None, typer.Option(help="The engine of requests that name none.")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many requests compute at a time.")] = None,
+    allow_remote: Annotated[
+        bool | None, typer.Option("--allow-remote", help="Listen on an address that other machines can reach.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    announce_json: Annotated[
+        bool, typer.Option("--announce-json", help='Print {"url": …} on standard output once ready, for programs.')
+    ] = False,
+    exit_with_parent: Annotated[
+        bool, typer.Option("--exit-with-parent", help="Stop when standard input is closed, as when a parent dies.")
+    ] = False,
+) -> None:
+    """Serve the executor over HTTP.
+
+    Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on; options come
+    first.
+    """
+    given = {
+        "host": host,
+        "port": port,
+        "engine": engine,
+        "workers": workers,
+        "allow_remote": allow_remote,
+        "log_level": log_level,
+    }
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    _check_exposure(settings)
+    _configure_logging(settings.log_level)
+    try:
+        app = create_app(settings)
+    except AsgError as error:
+        _fail(str(error), _WRONG_USAGE)
+    listener = _listen(settings)
+    server = Server(app, lambda: _announce(url_of(listener), as_json=announce_json))
+    if exit_with_parent:
+        threading.Thread(target=_wait_for_end_of_input, args=(server.request_stop,), daemon=True).start()
+    server.run(sockets=[listener])
+    if app.state.service.pool.busy:
+        # A thread cannot be stopped, and the interpreter would wait for it.
+        os._exit(_BAD_DATA)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}, not {item['input']!r}" for item in error.errors()]
+        _fail("the settings are not valid:\n" + "\n".join(lines), _WRONG_USAGE)
+
+
+def _check_exposure(settings: Settings) -> None:
+    if settings.allow_remote or settings.host == "localhost":
+        return
+    try:
+        local = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        _fail(
+            f"{settings.host} can be reached from other machines, and the service has no access keys: whoever reaches "
+            "it can use it. Add --allow-remote (or ASG_ALLOW_REMOTE=true) if something else protects it.",
+            _WRONG_USAGE,
+        )
+
+
+def _configure_logging(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(RequestIdFilter())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        _fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", _BAD_DATA)
+
+
+def _announce(url: str, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"url": url}))
+    else:
+        typer.echo(f"The ASG executor listens on {url} (documentation: {url}/docs). Ctrl+C stops it.")
+    sys.stdout.flush()
+
+
+def _wait_for_end_of_input(stop: Callable[[], None]) -> None:
+    """Read standard input to its end, which comes even when the process at its other end was killed."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    stop()
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"asg: {message}", err=True)
+    raise typer.Exit(status)
+
+
+def run(
+    document: Annotated[str, typer.Argument(help="The document's file; - is standard input.")],
+    input: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE: a .npy or .json file, or JSON such as 3 or [[1, 2]]. May be repeated."),
+    ] = None,
+    parameters: Annotated[
+        Path | None, typer.Option(help="The parameters: a .safetensors file with one tensor for each.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Give the parameters that have no value their initial ones under this seed.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the outputs to this .safetensors or .json file instead of printing them.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Compute only this output. May be repeated.")] = None,
+    engine: Annotated[str, typer.Option(help="The engine.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outputs as JSON.")] = False,
+) -> None:
+    """Run a document once and show its outputs."""
+    text = run_document(
+        document,
+        input or [],
+        parameters=parameters,
+        seed=seed,
+        output=output,
+        only=only or None,
+        engine=engine,
+        as_json=as_json,
+    )
+    write_text(text)
+
+
+commands: list[tuple[str, Callable[..., Any]]] = [("serve", serve), ("run", run)]

@@ -1,0 +1,133 @@
+"""What `asg run` does: files and text in, files and text out."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asg_executor.api.json_tensors import TensorError, decode_tensor, encode_tensor
+from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
+from asg_executor.errors import InterfaceError
+from asg_executor.plan.arrays import Array, array_type
+from asg_executor.sessions.session import Session
+from asg_schema.command_line import read_document
+from asg_schema.document import Document
+from asg_schema.errors import AsgError
+from asg_schema.tensor_type import TensorType
+from asg_schema.wire import nearest, parse_json
+
+__all__ = ["run_document"]
+
+_GRAPH = "document"
+
+
+def run_document(
+    source: str,
+    inputs: Sequence[str],
+    *,
+    parameters: Path | None,
+    seed: int | None,
+    output: Path | None,
+    only: Sequence[str] | None,
+    engine: str,
+    as_json: bool,
+) -> str:
+    """Run a document once.
+
+    Args:
+        source: the document's file; `-` is standard input.
+        inputs: `NAME=VALUE` for each input.
+        parameters: a safetensors file.
+        seed: initialises the parameters without a value, and gives the random keys that are left out.
+        output: where the outputs go; None to return them.
+        only: the outputs to compute; None for the default.
+        engine: the engine's name.
+        as_json: whether to return JSON instead of text for people.
+
+    Returns:
+        The outputs as text; nothing where they went to a file.
+
+    Raises:
+        AsgError: the document, an input, a parameter or a file's content is wrong.
+        OSError: a file cannot be read or written.
+    """
+    document = read_document(source)
+    values = _parameters(document, parameters, seed)
+    session = Session({_GRAPH: document}, seed=seed or 0, engine=engine, parameters=values)
+    results = session.run(_GRAPH, _inputs(document, inputs), only)
+    if output is not None:
+        _write(output, results)
+        return ""
+    if as_json:
+        return _to_json(results)
+    return "".join(f"{name}: {array_type(array)}\n{np.array2string(array)}\n" for name, array in results.items())
+
+
+def _parameters(document: Document, file: Path | None, seed: int | None) -> Mapping[str, Array]:
+    values = {} if file is None else _tensors(file)
+    missing = [item.id for item in document.parameters if item.id not in values]
+    if missing and seed is None:
+        names = ", ".join(f'"{name}"' for name in missing)
+        raise InterfaceError(
+            f"these parameters have no value: {names}; give a file with --parameters, or initialise them with --seed"
+        )
+    return values
+
+
+def _tensors(file: Path) -> dict[str, Array]:
+    try:
+        return read_safetensors(file.read_bytes())[0]
+    except SafetensorsError as error:
+        raise InterfaceError(f"{file}: {error}") from None
+
+
+def _inputs(document: Document, assignments: Sequence[str]) -> dict[str, Array]:
+    declared: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
+    arrays: dict[str, Array] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise InterfaceError(f'--input "{assignment}": NAME=VALUE is needed')
+        if name not in declared:
+            raise InterfaceError(f'there is no input "{name}"{nearest(name, declared)}')
+        if name in arrays:
+            raise InterfaceError(f'the input "{name}" is given twice')
+        arrays[name] = _value(name, value, declared[name])
+    return arrays
+
+
+def _value(name: str, value: str, declared: TensorType) -> Array:
+    try:
+        if value.endswith(".npy"):
+            return decode_tensor(_load(value), declared)
+        return decode_tensor(parse_json(Path(value).read_text("utf-8") if value.endswith(".json") else value), declared)
+    except TensorError as error:
+        where = "".join(f"[{part}]" for part in error.path)
+        raise InterfaceError(f'input "{name}" {declared}{where}: {error.message}') from None
+    except AsgError as error:
+        raise InterfaceError(
+            f'input "{name}": a .npy or .json file or JSON is needed, not "{value}": {error}'
+        ) from None
+
+
+def _load(file: str) -> Array:
+    try:
+        return np.load(file, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise InterfaceError(f"{file} is not a .npy file of numbers: {error}") from None
+
+
+def _write(output: Path, results: Mapping[str, Array]) -> None:
+    if output.suffix == ".safetensors":
+        output.write_bytes(write_safetensors(results, {}))
+    elif output.suffix == ".json":
+        output.write_text(_to_json(results), "utf-8")
+    else:
+        raise InterfaceError(f'--output "{output}": a .safetensors or .json file is needed')
+
+
+def _to_json(results: Mapping[str, Array]) -> str:
+    encoded: dict[str, Any] = {name: encode_tensor(array) for name, array in results.items()}
+    return json.dumps(encoded, ensure_ascii=False, allow_nan=False) + "\n"
