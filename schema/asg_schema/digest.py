@@ -4,11 +4,14 @@ A node's digest is taken over its op, its attributes and its operands' digests; 
 name, type and role or initialiser; the document's over its inputs, parameters and outputs by name. So renaming or
 reordering nodes keeps the digest, dead nodes do not enter it, and changing an attribute, a type or a name of the
 interface changes it. The document's own name and all metadata stay outside.
+
+`schema/README.md` defines it exactly, for other languages.
 """
 
 import json
+import struct
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asg_schema.traversal import live_nodes
 from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
@@ -25,23 +28,31 @@ def document_digest(document: "Document") -> str:
     """The semantic digest of a valid document: 64 hexadecimal digits."""
     digests: dict[str, str] = {}
     inputs = {item.id: _hash("input", input_to_json(item)) for item in document.inputs}
-    parameters = {item.id: _hash("parameter", parameter_to_json(item)) for item in document.parameters}
+    parameters = {item.id: _hash("parameter", _portable(parameter_to_json(item))) for item in document.parameters}
     digests.update(inputs)
     digests.update(parameters)
     for node in live_nodes(document):
         operands = [digests[reference] for reference in node.inputs]
-        digest = _hash("node", [node.name, node.attribute_json(), operands])
+        digest = _hash("node", [node.name, _portable(node.attribute_json()), operands])
         for index, reference in enumerate(node.references()):
             digests[reference] = f"{digest}:{index}" if index else digest
-    outputs = [{**output_to_json(item), "value": digests[item.value]} for item in document.outputs]
-    interface = [
-        document.asg,
-        sorted(inputs.values()),
-        sorted(parameters.values()),
-        sorted(map(_encode, outputs)),
+    outputs = [
+        {**output_to_json(item), "value": digests[item.value]}
+        for item in sorted(document.outputs, key=lambda item: item.name)
     ]
-    return _hash("document", interface)
+    return _hash("document", [document.asg, sorted(inputs.values()), sorted(parameters.values()), outputs])
 
 
 def _hash(kind: str, content: Any) -> str:
     return sha256(f"{kind}:{_encode(content)}".encode()).hexdigest()
+
+
+def _portable(value: Any) -> Any:
+    """`value` with floats as the bytes of their binary64 form, because languages write decimals differently."""
+    if isinstance(value, float):
+        return {"binary64": struct.pack(">d", value).hex()}
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_portable(item) for item in cast("list[Any]", value)]
+    return value

@@ -143,7 +143,7 @@ def _depth(dim: "int | SymbolicDim") -> int:
 
 
 def _atom_key(atom: _Atom) -> tuple[int, str]:
-    return (0, atom.name) if isinstance(atom, _Symbol) else (1, repr(atom))
+    return (0, atom.name) if isinstance(atom, _Symbol) else (1, _format_atom(atom))
 
 
 def _monomial_key(monomial: _Monomial) -> tuple[int, list[tuple[int, str]]]:
@@ -224,7 +224,12 @@ def _format_atom(atom: _Atom) -> str:
     if isinstance(atom, _Symbol):
         return atom.name
     sign = "//" if atom.kind == "floordiv" else "%"
-    return f"({atom.numerator!r} {sign} {atom.denominator!r})"
+    numerator, denominator = str(atom.numerator), str(atom.denominator)
+    if len(_terms(atom.numerator)) > 1:
+        numerator = f"({numerator})"
+    if len(_terms(atom.denominator)) > 1 or "*" in denominator:
+        denominator = f"({denominator})"
+    return f"({numerator} {sign} {denominator})"
 
 
 @lru_cache(maxsize=4096)
