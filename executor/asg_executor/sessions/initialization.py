@@ -47,6 +47,7 @@ def initial_value(parameter: Parameter, seed: int) -> Array:
         InitializationError: the initialiser's numbers describe no distribution.
     """
     shape = parameter.shape
+    _check_integer(parameter)
     if 0 in shape:
         return np.empty(shape, numpy_dtype(parameter.dtype))
     try:
@@ -55,6 +56,18 @@ def initial_value(parameter: Parameter, seed: int) -> Array:
         raise InitializationError(f'parameter "{parameter.id}": {parameter.init.kind}: {error}') from None
     with np.errstate(over="ignore"):  # a normal draw beyond float16's range is an infinity there, as in torch
         return value.reshape(shape).astype(numpy_dtype(parameter.dtype))
+
+
+def _check_integer(parameter: Parameter) -> None:
+    init = parameter.init
+    if not parameter.dtype.is_integer or not isinstance(init, Constant):
+        return
+    low, high = parameter.dtype.integer_range
+    if not (low <= init.value <= high and init.value.is_integer()):
+        raise InitializationError(
+            f'parameter "{parameter.id}": constant: {init.value} is not an integer that {parameter.dtype.value} can '
+            f"hold; one from {low} to {high} is needed"
+        )
 
 
 class _NoDistributionError(ValueError):

@@ -233,7 +233,7 @@ class Session:
     def _arrays(self, document: Document, inputs: Mapping[str, Any], step: int) -> dict[str, Array]:
         """The inputs as arrays, with the random keys that were left out."""
         types = {item.id: item.type for item in document.inputs}
-        check_names("input", inputs, [name for name in types if name in inputs])
+        check_names("input", [*types, *inputs], types)  # some may be left out; no other may be there
         arrays = {name: as_array(name, value, types[name]) for name, value in inputs.items()}
         for index, name in enumerate(rng_key_inputs(document)):
             if name not in arrays:
@@ -279,7 +279,7 @@ class Session:
     def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Array]:
         """New values of parameters as arrays, each of them found to fit."""
         declared = self._set.parameters
-        check_names("parameter", parameters, [name for name in declared if name in parameters])
+        check_names("parameter", [*declared, *parameters], declared)  # some may be left out; no other may be there
         arrays = {name: as_array(name, value, declared[name].type) for name, value in parameters.items()}
         bind_symbols({name: declared[name].type for name in arrays}, arrays)
         return arrays

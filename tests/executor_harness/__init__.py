@@ -1,0 +1,1 @@
+"""What the executor's tests share."""
