@@ -3,12 +3,14 @@
 As in their expansions, float16 and bfloat16 are computed in float32 and rounded once at the end.
 """
 
+import math
+
 from asg_autograd.rules.axes import restore_axes
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.editing import Value
 from asg_schema.expansion import count_elements, narrow, widen
-from asg_schema.ops.comparison import IsFinite
+from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Exp, Maximum, Rsqrt, Where
 from asg_schema.ops.indexing import ScatterAddAlongAxis
 from asg_schema.ops.layout import BroadcastTo, Reshape
@@ -37,9 +39,9 @@ def _var(op: Var, at: Application) -> Cotangents:
 @rules.define(Logsumexp)
 def _logsumexp(op: Logsumexp, at: Application) -> Cotangents:
     x, y = widen(at.x), widen(at.y)
-    # Where the result is infinite, x - y would be NaN.
-    finite = Where.of(IsFinite.of(y), y, y.scalar(0.0))
-    softmax = Exp.of(x - restore_axes(finite, op, x))
+    # Where all elements are -inf, x - y would be NaN; with 0 for y the derivative is 0, as masked elements have it.
+    shift = Where.of(Equal.of(y, y.scalar(-math.inf)), y.scalar(0.0), y)
+    softmax = Exp.of(x - restore_axes(shift, op, x))
     return (narrow(restore_axes(widen(at.g), op, x) * softmax, at.x.dtype),)
 
 

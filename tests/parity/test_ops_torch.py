@@ -1,0 +1,141 @@
+"""Every op that PyTorch has: results, gradients at smooth points and at edges, and second-order gradients."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+
+from asg_schema.op_table import OPS
+from op_samples import ALL_SAMPLES
+from op_samples.sample import Array, Sample, sample_document
+from parity.derivatives import assert_same, fixed_arrays, forward, gradients, second_gradients
+from parity.torch_functions import FUNCTIONS, WITHOUT_COUNTERPART
+
+_DTYPES = {"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "bool"}
+
+# Samples whose results PyTorch defines differently, or not at all.
+OTHER_RESULT = {
+    "pow.int32": "PyTorch keeps 1 and -1 to a negative power; here a negative exponent yields 0",
+    "remainder.int32_sign_of_divisor": "PyTorch raises for an integer remainder by 0; here it is 0",
+    "sign.edges": "PyTorch's sign of NaN is 0; here, as in the array API standard, it is NaN",
+}
+# Samples whose derivatives at edges PyTorch defines differently, or not at all.
+OTHER_GRADIENT = {
+    "abs.edges": "sign(NaN), as above",
+    "digamma.edges": "PyTorch has large random numbers at the poles; here it is inf",
+    "maximum.edges": "beside a NaN both operands have derivative 1 in PyTorch, and 0 here and in JAX",
+    "minimum.edges": "as maximum",
+    "max.nan": "a NaN has derivative NaN in PyTorch, and 0 here and in JAX",
+    "min.nan": "as max",
+    "clip.edges": "a NaN, which stays as it is, has derivative 0 in PyTorch, and 1 here",
+    "logsumexp.infinite": "of nothing but -inf the derivative is NaN in PyTorch, and 0 here",
+}
+OTHER_SECOND_GRADIENT = {
+    "pow.zero_exponent": "PyTorch has no mixed derivative at exponent 0; central differences confirm ours",
+}
+# PyTorch's trigamma, and what is differentiated through it, has no more than nine digits.
+NINE_DIGITS = {
+    "polygamma.n_1",
+    "polygamma.rank_0",
+    "digamma.smooth",
+    "digamma.rank_0",
+    "polygamma.n_0",
+    "lgamma.smooth",
+}
+
+
+def comparable(sample: Sample) -> bool:
+    supported = all(operand.dtype.name in _DTYPES for operand in sample.operands)
+    # A conversion that does not fit the integer dtype is undefined there.
+    undefined = sample.op.name == "astype" and "int" in str(sample.attributes["dtype"])
+    result = sample_document(sample).types["result"].dtype.value
+    return sample.op in FUNCTIONS and supported and result in _DTYPES and not undefined
+
+
+def apply(sample: Sample, tensors: list[torch.Tensor]) -> torch.Tensor:
+    return FUNCTIONS[sample.op](*tensors, **sample.attributes)
+
+
+def tensors_of(sample: Sample) -> list[torch.Tensor]:
+    return [torch.tensor(operand) for operand in sample.operands]
+
+
+def float_operands(sample: Sample) -> list[int]:
+    declared = sample.op.operands
+    return [
+        index
+        for index, operand in enumerate(sample.operands)
+        if operand.dtype == np.float64 and declared[min(index, len(declared) - 1)].differentiable
+    ]
+
+
+def with_float_result(sample: Sample) -> bool:
+    return comparable(sample) and bool(float_operands(sample)) and sample.expected()[0].dtype == np.float64
+
+
+COMPARABLE = [sample for sample in ALL_SAMPLES if comparable(sample)]
+DIFFERENTIABLE = [sample for sample in ALL_SAMPLES if with_float_result(sample)]
+SMOOTH = [sample for sample in DIFFERENTIABLE if sample.differentiable]
+
+
+def every(samples: list[Sample], exceptions: Mapping[str, str]) -> pytest.MarkDecorator:
+    """Parametrize over samples; an exception has to fail, so that a stale one is found."""
+    reasons = {sample.id: exceptions[sample.id] for sample in samples if sample.id in exceptions}
+    assert set(reasons) == set(exceptions)
+    marks = {id: pytest.mark.xfail(reason=reason) for id, reason in reasons.items()}
+    return pytest.mark.parametrize(
+        "sample", [pytest.param(sample, id=sample.id, marks=marks.get(sample.id, ())) for sample in samples]
+    )
+
+
+few_degrees_of_freedom = pytest.mark.filterwarnings(r"ignore:var\(\). degrees of freedom:UserWarning")  # var's edges
+
+
+def tolerance_of(sample: Sample, usual: float) -> float:
+    return 1e-9 if sample.id in NINE_DIGITS else usual
+
+
+def test_every_op_is_compared_or_has_no_counterpart() -> None:
+    assert sorted({op.name for op in OPS.values()} - {op.name for op in FUNCTIONS}) == sorted(WITHOUT_COUNTERPART)
+
+
+@few_degrees_of_freedom
+@every(COMPARABLE, OTHER_RESULT)
+def test_result(sample: Sample) -> None:
+    assert_same(forward(sample), apply(sample, tensors_of(sample)).numpy(), sample.id, tolerance_of(sample, 1e-12))
+
+
+def torch_gradients(sample: Sample, cotangent: Array, weights: list[Array] | None) -> list[Array]:
+    """The vector-Jacobian product, or with `weights` the derivatives of their product with it."""
+    tensors = tensors_of(sample)
+    wrt = [tensors[index].requires_grad_() for index in float_operands(sample)]
+    result = apply(sample, tensors)
+    zeros = [torch.zeros_like(x) for x in wrt]
+    if not result.requires_grad:
+        return [zero.numpy() for zero in zeros]
+    options = {"allow_unused": True, "materialize_grads": True}
+    found = torch.autograd.grad(result, wrt, torch.tensor(cotangent), create_graph=weights is not None, **options)
+    if weights is not None:
+        terms = [torch.sum(gradient * torch.tensor(weight)) for gradient, weight in zip(found, weights, strict=True)]
+        total = torch.stack(terms).sum()
+        found = torch.autograd.grad(total, wrt, **options) if total.requires_grad else zeros
+    return [gradient.numpy(force=True) for gradient in found]
+
+
+@few_degrees_of_freedom
+@every(DIFFERENTIABLE, OTHER_GRADIENT)
+def test_gradient(sample: Sample) -> None:
+    (cotangent,) = fixed_arrays([sample.expected()[0].shape], seed=1)
+    actual = gradients(sample, float_operands(sample), cotangent)
+    for index, x, y in zip(float_operands(sample), actual, torch_gradients(sample, cotangent, None), strict=True):
+        assert_same(x, y, f"{sample.id}: derivative by x{index}", tolerance_of(sample, 1e-11))
+
+
+@every(SMOOTH, OTHER_SECOND_GRADIENT)
+def test_second_gradient(sample: Sample) -> None:
+    (cotangent,) = fixed_arrays([sample.expected()[0].shape], seed=1)
+    weights = fixed_arrays([sample.operands[index].shape for index in float_operands(sample)], seed=2)
+    actual = second_gradients(sample, float_operands(sample), cotangent, weights)
+    for index, x, y in zip(float_operands(sample), actual, torch_gradients(sample, cotangent, weights), strict=True):
+        assert_same(x, y, f"{sample.id}: second derivative by x{index}", tolerance_of(sample, 1e-10))
