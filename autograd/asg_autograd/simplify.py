@@ -263,15 +263,15 @@ def _floating_constants(at: Candidate) -> list[float] | None:
 def constant_arithmetic(node: Op, at: Candidate) -> Value | None:
     """What constants yield is constant.
 
-    Requires finite floating-point constants and a finite result in double precision, in which it is computed: rounded
-    to the dtype once, it is as accurate as after rounding at each step, or more.
+    Requires finite floating-point constants and a result that does not overflow. It is computed in double precision:
+    rounded to the dtype once, it is as accurate as after rounding at each step, or more.
     """
     constants = _floating_constants(at)
     if constants is None or (type(node) is Divide and constants[1] == 0):
         return None
     a, b = constants
     value = _ARITHMETIC[type(node)](a, b)
-    return at.fill(value) if math.isfinite(value) else None
+    return at.fill(value) if abs(value) < at.result.dtype.overflow else None
 
 
 @_rewrite(*_COMPARISON, of=(Full,))

@@ -5,6 +5,7 @@ from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.dims import Dim, element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
+from asg_schema.expansion import narrow, widen
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.creation import Iota
 from asg_schema.ops.elementwise import Astype, Where
@@ -34,8 +35,9 @@ def _min(op: Min, at: Application) -> Cotangents:
 def _share(op: Max | Min, at: Application) -> Value:
     """The cotangent, shared equally by the elements that attain the result."""
     attained = Equal.of(at.x, restore_axes(at.y, op, at.x))
-    count = Sum.of(Astype.of(attained, dtype=at.g.dtype), axis=op.axis, keepdims=op.keepdims)
-    return Where.of(attained, restore_axes(at.g / count, op, at.x), at.g.scalar(0.0))
+    g = widen(at.g)
+    count = Sum.of(Astype.of(attained, dtype=g.dtype), axis=op.axis, keepdims=op.keepdims)
+    return Where.of(attained, restore_axes(narrow(g / count, at.g.dtype), op, at.x), at.g.scalar(0.0))
 
 
 @rules.define(CumulativeSum)

@@ -1,0 +1,33 @@
+"""Every op that can be differentiated has a rule or an expansion, and no op has one that it does not need."""
+
+import pytest
+
+from asg_autograd.rules import rules
+from asg_schema.composite import Composite
+from asg_schema.op_table import OPS
+
+DIFFERENTIABLE = {op for op in OPS.values() if any(operand.differentiable for operand in op.operands)}
+PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
+
+DIFFERENTIATED_BY_EXPANSION = {
+    "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
+}
+
+
+def test_the_primitives_with_a_rule_are_those_with_a_differentiable_operand() -> None:
+    assert {op for op in rules if not issubclass(op, Composite)} == PRIMITIVES
+
+
+@pytest.mark.parametrize("name", sorted(op.name for op in DIFFERENTIABLE - PRIMITIVES))
+def test_a_composite_has_a_rule_unless_a_reason_is_given(name: str) -> None:
+    assert (OPS[name] in rules) != (name in DIFFERENTIATED_BY_EXPANSION)
+
+
+def test_no_rule_is_for_an_op_without_a_differentiable_operand() -> None:
+    assert set(rules) <= DIFFERENTIABLE
+
+
+def test_a_rule_stands_in_the_module_of_its_family() -> None:
+    for op in rules:
+        prefix = "composite_" if issubclass(op, Composite) else ""
+        assert rules[op].__module__ == f"asg_autograd.rules.{prefix}{op.family()}", op.name

@@ -1,0 +1,295 @@
+"""Each rewrite, and what must not be rewritten."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from asg_autograd.simplify import Candidate, Rewrite, rewrites
+from asg_autograd.simplifying_editor import SimplifyingEditor
+from asg_schema.dims import symbol
+from asg_schema.document import Document, Input, Parameter
+from asg_schema.dtype import DType
+from asg_schema.editing import Editor, Value
+from asg_schema.op import Op
+from asg_schema.op_table import OPS
+from asg_schema.ops.comparison import Equal, Less, LogicalAnd
+from asg_schema.ops.control import Barrier
+from asg_schema.ops.creation import Full, Iota
+from asg_schema.ops.elementwise import Astype, Exp, Maximum, Negative, Sin, Where
+from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, Reshape, Slice
+from asg_schema.ops.random import RngBits
+from asg_schema.ops.reduction import Max, Prod, Sum
+
+N = symbol("n")
+
+
+@pytest.fixture
+def editor() -> SimplifyingEditor:
+    return SimplifyingEditor()
+
+
+@pytest.fixture
+def x(editor: SimplifyingEditor) -> Value:
+    return editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(N, 3)))
+
+
+@pytest.fixture
+def y(editor: SimplifyingEditor) -> Value:
+    return editor.add_input(Input(id="y", dtype=DType.FLOAT32, shape=(N, 3)))
+
+
+def form(value: Value) -> str:
+    """How a value is computed, as nested calls of ops."""
+    editor = value.editor
+    assert isinstance(editor, SimplifyingEditor)
+    node = editor.definition(value)
+    if node is None:
+        return value.id
+    if isinstance(node, Full):
+        return f"{node.value}{list(node.shape) if node.shape else ''}"
+    return f"{node.name}({', '.join(form(editor.value(reference)) for reference in node.inputs)})"
+
+
+def full(value: Value, number: float, *shape: int) -> Value:
+    return value.editor.full(shape, number, value.dtype)
+
+
+def transpose(x: Value) -> Value:
+    return PermuteDims.of(x, axes=(1, 0))
+
+
+def repeat(x: Value) -> Value:
+    return BroadcastTo.of(x, shape=(2, N, 3))
+
+
+def half_and_back(x: Value) -> Value:
+    return Astype.of(Astype.of(x, dtype=DType.FLOAT16), dtype=x.dtype)
+
+
+Build = Callable[[Value, Value], Value]
+CASES: list[tuple[str, Build, str]] = [
+    ("x + 0", lambda x, y: x + 0.0, "x"),
+    ("0 + x", lambda x, y: 0.0 + x, "x"),
+    ("x - 0", lambda x, y: x - 0.0, "x"),
+    ("0 - x", lambda x, y: 0.0 - x, "subtract(0.0, x)"),
+    ("x * 1", lambda x, y: x * 1.0, "x"),
+    ("1 * x", lambda x, y: 1.0 * x, "x"),
+    ("x * -1", lambda x, y: x * -1.0, "negative(x)"),
+    ("x / 1", lambda x, y: x / 1.0, "x"),
+    ("1 / x", lambda x, y: 1.0 / x, "divide(1.0, x)"),
+    ("x ** 1", lambda x, y: x**1.0, "x"),
+    ("x * 0 may be NaN", lambda x, y: x * 0.0, "multiply(x, 0.0)"),
+    ("x - x may be NaN", lambda x, y: x - x, "subtract(x, x)"),
+    ("x / x may be NaN", lambda x, y: x / x, "divide(x, x)"),
+    ("a one that widens", lambda x, y: Sum.of(x) * full(x, 1.0, 4), "multiply(sum(x), 1.0[4])"),
+    ("a zero that widens", lambda x, y: Sum.of(x) + full(x, 0.0, 4), "add(sum(x), 0.0[4])"),
+    ("-(-x)", lambda x, y: Negative.of(Negative.of(x)), "x"),
+    ("-(x - y)", lambda x, y: -(x - y), "subtract(y, x)"),
+    ("x + -y", lambda x, y: x + -y, "subtract(x, y)"),
+    ("-x + y", lambda x, y: -x + y, "subtract(y, x)"),
+    ("x - -y", lambda x, y: x - -y, "add(x, y)"),
+    ("2 + 3", lambda x, y: full(x, 2.0) + 3.0, "5.0"),
+    ("2 - 3", lambda x, y: full(x, 2.0) - 3.0, "-1.0"),
+    ("2 * 3", lambda x, y: full(x, 2.0) * 3.0, "6.0"),
+    ("2 / 4", lambda x, y: full(x, 2.0) / 4.0, "0.5"),
+    ("1 / 0 stays", lambda x, y: full(x, 1.0) / 0.0, "divide(1.0, 0.0)"),
+    ("overflow stays", lambda x, y: full(x, 1e30) * 1e30, "multiply(1e+30, 1e+30)"),
+    ("inf stays", lambda x, y: full(x, math.inf) - 1.0, "subtract(inf, 1.0)"),
+    ("-(2)", lambda x, y: -full(x, 2.0), "-2.0"),
+    ("2 = 2", lambda x, y: Equal.of(full(x, 2.0), full(x, 2.0)), "True"),
+    ("2 < 1", lambda x, y: Less.of(full(x, 2.0), full(x, 1.0)), "False"),
+    ("0.1 = 0.1 + tiny", lambda x, y: Equal.of(full(x, 0.1), full(x, 0.1 + 1e-9)), "equal(0.1, 0.100000001)"),
+    ("constant as float64", lambda x, y: Astype.of(full(x, 2.0), dtype=DType.FLOAT64), "2.0"),
+    ("0.1 as float64 is rounded first", lambda x, y: Astype.of(full(x, 0.1), dtype=DType.FLOAT64), "astype(0.1)"),
+    ("constant to int", lambda x, y: Astype.of(full(x, 2.0), dtype=DType.INT32), "astype(2.0)"),
+    ("constant broadcast", lambda x, y: BroadcastTo.of(full(x, 2.0), shape=(4,)), "2.0[4]"),
+    ("constant reshaped", lambda x, y: Reshape.of(full(x, 2.0, 4), shape=(2, 2)), "2.0[2, 2]"),
+    ("c and true", lambda x, y: LogicalAnd.of(Less.of(x, y), Equal.of(full(x, 1.0), full(x, 1.0))), "less(x, y)"),
+    (
+        "c and false",
+        lambda x, y: LogicalAnd.of(Less.of(Sum.of(x), Sum.of(y)), Equal.of(full(x, 1.0), full(x, 2.0))),
+        "False",
+    ),
+    ("where(true)", lambda x, y: Where.of(Equal.of(full(x, 1.0), full(x, 1.0)), x, y), "x"),
+    ("where(false)", lambda x, y: Where.of(Equal.of(full(x, 1.0), full(x, 2.0)), x, y), "y"),
+    ("where(c, x, x)", lambda x, y: Where.of(Less.of(x, y), x, x), "x"),
+    (
+        "where(c, where(c, x, y), 0)",
+        lambda x, y: Where.of(Less.of(x, y), Where.of(Less.of(x, y), x, y), x.scalar(0.0)),
+        "where(less(x, y), x, 0.0)",
+    ),
+    (
+        "where(c, 0, where(c, x, y))",
+        lambda x, y: Where.of(Less.of(x, y), x.scalar(0.0), Where.of(Less.of(x, y), x, y)),
+        "where(less(x, y), 0.0, y)",
+    ),
+    (
+        "where(c, where(d, x, y), 0)",
+        lambda x, y: Where.of(Less.of(x, y), Where.of(Less.of(y, x), x, y), x.scalar(0.0)),
+        "where(less(x, y), where(less(y, x), x, y), 0.0)",
+    ),
+    ("same shape", lambda x, y: Reshape.of(x, shape=(N, 3)), "x"),
+    ("same broadcast", lambda x, y: BroadcastTo.of(x, shape=(N, 3)), "x"),
+    ("same dtype", lambda x, y: Astype.of(x, dtype=DType.FLOAT32), "x"),
+    ("there and back is a rounding", lambda x, y: half_and_back(x), "astype(astype(x))"),
+    ("reshape twice", lambda x, y: Reshape.of(Reshape.of(x, shape=(3, N)), shape=(N * 3,)), "reshape(x)"),
+    ("reshape back", lambda x, y: Reshape.of(Reshape.of(x, shape=(3, N)), shape=(N, 3)), "x"),
+    ("transpose twice", lambda x, y: transpose(transpose(x)), "x"),
+    ("identity permutation", lambda x, y: PermuteDims.of(x, axes=(0, -1)), "x"),
+    ("transpose of a product", lambda x, y: transpose(transpose(x) @ y), "matmul(permute_dims(y), x)"),
+    (
+        "transpose of a plain product",
+        lambda x, y: transpose(x @ Reshape.of(y, shape=(3, N))),
+        "permute_dims(matmul(x, reshape(y)))",
+    ),
+    (
+        "broadcast twice",
+        lambda x, y: BroadcastTo.of(BroadcastTo.of(x, shape=(2, N, 3)), shape=(5, 2, N, 3)),
+        "broadcast_to(x)",
+    ),
+    ("broadcast operand", lambda x, y: BroadcastTo.of(Sum.of(x), shape=(N, 3)) * y, "multiply(sum(x), y)"),
+    ("reshaped operand", lambda x, y: Reshape.of(Sum.of(x, axis=(0,)), shape=(1, 3)) * y, "multiply(sum(x), y)"),
+    ("full operand", lambda x, y: Maximum.of(x, x.editor.full((N, 3), 2.0, x.dtype)), "maximum(x, 2.0)"),
+    (
+        "both operands broadcast",
+        lambda x, y: BroadcastTo.of(Sum.of(x), shape=(4,)) * BroadcastTo.of(Sum.of(y), shape=(4,)),
+        "multiply(sum(x), broadcast_to(sum(y)))",
+    ),
+    ("sum over no axes", lambda x, y: Sum.of(x, axis=()), "x"),
+    ("sum over size 1", lambda x, y: Sum.of(Reshape.of(x, shape=(N, 1, 3)), axis=(1,)), "x"),
+    ("max over size 1", lambda x, y: Max.of(Reshape.of(x, shape=(N, 1, 3)), axis=(1,)), "x"),
+    ("prod over a symbol", lambda x, y: Prod.of(x, axis=(0,)), "prod(x)"),
+    ("whole slice", lambda x, y: Slice.of(x, start=(0, 0), stop=(N, 3)), "x"),
+    ("whole slice in steps", lambda x, y: Slice.of(x, start=(0, 0), stop=(N, 3), step=(1, 2)), "slice(x)"),
+    ("pad by nothing", lambda x, y: Pad.of(x, low=(0, 0), high=(0, 0)), "x"),
+    ("pad within", lambda x, y: Pad.of(x, low=(0, 0), high=(0, 0), interior=(0, 1)), "pad(x)"),
+    ("concat of one", lambda x, y: Concat.of(x), "x"),
+    ("flip twice", lambda x, y: Flip.of(Flip.of(x, axis=(0,)), axis=(-2,)), "x"),
+    ("flip differently", lambda x, y: Flip.of(Flip.of(x, axis=(0,)), axis=(1,)), "flip(flip(x))"),
+    ("flip along nothing", lambda x, y: Flip.of(x, axis=()), "x"),
+]
+
+
+@pytest.mark.parametrize(("build", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_form(build: Build, expected: str, x: Value, y: Value) -> None:
+    assert form(build(x, y)) == expected
+
+
+def test_every_rule_is_exercised_by_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    fired: set[str] = set()
+    rules = {rule.__name__: rule for table in rewrites.values() for listed in table.values() for rule in listed}
+
+    def watched(rule: Rewrite) -> Rewrite:
+        def apply(node: Op, at: Candidate) -> Value | None:
+            result = rule(node, at)
+            if result is not None:
+                fired.add(rule.__name__)
+            return result
+
+        return apply
+
+    for op, table in rewrites.items():
+        watching = {source: [watched(rule) for rule in listed] for source, listed in table.items()}
+        monkeypatch.setitem(rewrites, op, watching)
+    for _, build, _ in CASES:
+        editor = SimplifyingEditor()
+        build(*(editor.add_input(Input(id=id, dtype=DType.FLOAT32, shape=(N, 3))) for id in "xy"))
+    assert fired == set(rules)
+
+
+def test_the_value_has_the_type_of_what_it_stands_for(x: Value, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(node: Op, at: Candidate) -> Value | None:
+        return Sum.of(at.x)
+
+    monkeypatch.setitem(rewrites, Exp, {None: [wrong]})
+    with pytest.raises(TypeError, match=r"made float32\[\] of exp float32\[n, 3\]"):
+        Exp.of(x)
+
+
+def test_equal_nodes_are_one(editor: SimplifyingEditor, x: Value) -> None:
+    assert Sin.of(x).id == Sin.of(x).id
+    assert Sum.of(x, axis=(1,)).id == Sum.of(x, axis=[1]).id
+    assert Sum.of(x, axis=(1,)).id != Sum.of(x, axis=(1,), keepdims=True).id
+    assert Sum.of(x, keepdims=False).id == Sum.of(x).id
+    assert len(editor.nodes) == 4
+
+
+def test_nodes_of_a_loaded_document_are_used_and_kept() -> None:
+    document = Document.from_dict(
+        {
+            "asg": 1,
+            "inputs": [{"id": "x", "dtype": "float32", "shape": [3]}],
+            "nodes": [
+                {"id": "one", "op": "sin", "inputs": ["x"]},
+                {"id": "two", "op": "sin", "inputs": ["x"]},
+                {"id": "half", "op": "full", "dtype": "float32", "shape": [], "value": 0.5},
+            ],
+        }
+    )
+    editor = SimplifyingEditor()
+    editor.load(document)
+    x = editor.value("x")
+    assert Sin.of(x).id == "one"
+    assert x.scalar(0.5).id == "half"
+    assert tuple(editor.nodes) == document.nodes
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (0.0, -0.0, False),
+        (0.0, 0.0, True),
+        (math.nan, math.nan, True),
+        (math.nan, float("nan"), True),
+        (math.inf, -math.inf, False),
+        (1, 1.0, True),
+        (0.1, 0.1 + 1e-18, True),
+        (0.1, 0.1 + 1e-16, False),
+    ],
+)
+def test_constants_are_one_where_no_op_can_tell_them_apart(
+    editor: SimplifyingEditor, first: float, second: float, same: bool
+) -> None:
+    one, other = (editor.full((), value, DType.FLOAT32) for value in (first, second))
+    assert (one.id == other.id) is same
+
+
+def test_constants_of_different_dtypes_are_different(editor: SimplifyingEditor) -> None:
+    kinds = [(True, DType.BOOL), (1, DType.INT32), (1, DType.INT64), (1.0, DType.FLOAT32), (1.0, DType.FLOAT64)]
+    ids = {editor.full((), value, dtype).id for value, dtype in kinds}
+    assert len(ids) == len(kinds)
+
+
+def test_barriers_are_never_merged(editor: SimplifyingEditor, x: Value) -> None:
+    first, second = Barrier.of(x), Barrier.of(x)
+    assert first.id != second.id
+    assert Sin.of(first).id != Sin.of(second).id
+    reloaded = SimplifyingEditor()
+    reloaded.load(editor.document())
+    assert Barrier.of(reloaded.value("x")).id not in (first.id, second.id)
+
+
+def test_random_bits_of_one_key_are_one(editor: SimplifyingEditor) -> None:
+    key = editor.add_input(Input(id="key", dtype=DType.UINT32, shape=(2,)))
+    assert RngBits.of(key, shape=(3,)).id == RngBits.of(key, shape=(3,)).id
+    assert RngBits.of(key, shape=(3,)).id != RngBits.of(key, shape=(3,), offset=3).id
+
+
+def test_ops_without_operands_are_merged_too(editor: SimplifyingEditor) -> None:
+    first, second = (editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (3,)})[0] for _ in range(2))
+    assert first.id == second.id
+
+
+def test_a_long_chain_of_broadcasts_is_followed_without_recursion() -> None:
+    editor = Editor()
+    x: Value = editor.add_parameter(Parameter(id="x", dtype=DType.FLOAT32, shape=()))
+    for _ in range(5_000):
+        x = BroadcastTo.of(x, shape=())
+    simplifying = SimplifyingEditor()
+    simplifying.load(editor.document())
+    assert form(BroadcastTo.of(simplifying.value(x.id), shape=(2,))) == "broadcast_to(x)"
+
+
+def test_rules_are_for_ops_of_the_format() -> None:
+    assert set(rewrites) <= set(OPS.values())
