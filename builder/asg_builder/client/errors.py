@@ -1,0 +1,166 @@
+# ruff: noqa: N818 - the names say what happened, as those of urllib3 and httpx do: `except NotFound`
+"""What can go wrong between a client and the executor.
+
+ClientError
+├── ConnectionFailed       no answer came: refused, dropped, or timed out
+├── LocalServerFailed      `Client.local()` could not start its server
+├── UnexpectedAnswer       something answered that is not an ASG executor, or a broken one
+└── ServiceError           the executor answered with a problem (RFC 9457)
+    ├── ValidationProblem  400, 415, 422: the request or a document is wrong; `.problems`
+    ├── AccessDenied       401, 403
+    ├── NotFound           404
+    ├── Conflict           409, 412: the state is not the one that the request assumes; `.expected_step`
+    ├── TooLarge           413
+    ├── Overloaded         429, 503: to be tried again later; `.retry_after`
+    └── ServerFault        any other 5xx: the server made a mistake
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from asg_schema.errors import AsgError, Problem
+
+__all__ = [
+    "AccessDenied",
+    "ClientError",
+    "Conflict",
+    "ConnectionFailed",
+    "LocalServerFailed",
+    "NotFound",
+    "Overloaded",
+    "ServerFault",
+    "ServiceError",
+    "TooLarge",
+    "UnexpectedAnswer",
+    "ValidationProblem",
+    "error_from_answer",
+]
+
+
+class ClientError(AsgError):
+    """The root of the client's errors."""
+
+
+class ConnectionFailed(ClientError):
+    """No answer came. Whether the request was carried out is not known, unless it was never sent.
+
+    Attributes:
+        sent: whether the request may have reached the server.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        self.sent = sent
+        super().__init__(message)
+
+
+class LocalServerFailed(ClientError):
+    """The server that `Client.local()` starts did not come up."""
+
+
+class UnexpectedAnswer(ClientError):
+    """Something answered that is not an ASG executor, or not in the way that one answers."""
+
+
+class ServiceError(ClientError):
+    """The executor answered with a problem.
+
+    Attributes:
+        status: the HTTP status.
+        code: what kind of problem it is, stable across releases: `unknown_session`, `step_gap`, …
+        detail: what is wrong and what would be right.
+        request_id: under which the server's log has the request.
+        retryable: whether the same request may succeed later, nothing having been changed.
+        problems: the faults of the request's body, each with its JSON Pointer.
+        retry_after: after how many seconds to try again, where the server says so.
+        expected_step: which step the server waits for, where the request named another.
+    """
+
+    def __init__(self, status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        self.status = status
+        self.code = str(content.get("code", "unknown"))
+        self.detail = str(content.get("detail") or content.get("error") or content.get("title") or "no detail")
+        self.request_id = str(content.get("request_id") or headers.get("x-request-id", ""))
+        self.retryable = content.get("retryable") is True and headers.get("x-should-retry") != "false"
+        self.problems = tuple(_problems(content.get("problems")))
+        self.retry_after = _seconds(headers.get("retry-after"))
+        expected = content.get("expected_step")
+        self.expected_step = expected if isinstance(expected, int) else None
+        super().__init__(f"{self.detail} (HTTP {status}, {self.code})")
+
+
+class ValidationProblem(ServiceError):
+    """The request, or a document in it, is wrong; sending it again cannot help."""
+
+
+class AccessDenied(ServiceError):
+    """The key is missing or does not allow this."""
+
+
+class NotFound(ServiceError):
+    """There is no such graph, session or resource, or not for this key."""
+
+
+class Conflict(ServiceError):
+    """The state is not the one that the request assumes."""
+
+
+class TooLarge(ServiceError):
+    """The body is larger than the server takes."""
+
+
+class Overloaded(ServiceError):
+    """The server has too much to do, or is shutting down; nothing was changed."""
+
+
+class ServerFault(ServiceError):
+    """The server made a mistake."""
+
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    400: ValidationProblem,
+    401: AccessDenied,
+    403: AccessDenied,
+    404: NotFound,
+    409: Conflict,
+    412: Conflict,
+    413: TooLarge,
+    415: ValidationProblem,
+    422: ValidationProblem,
+    429: Overloaded,
+    503: Overloaded,
+}
+
+
+def _problems(listed: Any) -> list[Problem]:
+    if not isinstance(listed, list):
+        return []
+    entries = [cast("dict[str, Any]", item) for item in cast("list[Any]", listed) if isinstance(item, dict)]
+    return [Problem(str(e.get("pointer", "")), str(e.get("code", "")), str(e.get("message", ""))) for e in entries]
+
+
+def _seconds(header: str | None) -> float | None:
+    """The seconds of a `Retry-After` header; its other form, a date, counts as not given."""
+    return float(header) if header is not None and header.strip().isdecimal() else None
+
+
+def error_from_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
+    """The error that an answer is.
+
+    Args:
+        status: an HTTP status of 300 or more.
+        headers: its headers, by name in lower case.
+        body: its body.
+    """
+    kind = _BY_STATUS.get(status, ServerFault if status >= 500 else ServiceError)
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return kind(status, cast("dict[str, Any]", content), headers)
+    if kind is Overloaded:  # such as a proxy in front of the service
+        detail = {"detail": "the server is not available", "code": "unavailable", "retryable": True}
+        return Overloaded(status, detail, headers)
+    start = body[:120].decode("utf-8", "replace")
+    return UnexpectedAnswer(f"HTTP {status} with a body that is no problem document: {start!r}")

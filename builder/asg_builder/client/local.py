@@ -1,0 +1,97 @@
+"""A server of one's own: `asg serve` in a process beside this one."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import weakref
+from threading import Thread
+from typing import IO
+
+from asg_builder.client.errors import LocalServerFailed
+
+__all__ = ["LocalServer"]
+
+_COMMAND = (
+    *(sys.executable, "-P", "-c", "from asg_schema.cli import main; main()"),  # `asg`, wherever it is installed
+    *("serve", "--host", "127.0.0.1", "--port", "0", "--announce-json", "--exit-with-parent"),
+)
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+_SHOWN_BYTES = 2000
+
+
+class LocalServer:
+    """A running `asg serve` on a free port of 127.0.0.1.
+
+    It ends with `stop()`, when the object is collected, when this process exits, and when this process is killed.
+
+    Attributes:
+        url: its address.
+
+    Raises:
+        LocalServerFailed: it did not come up.
+    """
+
+    def __init__(self) -> None:
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
+        self._process = subprocess.Popen(
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+        )
+        self._stop = weakref.finalize(self, _stop, self._process, self._log)
+        try:
+            self.url = self._announced_url()
+        except LocalServerFailed:
+            self._stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server."""
+        return self._process.pid
+
+    def _announced_url(self) -> str:
+        """The address in the one line that the server prints when it is ready."""
+        lines: list[bytes] = []
+        output = self._process.stdout
+        assert output is not None
+        reader = Thread(target=lambda: lines.append(output.readline()), daemon=True)
+        reader.start()
+        reader.join(_START_SECONDS)
+        try:
+            return json.loads(lines[0])["url"]
+        except IndexError:
+            reason = f"it said nothing within {_START_SECONDS:g} seconds"
+        except (ValueError, KeyError, TypeError):
+            self._process.wait(_STOP_SECONDS)
+            reason = f'it said {lines[0]!r} instead of {{"url": …}}'
+        raise LocalServerFailed(f"asg serve did not start: {reason}; {self.diagnose() or 'it is still running'}")
+
+    def diagnose(self) -> str:
+        """What is known of a server that does not answer: nothing, or how it ended and what it said."""
+        status = self._process.poll()
+        if status is None:
+            return ""
+        end = self._log.seek(0, 2)
+        self._log.seek(max(0, end - _SHOWN_BYTES))
+        said = self._log.read().decode("utf-8", "replace").strip()
+        return f"the local server has exited with status {status}" + (f" and said:\n{said}" if said else "")
+
+    def stop(self) -> None:
+        """End the server; once it has ended this does nothing."""
+        self._stop()
+
+
+def _stop(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for stream in (process.stdin, process.stdout, log):
+        if stream is not None:
+            stream.close()

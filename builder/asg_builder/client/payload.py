@@ -1,0 +1,109 @@
+"""Tensors on their way to and from the executor: safetensors bodies."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from asg_builder.arrays import Array, convert, numpy_dtype
+from asg_builder.client.errors import UnexpectedAnswer
+from asg_schema.dtype import DType
+from asg_schema.errors import AsgError
+
+__all__ = ["Payload", "convert_tensors", "decode", "encode"]
+
+_DTYPES = {
+    "F16": DType.FLOAT16,
+    "BF16": DType.BFLOAT16,
+    "F32": DType.FLOAT32,
+    "F64": DType.FLOAT64,
+    "I8": DType.INT8,
+    "I32": DType.INT32,
+    "I64": DType.INT64,
+    "U8": DType.UINT8,
+    "U32": DType.UINT32,
+    "BOOL": DType.BOOL,
+}
+_LENGTH_BYTES = 8
+
+
+class Payload(NamedTuple):
+    """What a safetensors body holds.
+
+    Attributes:
+        tensors: the tensors by name.
+        fields: the metadata, each value parsed from JSON.
+    """
+
+    tensors: dict[str, Array]
+    fields: dict[str, Any]
+
+
+def convert_tensors(
+    data: Mapping[str, npt.ArrayLike], declared: Mapping[str, DType], kind: str, owner: str
+) -> dict[str, Array]:
+    """Data as arrays of the declared dtypes, where that keeps their kind (see `asg_builder.arrays.convert`).
+
+    Args:
+        data: arrays, numbers or nested sequences by name.
+        declared: the dtypes by name.
+        kind: what they are: "input" or "parameter".
+        owner: whose they are, for the error.
+
+    Raises:
+        AsgError: a name is not declared, or data is not converted to its dtype.
+    """
+    converted: dict[str, Array] = {}
+    for name, value in data.items():
+        if name not in declared:
+            raise AsgError(f'{owner}: there is no {kind} "{name}"; known are {_listed(declared)}')
+        try:
+            converted[name] = convert(value, declared[name], f'{kind} "{name}"')
+        except (TypeError, ValueError) as error:
+            raise AsgError(str(error)) from None
+    return converted
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names) or "none"
+
+
+def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = None, **fields: Any) -> bytes:
+    """A safetensors body.
+
+    Args:
+        tensors: arrays by name.
+        texts: the request's other fields whose metadata is their text itself.
+        fields: the request's other fields, JSON values; None leaves a field out.
+    """
+    # ascontiguousarray makes rank 0 into rank 1.
+    contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
+    written = {name: json.dumps(value) for name, value in fields.items() if value is not None}
+    return safetensors.numpy.save(contiguous, {**(texts or {}), **written} or None)
+
+
+def decode(body: bytes) -> Payload:
+    """Read a safetensors body.
+
+    Raises:
+        UnexpectedAnswer: the body is truncated or malformed.
+    """
+    try:
+        content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
+        header = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")])
+        fields = {name: json.loads(text) for name, text in header.get("__metadata__", {}).items()}
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise UnexpectedAnswer(f"the answer is not valid safetensors: {error}") from None
+    listed = cast("list[tuple[str, dict[str, Any]]]", content)
+    return Payload({name: _array(entry) for name, entry in listed}, fields)
+
+
+def _array(entry: Mapping[str, Any]) -> Array:
+    dtype = _DTYPES.get(entry["dtype"])
+    if dtype is None:
+        raise UnexpectedAnswer(f"the answer holds a tensor of dtype {entry['dtype']}, which documents have not")
+    return np.frombuffer(entry["data"], dtype=numpy_dtype(dtype)).reshape(entry["shape"]).copy()  # writable

@@ -1,0 +1,231 @@
+"""`Session`: a model that an executor holds and trains."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any, cast
+
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from asg_builder.arrays import Array
+from asg_builder.client.errors import NotFound
+from asg_builder.client.payload import convert_tensors, decode, encode
+from asg_builder.client.transport import SAFETENSORS, Transport
+from asg_schema.dtype import DType
+from asg_schema.errors import AsgError
+from asg_schema.wire import parse_json
+
+__all__ = ["Session"]
+
+_TRAIN = "train"
+
+
+class Session:
+    """A session of an executor: graphs that share parameters, an optimizer, and the number of the last step.
+
+    Made by `Client.create_session` and `Client.session`. For one thread at a time.
+
+    Data may be anything that NumPy makes an array of. It is converted to the dtype that the graph declares where that
+    keeps its kind: float64 becomes float32, integers become floats or integers that hold them. A fraction never becomes
+    an integer, and only a bool a bool: that raises.
+
+    A step is taken exactly once. Where its answer was lost, the client sends it again by itself; where it gives up with
+    `ConnectionFailed`, calling `step` again with the same data answers the lost step or takes it, whichever is right.
+    With other data it raises `ValidationProblem` if the lost step was taken; `refresh()` goes on after it then.
+
+    Attributes:
+        id: the session's id.
+        number: the number of the last step that is known to be taken.
+    """
+
+    def __init__(self, transport: Transport, description: Mapping[str, Any]) -> None:
+        self._transport = transport
+        self.id = str(description["id"])
+        self.number = int(description["step"])
+        self._digests: dict[str, str] = dict(description["graphs"])
+        self._inputs: dict[str, dict[str, DType]] = {}
+        self._parameters = {item["id"]: DType(item["dtype"]) for item in description["parameters"]}
+        self._path = f"/v1/sessions/{self.id}"
+
+    def __repr__(self) -> str:
+        return f"Session({self.id!r}, step {self.number}, at {self._transport.url})"
+
+    def step(
+        self,
+        inputs: Mapping[str, npt.ArrayLike] | None = None,
+        /,
+        *,
+        outputs: Sequence[str] | None = None,
+        **named: npt.ArrayLike,
+    ) -> dict[str, Array]:
+        """Run the `train` graph and apply its gradients and state updates.
+
+        Args:
+            inputs: the graph's inputs by name, for names that are no identifiers.
+            outputs: which outputs to answer; absent: all but gradients and state updates.
+            named: the graph's inputs.
+
+        Returns:
+            Outputs by name, as they were before the update.
+
+        Raises:
+            AsgError: an input is unknown, or not converted to its dtype.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        arrays = self._converted(_TRAIN, inputs, named)
+        answer = self._transport.request(
+            "PUT",
+            f"{self._path}/steps/{self.number + 1}",
+            body=encode(arrays, outputs=_names(outputs)),
+            content_type=SAFETENSORS,
+            accept=SAFETENSORS,
+            idempotent=True,
+        )
+        self.number += 1
+        return decode(answer.body).tensors
+
+    def run(
+        self,
+        graph: str,
+        inputs: Mapping[str, npt.ArrayLike] | None = None,
+        /,
+        *,
+        outputs: Sequence[str] | None = None,
+        **named: npt.ArrayLike,
+    ) -> dict[str, Array]:
+        """Run a graph with the parameters as they are; nothing is changed.
+
+        Args:
+            graph: the name under which the session has it.
+            inputs: the graph's inputs by name, for names that are no identifiers.
+            outputs: which outputs to compute; absent: all but gradients and state updates that the inputs suffice for.
+            named: the graph's inputs.
+
+        Returns:
+            Outputs by name.
+
+        Raises:
+            AsgError: the graph or an input is unknown, or an input is not converted to its dtype.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        answer = self._transport.request(
+            "POST",
+            f"{self._path}/run",
+            body=encode(self._converted(graph, inputs, named), texts={"graph": graph}, outputs=_names(outputs)),
+            content_type=SAFETENSORS,
+            accept=SAFETENSORS,
+            idempotent=True,
+        )
+        return decode(answer.body).tensors
+
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by name: copies, to be changed at will."""
+        return decode(self._parameters_body()).tensors
+
+    def _parameters_body(self) -> bytes:
+        path = f"{self._path}/parameters"
+        return self._transport.request("GET", path, accept=SAFETENSORS, idempotent=True).body
+
+    def set_parameters(self, parameters: Mapping[str, npt.ArrayLike]) -> None:
+        """Replace the values of these parameters; others, and the optimizer's state, stay as they are.
+
+        Raises:
+            AsgError: a parameter is unknown, or not converted to its dtype.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        arrays = convert_tensors(parameters, self._parameters, "parameter", f'the session "{self.id}"')
+        path = f"{self._path}/parameters"
+        self._transport.request("PUT", path, body=encode(arrays), content_type=SAFETENSORS, idempotent=True)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters to a safetensors file, whole or not at all.
+
+        The file's metadata holds the number of the step under `step`.
+        """
+        target = Path(path)
+        body = self._parameters_body()
+        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            try:
+                file.write(body)
+                file.close()
+                Path(file.name).replace(target)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+
+    def refresh(self) -> int:
+        """Ask the executor for the number of the last step, and go on from there."""
+        answer = self._transport.request("GET", self._path, idempotent=True)
+        self.number = int(parse_json(answer.body)["step"])
+        return self.number
+
+    def delete(self) -> None:
+        """Let the executor forget the session; one that is gone already is as good."""
+        with suppress(NotFound):
+            self._transport.request("DELETE", self._path, idempotent=True)
+
+    def fit(
+        self,
+        batches: Iterable[Mapping[str, npt.ArrayLike]],
+        *,
+        epochs: int = 1,
+        loss: str = "loss",
+        on_epoch: Callable[[int, float], None] | None = None,
+        console: Console | None = None,
+    ) -> list[float]:
+        """Take a step for each batch, with a progress bar on a terminal.
+
+        Args:
+            batches: the inputs of each step; iterated once for each epoch, so a list or an object that can be iterated
+                again (and may shuffle then), not a generator.
+            epochs: how many times to go through the batches.
+            loss: the output to report.
+            on_epoch: called after each epoch with its number, from 1, and its mean loss.
+            console: where the bar is drawn; absent: standard error.
+
+        Returns:
+            The mean loss of each epoch, each batch counting alike.
+
+        Raises:
+            AsgError: an epoch has no batch.
+        """
+        console = console or Console(stderr=True)
+        count = len(cast("Sequence[Any]", batches)) if hasattr(batches, "__len__") else None
+        history: list[float] = []
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("training", total=None if count is None else epochs * count)
+            for epoch in range(1, epochs + 1):
+                losses: list[float] = []
+                for batch in batches:
+                    losses.append(float(self.step(batch, outputs=[loss])[loss]))
+                    progress.update(task, advance=1, description=f"epoch {epoch}/{epochs}, loss {losses[-1]:.4f}")
+                if not losses:
+                    raise AsgError(f"epoch {epoch} has no batch; give a list, or an object that can be iterated again")
+                history.append(sum(losses) / len(losses))
+                if on_epoch is not None:
+                    on_epoch(epoch, history[-1])
+        return history
+
+    def _converted(
+        self, graph: str, inputs: Mapping[str, npt.ArrayLike] | None, named: Mapping[str, npt.ArrayLike]
+    ) -> dict[str, Array]:
+        return convert_tensors({**(inputs or {}), **named}, self._input_dtypes(graph), "input", f'the graph "{graph}"')
+
+    def _input_dtypes(self, graph: str) -> dict[str, DType]:
+        """The dtypes of a graph's inputs; asked for once."""
+        if graph not in self._digests:
+            known = ", ".join(f'"{name}"' for name in self._digests)
+            raise AsgError(f'the session has no graph "{graph}"; it has {known}')
+        if graph not in self._inputs:
+            answer = self._transport.request("GET", f"/v1/graphs/{self._digests[graph]}", idempotent=True)
+            self._inputs[graph] = {item["id"]: DType(item["dtype"]) for item in parse_json(answer.body)["inputs"]}
+        return self._inputs[graph]
+
+
+def _names(outputs: Sequence[str] | None) -> list[str] | None:
+    return None if outputs is None else list(outputs)
