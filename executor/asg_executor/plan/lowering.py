@@ -97,6 +97,8 @@ class _Lowering:
             if inputs != node.inputs:
                 node = node.model_copy(update={"inputs": inputs})
             if type(node) in self.supported:
+                for reference in node.references():
+                    editor.types.pop(reference, None)  # reserved until now
                 editor.append(node)
                 self.origins[node.id] = origin
             elif isinstance(node, Composite):

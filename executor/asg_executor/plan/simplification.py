@@ -16,6 +16,7 @@ from asg_executor.plan.views import view_of
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import MOST_CONSTANT_ELEMENTS, Bytes, DimSize, Full, Iota
+from asg_schema.ops.layout import BroadcastTo
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Evaluate", "attribute_key", "simplify"]
@@ -122,6 +123,9 @@ class _Simplification:
         if isinstance(instruction.op, Barrier) or not all(item in self.constants for item in instruction.operands):
             return False
         arrays = [self.constants[reference] for reference in instruction.operands]
+        if isinstance(instruction.op, BroadcastTo):
+            self._add_constant(instruction.results[0], np.broadcast_to(arrays[0], concrete_shape(results[0])))
+            return True
         if instruction.op.family() in _POINTWISE and all(map(_is_uniform, arrays)):
             scalars = [array[(0,) * array.ndim + (...,)] for array in arrays]
             (value,) = self.evaluate(instruction, scalars, (TensorType(results[0].dtype, ()),))
