@@ -48,7 +48,7 @@ def backward(
     for node in reversed(between):
         references = node.references()
         given = tuple(cotangents.pop(reference, None) for reference in references)
-        if all(cotangent is None for cotangent in given):
+        if given.count(None) == len(given):
             continue
         if visit is not None:
             visit(node)

@@ -9,6 +9,7 @@ from asg_autograd.errors import DisconnectedError, TransformError
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Value
+from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
 from asg_schema.roles import CotangentRole, GradientRole
 from asg_schema.tensor_type import TensorType
@@ -24,6 +25,7 @@ _ORDER_PREFIX = re.compile(r"grad\d*\.")
 _LONGEST_STEM = 160
 
 
+@garbage_collection_paused()
 def grad(
     document: Document,
     of: str = "loss",
@@ -65,6 +67,7 @@ def grad(
     return _finished(document, editor)
 
 
+@garbage_collection_paused()
 def vjp(
     document: Document,
     outputs: str | Sequence[str],

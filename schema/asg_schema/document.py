@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from asg_schema.attributes import Name
 from asg_schema.digest import document_digest
 from asg_schema.errors import DocumentError
+from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input, Output, Parameter
@@ -50,7 +51,8 @@ class Document(BaseModel):
         Raises:
             DocumentError: with every problem of the document, each with its JSON Pointer.
         """
-        return cls.from_dict(parse_json(text))
+        with garbage_collection_paused():
+            return cls.from_dict(parse_json(text))
 
     @classmethod
     def from_dict(cls, source: Any) -> "Document":
