@@ -18,7 +18,7 @@ from typing_extensions import TypeVar
 
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
-from asg_schema.errors import AsgError, DocumentError, Problem
+from asg_schema.errors import AsgError, DocumentError
 from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul
@@ -208,7 +208,7 @@ class Editor(Generic[ValueT]):
 
         Raises:
             DocumentError: the operands or the attributes break the op's rule.
-            AsgError: an operand belongs to another graph.
+            AsgError: an operand belongs to another graph, or the id is taken.
         """
         return self.append(self._node(op, self._references(op, operands), attributes, id))
 
@@ -219,18 +219,20 @@ class Editor(Generic[ValueT]):
             return op(id=id, inputs=references, **attributes)
         except ValidationError as error:
             source = {"id": id, "op": op.name, "inputs": references, **attributes}
-            problems = validation_problems(error, source, ("nodes", len(self.nodes)))
-            named = [
-                Problem(pointer, code, f'node "{id}" ({op.name}): {message}') for pointer, code, message in problems
-            ]
-            raise DocumentError(named) from None
+            place, owner = ("nodes", len(self.nodes)), f'node "{id}" ({op.name}): '
+            raise DocumentError(validation_problems(error, source, place, owner, op.model_fields)) from None
 
     def append(self, node: Op) -> tuple[ValueT, ...]:
         """Append a node whose operands are values of this graph, and return its results.
 
         Raises:
             DocumentError: the node breaks its op's rule.
+            AsgError: its id is taken, or an operand is no value of this graph.
         """
+        self._refuse_taken(node.id)
+        for reference in node.inputs:
+            if reference not in self.types:
+                raise AsgError(f'node "{node.id}" ({node.name}): there is no value "{reference}" in this graph')
         return self._record(node, infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types))
 
     def _record(self, node: Op, results: tuple[TensorType, ...]) -> tuple[ValueT, ...]:
@@ -260,9 +262,18 @@ class Editor(Generic[ValueT]):
         return self.emit(Full, (), {"shape": tuple(shape), "value": value, "dtype": dtype})[0]
 
     def document(self, name: str = "graph", metadata: "dict[str, Any] | None" = None) -> "Document":
-        """The document as it stands. It is not checked again: what was added was."""
+        """The document as it stands. Its parts are not checked again: they were when they were added.
+
+        Raises:
+            DocumentError: `name` is not a name, or `metadata` does not go into JSON.
+        """
         from asg_schema.document import Document  # at run time only here: its node union needs the composites first
 
+        heading = {"name": name, "metadata": metadata or {}}
+        try:
+            Document.model_validate(heading)
+        except ValidationError as error:
+            raise DocumentError(validation_problems(error, heading)) from None
         document = Document.model_construct(
             name=name,
             inputs=tuple(self.inputs),
