@@ -68,16 +68,14 @@ def test_arrays_that_do_not_fit_are_named(inputs: dict[str, Any], parameters: di
 
 
 def test_contradictory_batches_are_named() -> None:
-    with pytest.raises(
-        SymbolError, match='axis 0 of "target".* has size 1, but batch is 2: batch is 2 by axis 0 of "x"'
-    ):
+    with pytest.raises(SymbolError, match=r'axis 0 of "target".* size 1, but batch is 2: batch is 2 by axis 0 of "x"'):
         run(REGRESSION, {**INPUTS, "target": [[1.0]]}, PARAMETERS)
 
 
 def test_engines_are_found_by_name() -> None:
     assert engine_names()[0] == engine_named("auto").name
     assert engine_named("numpy").name == "numpy"
-    with pytest.raises(UnknownEngineError, match='no engine "nump"; did you mean "numpy"'):
+    with pytest.raises(UnknownEngineError, match=r'no engine "nump"; did you mean "numpy"'):
         run(REGRESSION, INPUTS, PARAMETERS, engine="nump")
 
 

@@ -58,12 +58,9 @@ def test_programs_that_read_bound_arrays_and_write_their_outputs_into_them(rando
         np.testing.assert_array_equal(array, inputs[name])
 
 
-_BEFORE: tuple[int, int] = (-1, -1)
-
-
 def live_ranges(plan: Plan) -> dict[str, tuple[int, int]]:
     """For each root in the arena the stages between which its content is needed, found anew from the layouts."""
-    ranges = dict.fromkeys(plan.inputs, (-1, -1))
+    ranges: dict[str, tuple[int, int]] = dict.fromkeys(plan.inputs, (-1, -1))
     for number, stage in enumerate(plan.stages):
         for instruction in stage.instructions:
             for result in instruction.results:
