@@ -7,7 +7,7 @@ from asg_schema.dtype import DType
 from op_samples.sample import Array, Sample, dtype_of
 
 _DEFAULT_TOLERANCE = 8.0
-_PRECISION = {  # the distance from 1 to the next larger number, and the smallest number above 0
+PRECISION = {  # the distance from 1 to the next larger number, and the smallest number above 0
     DType.FLOAT16: (2.0**-10, 2.0**-24),
     DType.BFLOAT16: (2.0**-7, 2.0**-133),
     DType.FLOAT32: (2.0**-23, 2.0**-149),
@@ -51,7 +51,7 @@ def largest_magnitude(array: Array) -> float:
 
 
 def _assert_close(actual: Array, expected: Array, tolerance: float, scale: float, where: str) -> None:
-    eps, smallest = _PRECISION[dtype_of(expected)]
+    eps, smallest = PRECISION[dtype_of(expected)]
     finite = np.isfinite(expected.astype(np.float64))
     wide, wanted = actual.astype(np.float64), expected.astype(np.float64)
     np.testing.assert_array_equal(wide[~finite], wanted[~finite], f"{where}: where the reference is not finite")

@@ -89,13 +89,14 @@ class Sample:
                 for operand, is_float in zip(operands, floating, strict=True)
             ]
             exact = replace(self, operands=tuple(widened)).expected()
-            return tuple(_rounded(result, target) for result in exact)
+            return tuple(rounded(result, target) for result in exact)
 
-        rounded = tuple(_rounded(operand, target) for operand in self.operands)
+        rounded = tuple(rounded(operand, target) for operand in self.operands)
         return replace(self, id=f"{self.id}.{dtype.value}", operands=rounded, reference=reference)
 
 
-def _rounded(array: Array, dtype: np.dtype[Any]) -> Array:
+def rounded(array: Array, dtype: np.dtype[Any]) -> Array:
+    """A float64 array rounded to a narrower dtype; an array of another dtype as it is."""
     if array.dtype != np.float64:
         return array
     with np.errstate(over="ignore", under="ignore"):  # what is too large is inf in the narrower dtype

@@ -5,7 +5,7 @@ gradients by operands and cotangents, along random directions. After `check_grad
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -14,9 +14,11 @@ import pytest
 import asg_executor
 from asg_autograd import vjp
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from op_samples import ALL_SAMPLES
+from op_samples.comparing import PRECISION, largest_magnitude
 from op_samples.finite_differences import directional_derivative, numerical_gradient, step_sizes
-from op_samples.sample import Array, sample_document, sample_inputs
+from op_samples.sample import Array, Sample, array_dtype, dtype_of, rounded, sample_document, sample_inputs
 
 SAMPLES = {sample.id: sample for sample in ALL_SAMPLES if sample.differentiable_operands()}
 every_sample = pytest.mark.parametrize("id", SAMPLES)
@@ -74,6 +76,14 @@ def run(document: Document, inputs: Mapping[str, Array], outputs: list[str]) -> 
     return asg_executor.run(document, inputs, engine="numpy", outputs=outputs)
 
 
+NARROW = [
+    narrow
+    for sample in SAMPLES.values()
+    for dtype in (DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)
+    if (narrow := sample.in_dtype(dtype)) is not None
+]
+
+
 def assert_close(actual: Array, expected: Array, what: str) -> None:
     scale = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     np.testing.assert_allclose(actual, expected, rtol=_RELATIVE, atol=_ABSOLUTE * scale, err_msg=what)
@@ -123,3 +133,28 @@ def test_second_order(id: str) -> None:
             # Divided by the length of the direction, so that the tolerances mean what they say.
             length = float(np.max(np.abs(direction), initial=0.0)) or 1.0
             assert_close(exact / length, numeric / length, f"{id}: second derivative by {name}")
+
+
+@pytest.mark.parametrize("narrow", NARROW, ids=lambda sample: sample.id)
+def test_narrow_dtype(narrow: Sample) -> None:
+    """The gradient in a narrow dtype is that in float64 at the same operands and cotangents, but for rounding."""
+    wide_operands = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in narrow.operands]
+    wide = replace(narrow, operands=tuple(wide_operands))
+    names = [f"x{index}" for index in wide.differentiable_operands()]
+    document, exact = (differentiate(sample_document(sample), ["y0"], names) for sample in (narrow, wide))
+    dtype = next(item.dtype for item in document.document.inputs if item.id == document.cotangents[0])
+    cotangents = {
+        name: array.astype(array_dtype(dtype))
+        for name, array in random_arrays(exact.document, exact.cotangents, seed=1).items()
+    }
+    actual = run(document.document, {**sample_inputs(narrow), **cotangents}, document.gradients)
+    wide_cotangents = {name: array.astype(np.float64) for name, array in cotangents.items()}
+    expected = run(exact.document, {**sample_inputs(wide), **wide_cotangents}, exact.gradients)
+    scale = max(largest_magnitude(array) for array in (*wide_operands, *wide_cotangents.values(), *expected.values()))
+    for name in document.gradients:
+        assert dtype_of(actual[name]) is dtype
+        fits = np.isfinite(rounded(expected[name], array_dtype(dtype)))
+        wide_actual = actual[name].astype(np.float64)
+        np.testing.assert_array_equal(np.isfinite(wide_actual), fits, name)
+        error = np.abs(wide_actual[fits] - expected[name][fits])
+        assert np.max(error, initial=0.0) <= 8.0 * PRECISION[dtype][0] * scale, name

@@ -1,0 +1,5 @@
+"""JAX computes in double precision here."""
+
+import jax
+
+jax.config.update("jax_enable_x64", True)

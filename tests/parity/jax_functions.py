@@ -1,0 +1,126 @@
+"""JAX's function for each op, over arrays and the node's attributes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from asg_schema.op import Op
+from asg_schema.op_table import OPS
+
+JaxFunction = Callable[..., Array]
+FUNCTIONS: dict[type[Op], JaxFunction] = {}
+
+# Ops that JAX has no counterpart of.
+WITHOUT_COUNTERPART = {
+    "barrier": "its optimization barrier is another thing",
+    "constant": "no operand",
+    "cross_entropy": "a composite of its own there; compared with PyTorch",
+    "dim_size": "a shape is not an array there",
+    "dropout": "a composite of its own there; its random bits are compared",
+    "full": "no operand",
+    "iota": "no operand",
+    "layer_norm": "a composite of its own there; compared with PyTorch",
+    "linear": "a composite of its own there; compared with PyTorch",
+    "rng_bits": "compared by itself",
+    "softplus": "without beta and threshold there; compared with PyTorch",
+}
+
+_SAME_NAME = [
+    *("negative", "abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan"),
+    *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil", "round", "add", "subtract", "multiply"),
+    *("divide", "pow", "maximum", "minimum", "atan2", "remainder", "where", "equal", "not_equal", "less", "less_equal"),
+    *("greater", "greater_equal", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor"),
+    *("logical_not", "matmul", "argmax", "argmin", "mean", "var", "reshape", "broadcast_to", "flip"),
+]
+_RENAMED: dict[str, JaxFunction] = {
+    "rsqrt": lax.rsqrt,
+    "erf": jax.scipy.special.erf,
+    "erfinv": jax.scipy.special.erfinv,
+    "lgamma": jax.scipy.special.gammaln,
+    "digamma": jax.scipy.special.digamma,
+    "polygamma": lambda x, n: jax.scipy.special.polygamma(n, x),
+    "sigmoid": jax.nn.sigmoid,
+    "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "silu": jax.nn.silu,
+    "gelu": lambda x, approximate="none": jax.nn.gelu(x, approximate == "tanh"),
+    "clip": lambda x, min=None, max=None: jnp.clip(x, *_bounds(x, min, max)),
+    "stop_gradient": lax.stop_gradient,
+    "softmax": jax.nn.softmax,
+    "log_softmax": jax.nn.log_softmax,
+    "logsumexp": jax.scipy.special.logsumexp,
+    "sum": lambda x, **attributes: jnp.sum(x, dtype=x.dtype, **attributes),
+    "prod": lambda x, **attributes: jnp.prod(x, dtype=x.dtype, **attributes),
+    "max": lambda x, **attributes: jnp.max(x, **attributes),
+    "min": lambda x, **attributes: jnp.min(x, **attributes),
+    "concat": lambda *arrays, axis=0: jnp.concatenate(arrays, axis),
+    "permute_dims": lambda x, axes: jnp.permute_dims(x, [axis % x.ndim for axis in axes]),
+    "take": lambda x, indices, axis=0: jnp.take(x, indices, axis),
+    "take_along_axis": lambda x, indices, axis=-1: jnp.take_along_axis(x, indices, axis),
+    "astype": lambda x, dtype: x.astype(dtype),
+    "dynamic_update_slice": lambda x, update, start: lax.dynamic_update_slice(
+        x, update, list(start), allow_negative_indices=False
+    ),
+    "dynamic_slice": lambda x, start, shape: lax.dynamic_slice(x, list(start), shape, allow_negative_indices=False),
+}
+FUNCTIONS.update({OPS[name]: getattr(jnp, name) for name in _SAME_NAME})
+FUNCTIONS.update({OPS[name]: function for name, function in _RENAMED.items()})
+
+
+def _define(name: str) -> Callable[[JaxFunction], JaxFunction]:
+    def enter(function: JaxFunction) -> JaxFunction:
+        FUNCTIONS[OPS[name]] = function
+        return function
+
+    return enter
+
+
+def _bounds(x: Array, *bounds: float | None) -> list[Any]:
+    return [bound if bound is None else jnp.asarray(bound, x.dtype) for bound in bounds]
+
+
+@_define("cumulative_sum")
+def _cumulative_sum(x: Array, axis: int, reverse: bool = False, exclusive: bool = False) -> Array:
+    total = lax.cumsum(x, axis % x.ndim, reverse=reverse)
+    return total - x if exclusive else total
+
+
+@_define("slice")
+def _slice(x: Array, start: Any, stop: Any, step: Any = None) -> Array:
+    return lax.slice(x, start, stop, step)
+
+
+@_define("pad")
+def _pad(x: Array, low: Any, high: Any, interior: Any = None, value: float = 0.0) -> Array:
+    padding = list(zip(low, high, interior or [0] * x.ndim, strict=True))
+    return lax.pad(x, jnp.asarray(value, x.dtype), padding)
+
+
+@_define("index_add")
+def _index_add(x: Array, indices: Array, source: Array, axis: int = 0) -> Array:
+    return x.at[(*[slice(None)] * (axis % x.ndim), indices)].add(source)
+
+
+@_define("scatter_add_along_axis")
+def _scatter_add_along_axis(x: Array, indices: Array, source: Array, axis: int = -1) -> Array:
+    places = list(jnp.indices(indices.shape, sparse=True))
+    places[axis % x.ndim] = indices
+    return x.at[tuple(places)].add(source)
+
+
+@_define("attention")
+def _attention(
+    query: Array, key: Array, value: Array, mask: Array | None = None, causal: bool = False, scale: float | None = None
+) -> Array:
+    scores = jnp.einsum("...le,...se->...ls", query, key) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    allowed = jnp.ones(scores.shape[-2:], bool)
+    if mask is not None and mask.dtype == bool:
+        allowed = allowed & mask
+    elif mask is not None:
+        scores = scores + mask
+    if causal:
+        allowed = allowed & jnp.tril(jnp.ones(scores.shape[-2:], bool))
+    return jnp.einsum("...ls,...se->...le", jax.nn.softmax(scores, where=allowed), value)
