@@ -91,8 +91,8 @@ class Sample:
             exact = replace(self, operands=tuple(widened)).expected()
             return tuple(rounded(result, target) for result in exact)
 
-        rounded = tuple(rounded(operand, target) for operand in self.operands)
-        return replace(self, id=f"{self.id}.{dtype.value}", operands=rounded, reference=reference)
+        narrowed = tuple(rounded(operand, target) for operand in self.operands)
+        return replace(self, id=f"{self.id}.{dtype.value}", operands=narrowed, reference=reference)
 
 
 def rounded(array: Array, dtype: np.dtype[Any]) -> Array:
