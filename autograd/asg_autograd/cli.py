@@ -1,7 +1,7 @@
 """The commands of the transformer. Each reads a document and writes one, so that they pipe."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,11 @@ __all__ = ["commands", "grad", "vjp"]
 Source = Annotated[str, typer.Argument(metavar="DOC", help="A document; - is standard input.")]
 Wrt = Annotated[
     list[str] | None,
-    typer.Option("--wrt", metavar="NAME", help="An input or parameter; repeatable. Absent: all trainable parameters."),
+    typer.Option(
+        "--wrt",
+        metavar="NAME",
+        help="An input or parameter; repeatable. Absent, or trainable: all trainable parameters.",
+    ),
 ]
 WhenDisconnected = Annotated[
     Disconnected, typer.Option("--disconnected", help="What becomes of a value on which nothing depends.")
@@ -31,7 +35,7 @@ def grad(
     out: Target = "-",
 ) -> None:
     """Add the gradient of an output: one more output `grad.<name>` for each name."""
-    result = gradient_document(read_document(document), of, wrt or "trainable", disconnected)
+    result = gradient_document(read_document(document), of, _targets(wrt), disconnected)
     write_text(result.to_json(), out)
 
 
@@ -43,8 +47,12 @@ def vjp(
     out: Target = "-",
 ) -> None:
     """Add a vector-Jacobian product: inputs `cotangent.<output>`, and an output `grad.<name>` for each name."""
-    result = vjp_document(read_document(document), output, wrt or "trainable", disconnected)
+    result = vjp_document(read_document(document), output, _targets(wrt), disconnected)
     write_text(result.to_json(), out)
+
+
+def _targets(wrt: list[str] | None) -> Literal["trainable"] | list[str]:
+    return wrt if wrt and wrt != ["trainable"] else "trainable"
 
 
 commands: list[tuple[str, Callable[..., None]]] = [("grad", grad), ("vjp", vjp)]

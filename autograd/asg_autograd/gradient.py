@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from asg_autograd.backward import backward
 from asg_autograd.errors import DisconnectedError, TransformError
@@ -208,6 +208,8 @@ def _complete(
     subject: str,
 ) -> dict[str, Value]:
     """The gradients by name, those of disconnected values as the caller wants them."""
+    if disconnected not in get_args(Disconnected):
+        raise TransformError(f'disconnected is {disconnected!r}; "zero", "drop" or "error" is needed')
     gradients: dict[str, Value] = {}
     for name in names:
         kind = document.types[name]

@@ -125,6 +125,7 @@ class Editor(Generic[ValueT]):
         self.types: dict[str, TensorType] = {}
         self.scope = ""
         self._next_suffix: dict[str, int] = {}
+        self._output_names: set[str] = set()
 
     def load(self, document: "Document") -> None:
         """Add everything that a valid document holds, ids unchanged.
@@ -137,6 +138,7 @@ class Editor(Generic[ValueT]):
         self.parameters.extend(document.parameters)
         self.nodes.extend(document.nodes)
         self.outputs.extend(document.outputs)
+        self._output_names.update(output.name for output in document.outputs)
 
     def value(self, reference: str) -> ValueT:
         """The handle of a value of the graph.
@@ -185,10 +187,11 @@ class Editor(Generic[ValueT]):
         Raises:
             AsgError: the name is taken, or there is no such value.
         """
-        if any(output.name == item.name for output in self.outputs):
+        if item.name in self._output_names:
             raise AsgError(f'the graph already has an output "{item.name}"')
         if item.value not in self.types:
             raise AsgError(f'output "{item.name}": there is no value "{item.value}" in this graph')
+        self._output_names.add(item.name)
         self.outputs.append(item)
 
     def _refuse_taken(self, id: str) -> None:
