@@ -53,6 +53,10 @@ def test_commands_pipe_into_each_other(file: Path) -> None:
     assert third.returncode == 0, third.stderr
 
 
+def test_trainable_may_be_written(file: Path) -> None:
+    assert asg("grad", str(file), "--wrt", "trainable").stdout == grad(MODEL).to_json()
+
+
 def test_disconnected(file: Path) -> None:
     dropped = asg("grad", str(file), "--wrt", "x", "--disconnected", "drop")
     assert dropped.stdout == grad(MODEL, wrt=["x"], disconnected="drop").to_json()

@@ -1,16 +1,19 @@
 """What `grad` and `vjp` promise about the documents that they make, and what they refuse."""
 
+from inspect import ismodule
 from typing import Any, ClassVar, Literal
 
 import pytest
 
+import asg_autograd
 from asg_autograd import DisconnectedError, NotDifferentiableError, TransformError, grad, vjp
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
+from asg_schema.errors import AsgError
 from asg_schema.op import Op, Operand
 from asg_schema.ops.creation import Full
-from asg_schema.ops.elementwise import Floor, Sin
+from asg_schema.ops.elementwise import Floor, Polygamma, Sin
 from asg_schema.ops.reduction import Sum
 from asg_schema.roles import CotangentRole, GradientRole
 from asg_schema.tensor_type import TensorType
@@ -176,6 +179,7 @@ def test_a_value_behind_a_step_function_is_disconnected() -> None:
             'wrt: "index" int32[batch] cannot be differentiated by; a floating-point dtype is needed',
         ),
         ({"wrt": []}, "wrt is empty; at least one name is needed"),
+        ({"disconnected": "none"}, 'disconnected is \'none\'; "zero", "drop" or "error" is needed'),
     ],
 )
 def test_refusals(arguments: dict[str, Any], message: str) -> None:
@@ -263,3 +267,17 @@ def test_a_path_through_an_op_without_a_derivative_is_named() -> None:
 
 def test_an_op_without_a_derivative_beside_the_path_does_no_harm() -> None:
     assert grad(opaque_document(), of="beside", wrt=["x"]).outputs[-1].name == "grad.x"
+
+
+def test_the_public_names_are_exact() -> None:
+    public = {name for name, value in vars(asg_autograd).items() if not name.startswith("_") and not ismodule(value)}
+    assert public == set(asg_autograd.__all__)
+
+
+def test_a_polygamma_beyond_the_last_is_refused_by_name() -> None:
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=()))
+    (y,) = editor.emit(Polygamma, (x,), {"n": 100}, id="last")
+    editor.add_output(Output(name="loss", value=y.id))
+    with pytest.raises(AsgError, match=r'node "grad\.last\.polygamma" \(polygamma\): n is 101'):
+        grad(editor.document(), wrt=["x"])
