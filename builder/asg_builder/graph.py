@@ -140,12 +140,13 @@ class Graph(Editor[Tensor]):
         """
         return super().document(name or self.name, metadata)
 
-    def claim(self, name: str, owner: object) -> bool:
-        """Whether `name` is `owner`'s; the first to ask for a name has it.
+    def owner(self, name: str) -> object | None:
+        """Who claimed a name, if anyone did. Layers find their own parameters again by it, and notice another's."""
+        return self._owners.get(name)
 
-        Layers use it to find their own parameters again, and to notice another layer's.
-        """
-        return self._owners.setdefault(name, owner) is owner
+    def claim(self, name: str, owner: object) -> None:
+        """Keep a name for `owner`."""
+        self._owners[name] = owner
 
     def rng_key(self) -> Tensor:
         """A key for random numbers, uint32[2], another one at each call.

@@ -5,6 +5,7 @@ is an error when the document runs. Lists of ints and NumPy integer arrays becom
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from asg_builder.tensor import Tensor, TensorLike, apply
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
@@ -12,7 +13,7 @@ from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlo
 __all__ = ["embedding", "index_add", "scatter_add_along_axis", "take", "take_along_axis"]
 
 
-def take(x: Tensor, indices: TensorLike | Sequence[int], /, *, axis: int = 0) -> Tensor:
+def take(x: Tensor, indices: TensorLike | Sequence[Any], /, *, axis: int = 0) -> Tensor:
     """The slices of x along `axis` that `indices`, of any shape, name.
 
     Returns:
@@ -21,7 +22,7 @@ def take(x: Tensor, indices: TensorLike | Sequence[int], /, *, axis: int = 0) ->
     return apply(Take, x, indices, axis=axis)
 
 
-def index_add(x: Tensor, indices: TensorLike | Sequence[int], source: Tensor, /, *, axis: int = 0) -> Tensor:
+def index_add(x: Tensor, indices: TensorLike | Sequence[Any], source: Tensor, /, *, axis: int = 0) -> Tensor:
     """`x` with slices of `source` added along `axis` where `indices` say; repeated indices add up.
 
     Args:
@@ -33,18 +34,18 @@ def index_add(x: Tensor, indices: TensorLike | Sequence[int], source: Tensor, /,
     return apply(IndexAdd, x, indices, source, axis=axis)
 
 
-def take_along_axis(x: Tensor, indices: TensorLike | Sequence[int], /, *, axis: int = -1) -> Tensor:
+def take_along_axis(x: Tensor, indices: TensorLike | Sequence[Any], /, *, axis: int = -1) -> Tensor:
     """For each place of `indices` the element of x at that index along `axis`; the other axes agree."""
     return apply(TakeAlongAxis, x, indices, axis=axis)
 
 
 def scatter_add_along_axis(
-    x: Tensor, indices: TensorLike | Sequence[int], source: Tensor, /, *, axis: int = -1
+    x: Tensor, indices: TensorLike | Sequence[Any], source: Tensor, /, *, axis: int = -1
 ) -> Tensor:
     """`x` with elements of `source`, of the shape of `indices`, added along `axis`; repeated indices add up."""
     return apply(ScatterAddAlongAxis, x, indices, source, axis=axis)
 
 
-def embedding(indices: TensorLike | Sequence[int], weight: Tensor, /) -> Tensor:
+def embedding(indices: TensorLike | Sequence[Any], weight: Tensor, /) -> Tensor:
     """The rows of a table: […] indices into [rows, features] give […, features] (`torch.nn.functional.embedding`)."""
     return apply(Take, weight, indices, axis=0)

@@ -166,8 +166,10 @@ def squeeze(x: Tensor, /, axis: int | Sequence[int]) -> Tensor:
     Raises:
         AsgError: an axis has another size.
     """
-    axes = {_axis(entry, x.ndim, "squeeze") for entry in as_axes(axis) or ()}
-    for entry in sorted(axes):
+    axes = sorted(_axis(entry, x.ndim, "squeeze") for entry in as_axes(axis) or ())
+    if len(set(axes)) != len(axes):
+        raise AsgError(f"squeeze: {axis} names an axis twice")
+    for entry in axes:
         if x.shape[entry] != 1:
             raise AsgError(f"squeeze: axis {entry} of {x} has size {x.shape[entry]}; only size 1 can be removed")
     return apply(Reshape, x, shape=tuple(dim for entry, dim in enumerate(x.shape) if entry not in axes))

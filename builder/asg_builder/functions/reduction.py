@@ -5,7 +5,7 @@ size 1. Results have the operand's dtype unless said otherwise.
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from asg_builder.arguments import AxisLike, ShapeLike, as_axes, as_shape
 from asg_builder.tensor import Tensor, TensorLike, apply
@@ -148,7 +148,7 @@ def layer_norm(
 
 def cross_entropy(
     input: Tensor,
-    target: TensorLike | Sequence[int],
+    target: TensorLike | Sequence[Any],
     *,
     axis: int = -1,
     reduction: Literal["mean", "sum", "none"] = "mean",

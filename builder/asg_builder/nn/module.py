@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from typing import Any, Self, cast, overload
 
 from typing_extensions import override
@@ -156,7 +157,7 @@ class Module:
         settings = [
             f"{key}={value!r}"
             for key, value in vars(self).items()
-            if isinstance(value, int | float | str | tuple) and key not in ("key", "training")
+            if isinstance(value, int | float | str | tuple) and not key.startswith("_") and key not in ("key", "training")
         ]
         children = [(key, child) for key, child in vars(self).items() if isinstance(child, Module) and key != "parent"]
         if not children:
@@ -170,28 +171,23 @@ def _items(value: Any) -> list[Any]:
 
 
 def _root_name(module: Module) -> str:
+    """The name of a root module in the current graph, which it is given there if it has none."""
     if module.name == "":
         return ""
-    graph = current_graph() if module.name is None else None
-    if graph is None:
-        return _claimed_name(module, module.name or "")
-    hint = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(module).__name__).lower()
-    candidate, suffix = hint, 0
-    while not graph.claim(f"{candidate}.", module):
-        suffix += 1
-        candidate = f"{hint}_{suffix}"
-    module.name = candidate
-    return candidate
-
-
-def _claimed_name(module: Module, name: str) -> str:
     graph = current_graph()
-    if not graph.claim(f"{name}.", module):
+    if module.name is None:
+        hint = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(module).__name__).lower()
+        candidates = chain([hint], (f"{hint}_{number}" for number in count(1)))
+        module.name = next(name for name in candidates if graph.owner(f"{name}.") is None)
+    owner = graph.owner(f"{module.name}.")
+    if owner is None:
+        graph.claim(f"{module.name}.", module)
+    elif owner is not module:
         raise AsgError(
-            f'two modules are named "{name}" in the graph "{graph.name}", of which one is {type(module).__name__}; '
-            "give one of them another name"
+            f'two modules are named "{module.name}" in the graph "{graph.name}", a {type(owner).__name__} and a '
+            f"{type(module).__name__}; give one of them another name"
         )
-    return name
+    return module.name
 
 
 class ModuleList(Module):

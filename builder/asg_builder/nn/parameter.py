@@ -64,10 +64,13 @@ class Parameter:
             AsgError: no graph is open, or something else in it has the name already.
         """
         path, graph = self.path, current_graph()
-        if not graph.claim(path, self):
+        owner = graph.owner(path)
+        if owner is self:
+            return graph.value(path)
+        if owner is not None:
             raise AsgError(
                 f'two parameters are named "{path}" in the graph "{graph.name}"; give one of their modules another name'
             )
-        if path in graph.types:
-            return graph.value(path)
-        return parameter(path, self.shape, self.dtype, init=self.init, trainable=self.trainable)
+        tensor = parameter(path, self.shape, self.dtype, init=self.init, trainable=self.trainable)
+        graph.claim(path, self)
+        return tensor
