@@ -98,7 +98,7 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
                     raise too_large
                 body += chunk
     except TimeoutError:
-        message = f"the body did not arrive within {seconds:g} seconds; {len(body)} bytes did"
+        message = f"the body did not arrive within {seconds:g} seconds; {len(body)} bytes had come"
         raise ProblemError("body_timeout", message, headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise ProblemError("client_disconnected", "the connection was closed before the body had arrived") from None

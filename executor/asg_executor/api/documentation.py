@@ -26,9 +26,9 @@ td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 """.strip()
 
 _EXAMPLES = """
-curl -X POST localhost:8765/v1/graphs -d @regression.json
-curl -X POST localhost:8765/v1/sessions -d '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
-curl -X PUT localhost:8765/v1/sessions/ID/steps/1 -d '{"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}'
+curl localhost:8765/v1/graphs --json @regression.json
+curl localhost:8765/v1/sessions --json '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
+curl -X PUT localhost:8765/v1/sessions/ID/steps/1 --json '{"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}'
 curl localhost:8765/v1/sessions/ID/parameters -H 'Accept: application/json'
 """.strip()
 

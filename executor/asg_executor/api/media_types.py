@@ -11,6 +11,7 @@ __all__ = ["JSON", "SAFETENSORS", "accepted_type", "body_type"]
 
 JSON = "application/json"
 SAFETENSORS = safetensors_bodies.MEDIA_TYPE
+_FORM = "application/x-www-form-urlencoded"
 
 
 def body_type(request: Request) -> str:
@@ -29,7 +30,9 @@ def body_type(request: Request) -> str:
     charset = parameters.strip().lower()
     if (essence == JSON or essence.endswith("+json")) and charset in ("", "charset=utf-8", 'charset="utf-8"'):
         return JSON
-    raise ProblemError("unsupported_media_type", f'the body is "{header}"; {JSON} in UTF-8 or {SAFETENSORS} is needed')
+    hint = " (curl sends JSON as such with --json)" if essence == _FORM else ""
+    message = f'the body is "{header}"; {JSON} in UTF-8 or {SAFETENSORS} is needed{hint}'
+    raise ProblemError("unsupported_media_type", message)
 
 
 def accepted_type(request: Request, offered: Sequence[str] = (JSON, SAFETENSORS)) -> str:

@@ -75,6 +75,7 @@ KINDS: dict[str, ProblemKind] = {
     "run_failed": ProblemKind(422, "A node could not be computed for this data"),
     "index_out_of_range": ProblemKind(422, "An index is out of range"),
     "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
+    "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),
     "executor_error": ProblemKind(422, "The executor refused the request"),
     "internal_error": ProblemKind(500, "The server made a mistake"),
@@ -127,7 +128,7 @@ PROBLEM_RESPONSE: dict[str, Any] = {
 """How OpenAPI describes every error."""
 
 _RETRY_AFTER_SECONDS = 1
-_CODES_OF_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES_OF_STATUS = {404: "not_found", 413: "body_too_large"}
 
 
 class ProblemError(Exception):
@@ -221,15 +222,31 @@ def problem_for(error: Exception) -> ProblemError:
     return ProblemError("internal_error", "an unexpected error happened; the server's log has it under the request_id")
 
 
+def _method_problem(request: Request, error: HTTPException) -> ProblemError:
+    """The problem of a method that none of the path's routes knows. The error itself knows but one route's methods."""
+    parts = request.url.path.split("/")
+    known = {
+        method.upper()
+        for template, operations in request.app.openapi()["paths"].items()
+        if _matches(template.split("/"), parts)
+        for method in operations
+    }
+    allowed = ", ".join(sorted(known)) or (error.headers or {}).get("Allow", "GET")
+    return ProblemError("method_not_allowed", f"this resource knows {allowed}", headers={"Allow": allowed})
+
+
+def _matches(template: Sequence[str], parts: Sequence[str]) -> bool:
+    return len(template) == len(parts) and all(
+        own == given or own.startswith("{") for own, given in zip(template, parts, strict=True)
+    )
+
+
 def _http_problem(error: HTTPException) -> ProblemError:
     code = _CODES_OF_STATUS.get(error.status_code)
     if code is None:
         _log.error("unexpected HTTP error %s", error.status_code, exc_info=error)
         return ProblemError("internal_error", HTTPStatus(error.status_code).phrase)
-    detail = {
-        "not_found": "there is no resource at this path; /docs lists them",
-        "method_not_allowed": f"this resource knows {(error.headers or {}).get('Allow', 'other methods')}",
-    }.get(code, error.detail)
+    detail = "there is no resource at this path; /docs lists them" if code == "not_found" else error.detail
     return ProblemError(code, detail, headers=error.headers)
 
 
@@ -237,6 +254,8 @@ def install_problem_handlers(app: FastAPI) -> None:
     """Answer every exception that a route raises with a problem document."""
 
     async def answer(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            error = _method_problem(request, error)
         return problem_for(error).response(request.url.path, request.state.request_id)
 
     for kind in (ProblemError, AsgError, MemoryError, HTTPException, RequestValidationError):

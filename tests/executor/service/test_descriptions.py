@@ -1,0 +1,88 @@
+"""What the service says about itself: `/v1`, `/openapi.json` and `/docs`."""
+
+import re
+from typing import Any, cast
+
+from asg_executor.api.problems import KINDS
+from asg_schema.dtype import DType
+from asg_schema.op_table import OPS
+from executor_harness.in_process import Server, in_process
+from executor_harness.regression import regression_json
+
+RESOURCES = {
+    ("/v1", "get"),
+    ("/v1/graphs", "post"),
+    ("/v1/graphs/{digest}", "get"),
+    ("/v1/graphs/{digest}/run", "post"),
+    ("/v1/sessions", "get"),
+    ("/v1/sessions", "post"),
+    ("/v1/sessions/{session_id}", "get"),
+    ("/v1/sessions/{session_id}", "delete"),
+    ("/v1/sessions/{session_id}/run", "post"),
+    ("/v1/sessions/{session_id}/steps/{number}", "put"),
+    ("/v1/sessions/{session_id}/parameters", "get"),
+    ("/v1/sessions/{session_id}/parameters", "put"),
+    ("/healthz/live", "get"),
+    ("/healthz/ready", "get"),
+}
+
+
+def test_capabilities() -> None:
+    with in_process(max_body_bytes=12345) as server:
+        body = server.http.get("/v1").json()
+    assert body["format_version"] == 1
+    assert body["ops"] == sorted(OPS)
+    assert body["dtypes"] == [dtype.value for dtype in DType]
+    assert "numpy" in body["engines"]
+    assert body["engine"] in body["engines"]
+    assert body["optimizers"] == ["sgd", "adam", "adamw"]
+    assert body["limits"]["max_body_bytes"] == 12345
+
+
+def test_openapi_describes_every_resource(server: Server) -> None:
+    description = server.http.get("/openapi.json").json()
+    found = {(path, method) for path, methods in description["paths"].items() for method in methods}
+    assert found == RESOURCES
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (path, method)
+            assert ("requestBody" in operation) == (method in ("post", "put"))
+            assert "application/problem+json" in operation["responses"]["4XX"]["content"]
+
+
+def references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return set[str]().union(*map(references, cast("list[Any]", value)))
+    if not isinstance(value, dict):
+        return set()
+    fields = cast("dict[str, Any]", value)
+    own = {fields["$ref"]} if isinstance(fields.get("$ref"), str) else set[str]()
+    return own.union(*map(references, fields.values()))
+
+
+def test_openapi_refers_to_nothing_that_is_not_there(server: Server) -> None:
+    description = server.http.get("/openapi.json").json()
+    for reference in references(description):
+        here: Any = description
+        for part in reference.removeprefix("#/").split("/"):
+            here = here[part]
+
+
+def test_the_documentation_needs_nothing_from_elsewhere(server: Server) -> None:
+    response = server.http.get("/docs")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert not re.search(r'(?:src|href)="(?!/openapi\.json)', response.text)
+    assert "<script" not in response.text
+    assert "@import" not in response.text
+
+
+def test_the_documentation_has_every_resource_and_every_problem(server: Server) -> None:
+    page = server.http.get("/docs").text
+    for path, method in RESOURCES:
+        assert f"<code>{method.upper()} {path}</code>" in page
+    for code in KINDS:
+        assert f'id="problem-{code}"' in page
+    server.http.post("/v1/graphs", json=regression_json())
+    kind = server.http.get("/v1/graphs/x").json()["type"]
+    assert kind.partition("#")[0] == "/docs"
+    assert f'id="{kind.partition("#")[2]}"' in page

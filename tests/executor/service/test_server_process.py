@@ -1,0 +1,218 @@
+"""A real server process: training by plain HTTP and JSON, draining on SIGTERM, dying with its parent."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from executor_harness.problems import problem
+from executor_harness.regression import REGRESSION, descend, regression_data
+from executor_harness.server_process import ASG, Process, serving
+
+# A step of a few seconds on any machine: matrices to high powers.
+SLOW: dict[str, Any] = {
+    "asg": 1,
+    "inputs": [{"id": "x", "dtype": "float64", "shape": ["n", "n"]}],
+    "parameters": [{"id": "count", "dtype": "float64", "shape": [], "trainable": False}],
+    "nodes": [
+        {"id": "p0", "op": "matmul", "inputs": ["x", "x"]},
+        *({"id": f"p{index}", "op": "matmul", "inputs": [f"p{index - 1}", "x"]} for index in range(1, 150)),
+        {"id": "sum", "op": "sum", "inputs": ["p149"]},
+        {"id": "one", "op": "full", "dtype": "float64", "shape": [], "value": 1.0},
+        {"id": "next", "op": "add", "inputs": ["count", "one"]},
+    ],
+    "outputs": [
+        {"name": "sum", "value": "sum"},
+        {"name": "count.next", "value": "next", "role": {"kind": "state_update", "of": "count"}},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[Process]:
+    with serving() as process:
+        yield process
+
+
+def call(url: str, method: str, body: Any = None) -> Any:
+    """A request as any language can send it."""
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.loads(response.read())
+
+
+def test_the_hand_written_document_is_trained_over_http_with_nothing_but_json(process: Process, tmp_path: Path) -> None:
+    file = tmp_path / "regression.json"
+    file.write_text(REGRESSION)
+    gradient = subprocess.run([*ASG, "grad", str(file)], check=True, capture_output=True).stdout
+    graphs = {
+        "predict": call(f"{process.url}/v1/graphs", "POST", REGRESSION.encode())["digest"],
+        "train": call(f"{process.url}/v1/graphs", "POST", gradient)["digest"],
+    }
+    request = {"graphs": graphs, "optimizer": {"kind": "sgd", "learning_rate": 0.1}, "seed": 0}
+    session = f"{process.url}/v1/sessions/{call(f'{process.url}/v1/sessions', 'POST', request)['id']}"
+    start = call(f"{session}/parameters", "GET")["parameters"]
+    data = regression_data()
+    inputs = {name: array.tolist() for name, array in data.items()}
+    losses = [
+        call(f"{session}/steps/{number}", "PUT", {"inputs": inputs})["outputs"]["loss"]["data"][0]
+        for number in range(1, 101)
+    ]
+    trained = call(f"{session}/parameters", "GET")
+    assert trained["step"] == 100
+    weight, bias = (np.array(start[name]["data"]).reshape(start[name]["shape"]) for name in ("weight", "bias"))
+    weight, bias = descend(weight, bias, data, 0.1, 100)
+    np.testing.assert_allclose(trained["parameters"]["weight"]["data"], weight.ravel(), rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(trained["parameters"]["bias"]["data"], bias, rtol=2e-6, atol=2e-6)
+    assert losses[-1] < losses[0] / 10
+    x = [[1.0, 2.0, 3.0]]
+    prediction = call(f"{session}/run", "POST", {"graph": "predict", "inputs": {"x": x}})["outputs"]["prediction"]
+    np.testing.assert_allclose(prediction["data"], (np.array(x) @ weight + bias).ravel(), rtol=1e-5)
+
+
+def test_a_body_that_is_too_large_is_answered_without_being_read() -> None:
+    environment = {**os.environ, "ASG_MAX_BODY_BYTES": "1000"}
+    with serving(environment=environment) as process:
+        response = httpx.post(f"{process.url}/v1/graphs", content=b" " * 10_000_000)
+        problem(response, "body_too_large")
+        # One that only claims to be large is refused before it comes.
+        connection = http.client.HTTPConnection(process.url.removeprefix("http://"), timeout=30)
+        connection.putrequest("POST", "/v1/graphs")
+        connection.putheader("Content-Length", str(2**40))
+        connection.endheaders()
+        assert connection.getresponse().status == 413
+        connection.close()
+        assert httpx.get(f"{process.url}/healthz/ready").status_code == 200
+
+
+def slow_session(process: Process) -> str:
+    digest = httpx.post(f"{process.url}/v1/graphs", json=SLOW).json()["digest"]
+    created = httpx.post(f"{process.url}/v1/sessions", json={"graphs": {"train": digest}})
+    return f"{process.url}{created.headers['Location']}"
+
+
+def test_sigterm_finishes_the_step_in_flight_and_refuses_new_ones() -> None:
+    with serving() as process:
+        session = slow_session(process)
+        body = {"inputs": {"x": (np.eye(400) / 2).tolist()}}
+        answers: list[httpx.Response] = []
+        # The connection exists before the signal, as a client's does.
+        with httpx.Client(timeout=120) as other:
+            other.get(f"{process.url}/healthz/live")
+            thread = threading.Thread(
+                target=lambda: answers.append(httpx.put(f"{session}/steps/1", json=body, timeout=120))
+            )
+            thread.start()
+            wait_until_busy(other, session)
+            process.popen.send_signal(signal.SIGTERM)
+            refused = None
+            while refused is None:
+                ready = other.get(f"{process.url}/healthz/ready")
+                refused = ready if ready.status_code == 503 else None
+            assert refused.json() == {"ready": False}
+            problem(other.put(f"{session}/steps/2", json={"inputs": {"x": [[1]]}}), "draining")
+        thread.join(120)
+        assert answers[0].status_code == 200
+        assert answers[0].json()["step"] == 1
+        assert process.popen.wait(60) == 0
+
+
+def wait_until_busy(http: httpx.Client, session: str) -> None:
+    """Wait until the step is inside: a description of the session then has to wait for it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            http.get(session, timeout=0.2)
+        except httpx.ReadTimeout:
+            return
+    raise AssertionError("the step ended before it was seen; it must take longer than 0.2 s")
+
+
+def test_a_server_ends_with_its_parent_even_when_that_is_killed() -> None:
+    parent = (
+        "import subprocess, sys, time\n"
+        "server = subprocess.Popen([*sys.argv[1:], 'serve', '--port', '0', '--announce-json', '--exit-with-parent'],"
+        " stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "print(server.pid, server.stdout.readline().decode(), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", parent, *ASG], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        pid, _, announced = process.stdout.readline().partition(" ")
+        port = int(json.loads(announced)["url"].rpartition(":")[2])
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and Path(f"/proc/{pid}/stat").exists():
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_idle_server_stops_at_once_and_cleanly(number: signal.Signals) -> None:
+    with serving() as process:
+        process.popen.send_signal(number)
+        assert process.popen.wait(30) == 0
+        assert process.popen.stderr is not None
+        assert process.popen.stderr.read() == ""
+
+
+def test_a_person_reads_where_the_server_listens() -> None:
+    command = [*ASG, "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = next(word for word in line.split() if word.startswith("http://"))
+        assert httpx.get(f"{url}/docs").status_code == 200
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (["--host", "0.0.0.0"], 2, "--allow-remote"),
+        (["--host", "example.org"], 2, "--allow-remote"),
+        (["--port", "65536"], 2, "port"),
+        (["--workers", "0"], 2, "workers"),
+        (["--log-level", "loud"], 2, "log_level"),
+        (["--engine", "nunpy"], 2, 'mean "numpy"'),
+        (["--prot", "1"], 2, "--prot"),
+    ],
+    ids=str,
+)
+def test_wrong_usage(options: list[str], status: int, message: str) -> None:
+    found = subprocess.run([*ASG, "serve", *options], capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == status
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_port_that_is_taken(process: Process) -> None:
+    port = process.url.rpartition(":")[2]
+    found = subprocess.run([*ASG, "serve", "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in found.stderr
+
+
+def test_other_machines_may_reach_it_when_that_is_asked_for() -> None:
+    with serving(["--host", "0.0.0.0", "--allow-remote"]) as process:
+        port = process.url.rpartition(":")[2]
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz/live").status_code == 200
