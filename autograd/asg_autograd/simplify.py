@@ -396,9 +396,13 @@ def permutation(node: PermuteDims, at: Candidate) -> Value | None:
 
 @_rewrite(PermuteDims, of=(Matmul,))
 def transpose_of_product(node: PermuteDims, at: Candidate) -> Value | None:
-    """Rewrite (AᵀB)ᵀ as BᵀA, and (ABᵀ)ᵀ as BAᵀ. Requires operands with at least two axes, one of them transposed."""
+    """Rewrite (AᵀB)ᵀ as BᵀA, and (ABᵀ)ᵀ as BAᵀ.
+
+    Requires operands with at least two axes, one of them transposed, and a product without another use, which would be
+    computed beside the new one.
+    """
     definition = at.definition(at.x)
-    if not _exchanges_last_two(node) or not isinstance(definition, Matmul):
+    if not _exchanges_last_two(node) or not isinstance(definition, Matmul) or at.editor.is_used(at.x):
         return None
     a, b = map(at.editor.value, definition.inputs)
     transposed = any(_exchanges_last_two(at.definition(operand)) for operand in (a, b))

@@ -39,6 +39,7 @@ class SimplifyingEditor(Editor[Value]):
         self.constant_scope = ""
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, str] = {}
+        self._used: set[str] = set()
         self._known: defaultdict[type[Op], dict[_Key, str]] = defaultdict(dict)
 
     @override
@@ -46,12 +47,17 @@ class SimplifyingEditor(Editor[Value]):
         super().load(document)
         for node in document.nodes:
             self._definitions[node.id] = node
+            self._used.update(node.references())
             if type(node) is not Barrier:
                 self._known[type(node)].setdefault(_key(node), node.id)
 
     def definition(self, value: Value) -> Op | None:
         """The node whose only result `value` is; None for an input or a parameter."""
         return self._definitions.get(value.id)
+
+    def is_used(self, value: Value) -> bool:
+        """Whether a value stays needed if what is about to be appended does without it: it was loaded, or has a use."""
+        return value.id in self._used
 
     @override
     def emit(
@@ -61,7 +67,7 @@ class SimplifyingEditor(Editor[Value]):
         if not op.attributes:
             known = self._known[op].get(references)
             if known is not None:
-                return self._results(known)
+                return self._results(op, known)
         return self._simplified(self._node(op, references, attributes, id), operands)
 
     @override
@@ -86,7 +92,7 @@ class SimplifyingEditor(Editor[Value]):
         key, nodes = _key(node), self._known[type(node)]
         known = nodes.get(key)
         if known is not None:
-            return self._results(known)
+            return self._results(type(node), known)
         inferred = infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types)
         rules = self._applicable(node)
         if rules:
@@ -100,16 +106,16 @@ class SimplifyingEditor(Editor[Value]):
                     return (simpler,)
         results = self._record(node, inferred)
         self._definitions[node.id] = node
+        self._used.update(node.inputs)
         if type(node) is not Barrier:
             nodes[key] = node.id
         return results
 
-    def _results(self, reference: str) -> tuple[Value, ...]:
-        """The value of that name, or all results of the node of that name where it has several."""
-        node = self._definitions.get(reference)
-        if node is None or len(node.results) == 1:
+    def _results(self, op: type[Op], reference: str) -> tuple[Value, ...]:
+        """The value of that name as the only result of `op`, or all results of the node of that name."""
+        if len(op.results) == 1:
             return (self.value(reference),)
-        return tuple(map(self.value, node.references()))
+        return tuple(map(self.value, self._definitions[reference].references()))
 
     def _applicable(self, node: Op) -> list[Rewrite]:
         """The rules for a node whose operands come from where its operands do."""

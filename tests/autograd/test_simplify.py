@@ -16,7 +16,14 @@ from asg_schema.op_table import OPS
 from asg_schema.ops.comparison import Equal, Less, LogicalAnd
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Full, Iota
-from asg_schema.ops.elementwise import Astype, Exp, Maximum, Negative, Sin, Where
+from asg_schema.ops.elementwise import (
+    Astype,
+    Exp,
+    Maximum,
+    Negative,
+    Sin,
+    Where,
+)
 from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, Reshape, Slice
 from asg_schema.ops.random import RngBits
 from asg_schema.ops.reduction import Max, Prod, Sum
@@ -213,6 +220,16 @@ def test_equal_nodes_are_one(editor: SimplifyingEditor, x: Value) -> None:
     assert Sum.of(x, axis=(1,)).id != Sum.of(x, axis=(1,), keepdims=True).id
     assert Sum.of(x, keepdims=False).id == Sum.of(x).id
     assert len(editor.nodes) == 4
+
+
+def test_a_product_that_is_used_is_not_computed_again_transposed(editor: SimplifyingEditor, x: Value, y: Value) -> None:
+    product = transpose(x) @ y
+    used = Exp.of(product)
+    assert form(transpose(product)) == "permute_dims(matmul(permute_dims(x), y))"
+    assert form(transpose(used)) == "permute_dims(exp(matmul(permute_dims(x), y)))"
+    reloaded = SimplifyingEditor()
+    reloaded.load(editor.document())
+    assert form(transpose(reloaded.value(product.id))) == "permute_dims(matmul(permute_dims(x), y))"
 
 
 def test_nodes_of_a_loaded_document_are_used_and_kept() -> None:
