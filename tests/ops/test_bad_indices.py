@@ -1,0 +1,67 @@
+"""An index outside its axis is an error that names the node, the index and the axis; nothing is clamped or dropped."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import asg_executor
+from asg_autograd import vjp
+from asg_executor.engines.lookup import engine_names
+from asg_executor.errors import IndexOutOfRangeError
+from asg_schema.composites.reduction import CrossEntropy
+from asg_schema.op import Op
+from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
+from op_samples.sample import Array, Sample, sample_document, sample_inputs, spread
+
+_X = spread(3, 2)
+
+
+def _case(op: type[Op], index: int, *, dtype: type[np.generic] = np.int64, **attributes: Any) -> Sample:
+    indices = np.array([0, index], dtype)
+    along = np.stack([indices, indices], axis=1)
+    operands: dict[type[Op], tuple[Array, ...]] = {
+        Take: (_X, indices),
+        IndexAdd: (_X, indices, spread(2, 2)),
+        TakeAlongAxis: (_X, along),
+        ScatterAddAlongAxis: (_X, along, spread(2, 2)),
+        CrossEntropy: (_X, indices),
+    }
+    return Sample(f"{op.name}.{index}", op, operands[op], attributes, lambda: np.zeros(()))
+
+
+CASES = [
+    _case(op, index, dtype=dtype, axis=0)
+    for op in (Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, CrossEntropy)
+    for index, dtype in ((3, np.int64), (-4, np.int64), (2**40, np.int64), (3, np.int32))
+]
+
+
+@pytest.mark.parametrize("engine", engine_names())
+@pytest.mark.parametrize("sample", CASES, ids=lambda sample: f"{sample.id}.{sample.operands[1].dtype}")
+def test_index_outside_the_axis(sample: Sample, engine: str) -> None:
+    index = int(sample.operands[1].reshape(-1)[-1])
+    with pytest.raises(IndexOutOfRangeError) as caught:
+        asg_executor.run(sample_document(sample), sample_inputs(sample), engine=engine)
+    assert caught.value.node == "result"
+    # In a composite the index is found by a part of its expansion; the node is the document's all the same.
+    part = "take_along_axis" if sample.op is CrossEntropy else sample.op.name
+    assert str(caught.value).startswith(f'node "result" ({part}): index {index} at ')
+    assert str(caught.value).endswith("is out of range for axis 0 of size 3; an index from -3 to 2 is needed")
+
+
+@pytest.mark.parametrize("sample", CASES, ids=lambda sample: f"{sample.id}.{sample.operands[1].dtype}")
+def test_gradient_with_an_index_outside_the_axis(sample: Sample) -> None:
+    wrt = "x2" if len(sample.operands) == 3 else "x0"
+    document = vjp(sample_document(sample), ["y0"], [wrt])
+    shape = sample_document(sample).types["result"].shape
+    inputs = {**sample_inputs(sample), "cotangent.y0": np.ones([int(str(dim)) for dim in shape])}
+    with pytest.raises(IndexOutOfRangeError):
+        asg_executor.run(document, inputs, outputs=[f"grad.{wrt}"])
+
+
+@pytest.mark.parametrize("op", [Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis])
+@pytest.mark.parametrize("index", [-3, 2])
+def test_the_first_and_the_last_index_are_allowed(op: type[Op], index: int) -> None:
+    sample = _case(op, index, axis=0)
+    asg_executor.run(sample_document(sample), sample_inputs(sample))

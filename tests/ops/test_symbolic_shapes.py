@@ -1,0 +1,72 @@
+"""Ops over symbolic shapes: the same results and gradients as over the concrete ones."""
+
+import numpy as np
+import pytest
+
+import asg_executor
+from asg_autograd import vjp
+from asg_schema.document import Document
+from op_samples import ALL_SAMPLES
+from op_samples.comparing import assert_matches_reference
+from op_samples.sample import Array, Sample, sample_document, sample_inputs
+
+# Ops whose attributes, or whose operands' declared shapes, name dims.
+CONCRETE = {
+    "broadcast_to": "shape",
+    "constant": "no operand",
+    "dynamic_slice": "shape, and one start for each axis",
+    "dynamic_update_slice": "one start for each axis",
+    "dropout": "a key has two words",
+    "full": "no operand",
+    "iota": "no operand",
+    "layer_norm": "normalized_shape",
+    "reshape": "shape",
+    "rng_bits": "a key has two words",
+}
+SAMPLES = [
+    sample
+    for sample in ALL_SAMPLES
+    if sample.op.name not in CONCRETE and any(size > 1 for operand in sample.operands for size in operand.shape)
+]
+every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+
+
+def symbolic(document: Document) -> Document:
+    """The document with a symbol for every size above 1 in its inputs, one for equal sizes."""
+    source = document.to_dict()
+    for item in source["inputs"]:
+        item["shape"] = [f"n{size}" if size > 1 else size for size in item["shape"]]
+    return Document.from_dict(source)
+
+
+@every_sample
+def test_results(sample: Sample) -> None:
+    document = symbolic(sample_document(sample))
+    results = asg_executor.run(document, sample_inputs(sample))
+    assert_matches_reference(tuple(results[output.name] for output in document.outputs), sample)
+
+
+@pytest.mark.parametrize(
+    "sample", [sample for sample in SAMPLES if sample.differentiable_operands()], ids=lambda sample: sample.id
+)
+def test_gradients(sample: Sample) -> None:
+    wrt = [f"x{index}" for index in sample.differentiable_operands()]
+    cotangent = np.random.default_rng(1).uniform(0.5, 1.5, sample.expected()[0].shape)
+
+    def gradients(document: Document) -> list[Array]:
+        twice = vjp(vjp(document, ["y0"], wrt), [f"grad.{name}" for name in wrt], wrt)
+        inputs = sample_inputs(sample)
+        seeds = {f"cotangent.grad.{name}": np.cos(inputs[name]) for name in wrt}
+        results = asg_executor.run(twice, {**inputs, "cotangent.y0": cotangent, **seeds})
+        return [results[f"{order}.{name}"] for order in ("grad", "grad2") for name in wrt]
+
+    concrete = sample_document(sample)
+    for actual, expected in zip(gradients(symbolic(concrete)), gradients(concrete), strict=True):
+        assert actual.shape == expected.shape
+        np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-13 * np.max(np.abs(expected), initial=1.0))
+
+
+def test_no_exception_is_stale() -> None:
+    # An op that is left out has an attribute for a shape, an operand of a declared shape, or no operand.
+    assert set(CONCRETE) <= {sample.op.name for sample in ALL_SAMPLES}
+    assert {sample.op.name for sample in ALL_SAMPLES} == set(CONCRETE) | {sample.op.name for sample in SAMPLES}
