@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, TypeAlias, cast
 
@@ -43,7 +43,6 @@ class Sample:
         attributes: the node's attributes.
         reference: the result as a formula over the operands, written without what a kernel would use.
         differentiable: whether finite differences make sense at these operands: the op is smooth there.
-        tolerance: the largest error in units of the result's eps, where the default is too strict for a stated reason.
     """
 
     id: str
@@ -52,7 +51,6 @@ class Sample:
     attributes: Mapping[str, Any]
     reference: Reference
     differentiable: bool = True
-    tolerance: float | None = field(default=None)
 
     def expected(self) -> tuple[Array, ...]:
         """The reference's results; what it computed in extended precision is rounded to float64."""

@@ -16,7 +16,7 @@ from asg_autograd import vjp
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from op_samples import ALL_SAMPLES
-from op_samples.comparing import PRECISION, largest_magnitude
+from op_samples.comparing import PRECISION, TOLERANCE, largest_magnitude
 from op_samples.finite_differences import directional_derivative, numerical_gradient, step_sizes
 from op_samples.sample import Array, Sample, array_dtype, dtype_of, rounded, sample_document, sample_inputs
 
@@ -157,4 +157,4 @@ def test_narrow_dtype(narrow: Sample) -> None:
         wide_actual = actual[name].astype(np.float64)
         np.testing.assert_array_equal(np.isfinite(wide_actual), fits, name)
         error = np.abs(wide_actual[fits] - expected[name][fits])
-        assert np.max(error, initial=0.0) <= 8.0 * PRECISION[dtype][0] * scale, name
+        assert np.max(error, initial=0.0) <= TOLERANCE * PRECISION[dtype][0] * scale, name
