@@ -51,8 +51,10 @@ def _gelu_slope(x: Value) -> Value:
 def _tanh_gelu_slope(x: Value) -> Value:
     """½ (1 + t) + ½ x (1 - t²) u', where t = tanh(u) and u = √(2/π) (x + 0.044715 x³)."""
     curve = Tanh.of((x + x * x * x * 0.044715) * math.sqrt(2 / math.pi))
-    inner = (x * x * (3 * 0.044715) + 1.0) * math.sqrt(2 / math.pi)
-    return (curve + 1.0) * 0.5 + x * 0.5 * ((1.0 - curve * curve) * inner)
+    fall = 1.0 - curve * curve
+    # fall · x · x from the left: where x · x would overflow, fall is 0, and so is the product.
+    inner = (fall + fall * x * x * (3 * 0.044715)) * math.sqrt(2 / math.pi)
+    return (curve + 1.0) * 0.5 + x * 0.5 * inner
 
 
 @rules.define(Silu)

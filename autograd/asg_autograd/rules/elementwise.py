@@ -169,7 +169,7 @@ def _asinh(op: Asinh, at: Application) -> Cotangents:
 
 @rules.define(Acosh)
 def _acosh(op: Acosh, at: Application) -> Cotangents:
-    return (at.g * Rsqrt.of((at.x - 1.0) * (at.x + 1.0)),)
+    return (at.g * (Rsqrt.of(at.x - 1.0) * Rsqrt.of(at.x + 1.0)),)
 
 
 @rules.define(Atanh)
