@@ -9,10 +9,11 @@ AsgError
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["AsgError", "DimError", "DocumentError", "Problem", "RuleError"]
+__all__ = ["MOST_PROBLEMS", "AsgError", "DimError", "DocumentError", "Problem", "RuleError"]
 
 
-_MOST_PROBLEMS = 100
+MOST_PROBLEMS = 100
+"""How many problems are told in full."""
 
 
 class AsgError(Exception):
@@ -45,7 +46,7 @@ class DocumentError(AsgError):
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems[:_MOST_PROBLEMS])
+        self.problems = tuple(problems[:MOST_PROBLEMS])
         self.more = len(problems) - len(self.problems)
         lines = [*map(str, self.problems), *([f"and {self.more} more problems"] if self.more else [])]
         super().__init__("\n".join(lines))

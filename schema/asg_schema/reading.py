@@ -4,13 +4,13 @@ What is sound is kept and can be checked; what is not becomes a `Broken` part, w
 they can be read, its id and the values that it refers to.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from asg_schema.attributes import Name
-from asg_schema.errors import DocumentError, Problem
+from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input, Output, Parameter
@@ -60,7 +60,7 @@ class _Heading(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    asg: Literal[1]
+    asg: Annotated[int, Field(strict=True, ge=1, le=FORMAT_VERSION)]
     name: Name = "graph"
     metadata: dict[str, JsonValue] = {}
 
@@ -101,6 +101,7 @@ def read_parts(source: Mapping[str, Any]) -> Parts:
         _HEADING.validate_python(heading)
     except ValidationError as error:
         problems.extend(validation_problems(error, heading, fields=_FIELDS))
+    reader = _Reader()
     lists: dict[str, list[Any]] = {}
     for section in _SECTIONS:
         items = source.get(section, [])
@@ -110,56 +111,67 @@ def read_parts(source: Mapping[str, Any]) -> Parts:
             message = f"{section} is {show_value(items)}; a list is needed"
             problems.append(Problem(f"/{section}", "invalid_value", message))
     return Parts(
-        [_read(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
-        [_read(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
-        [_read_node(*item) for item in enumerate(lists.get("nodes", ()))],
-        [_read(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
+        [reader.part(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
+        [reader.part(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
+        [reader.node(*item) for item in enumerate(lists.get("nodes", ()))],
+        [reader.part(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
         whole=len(lists) == len(_SECTIONS),
         problems=problems,
     )
 
 
-def _read(kind: type[Part], section: str, index: int, source: Any) -> Part | Broken:
-    try:
-        return kind.model_validate(source)
-    except ValidationError as error:
-        name_field = "name" if kind is Output else "id"
-        name = _string(source, name_field)
-        owner = "" if name is None else f"{kind.__name__.lower()} {show_value(name)}: "
-        problems = validation_problems(error, source, (section, index), owner, kind.model_fields)
-        value = _string(source, "value") if kind is Output else None
-        return Broken(name, () if value is None else (("/value", value),), tuple(problems))
+class _Reader:
+    """Reads parts. It looks for a name that may be meant only as long as the problem will be told."""
 
+    def __init__(self) -> None:
+        self._found = 0
 
-def _read_node(index: int, source: Any) -> Op | Broken:
-    op, name = _string(source, "op"), _string(source, "id")
-    kind = Op if op is None else OPS.get(op, Op)
-    owner = "" if name is None else f"node {show_value(name)}{f' ({show_value(op)[1:-1]})' if op else ''}: "
-    place = ("nodes", index)
-    problems: list[Problem] = []
-    fields: Any = source
-    if kind is Op and isinstance(source, Mapping):
-        problems.append(_op_problem(cast("Mapping[str, Any]", source), op, owner, index))
-        fields = {key: value for key, value in cast("Mapping[str, Any]", source).items() if key in Op.model_fields}
-    try:
-        node = kind.model_validate(fields)
-        if not problems:
-            return node
-    except ValidationError as error:
-        problems.extend(validation_problems(error, source, place, owner, kind.model_fields))
-    inputs: Any = cast("Mapping[str, Any]", source).get("inputs") if isinstance(source, Mapping) else None
-    listed = enumerate(cast("list[Any]", inputs)) if isinstance(inputs, list | tuple) else ()
-    references = tuple((f"/inputs/{at}", item) for at, item in listed if isinstance(item, str))
-    return Broken(name, references, tuple(problems))
+    def part(self, kind: type[Part], section: str, index: int, source: Any) -> Part | Broken:
+        try:
+            return kind.model_validate(source)
+        except ValidationError as error:
+            name = _string(source, "name" if kind is Output else "id")
+            owner = "" if name is None else f"{kind.__name__.lower()} {show_value(name)}: "
+            problems = validation_problems(error, source, (section, index), owner, self._known(kind.model_fields))
+            value = _string(source, "value") if kind is Output else None
+            return self._broken(name, () if value is None else (("/value", value),), problems)
 
+    def node(self, index: int, source: Any) -> Op | Broken:
+        op, name = _string(source, "op"), _string(source, "id")
+        kind = Op if op is None else OPS.get(op, Op)
+        owner = "" if name is None else f"node {show_value(name)}{f' ({show_value(op)[1:-1]})' if op else ''}: "
+        problems: list[Problem] = []
+        fields: Any = source
+        if kind is Op and isinstance(source, Mapping):
+            problems.append(self._op_problem(cast("Mapping[str, Any]", source), op, owner, index))
+            fields = {key: value for key, value in cast("Mapping[str, Any]", source).items() if key in Op.model_fields}
+        try:
+            node = kind.model_validate(fields)
+            if not problems:
+                return node
+        except ValidationError as error:
+            known = self._known(kind.model_fields)
+            problems.extend(validation_problems(error, source, ("nodes", index), owner, known))
+        inputs: Any = cast("Mapping[str, Any]", source).get("inputs") if isinstance(source, Mapping) else None
+        listed = enumerate(cast("list[Any]", inputs)) if isinstance(inputs, list | tuple) else ()
+        references = tuple((f"/inputs/{at}", item) for at, item in listed if isinstance(item, str))
+        return self._broken(name, references, problems)
 
-def _op_problem(source: Mapping[str, Any], op: str | None, owner: str, index: int) -> Problem:
-    where = f"/nodes/{index}/op"
-    if op is not None:
-        return Problem(where, "unknown_op", f"{owner}there is no op {show_value(op)}{nearest(op, OPS)}")
-    if "op" in source:
-        return Problem(where, "invalid_value", f"{owner}op is {show_value(source['op'])}; an op's name is needed")
-    return Problem(where, "missing_field", f'{owner}the field "op" is missing')
+    def _op_problem(self, source: Mapping[str, Any], op: str | None, owner: str, index: int) -> Problem:
+        where = f"/nodes/{index}/op"
+        if op is not None:
+            hint = nearest(op, self._known(OPS))
+            return Problem(where, "unknown_op", f"{owner}there is no op {show_value(op)}{hint}")
+        if "op" in source:
+            return Problem(where, "invalid_value", f"{owner}op is {show_value(source['op'])}; an op's name is needed")
+        return Problem(where, "missing_field", f'{owner}the field "op" is missing')
+
+    def _known(self, names: Iterable[str]) -> Iterable[str]:
+        return names if self._found < MOST_PROBLEMS else ()
+
+    def _broken(self, name: str | None, references: tuple[tuple[str, str], ...], problems: Sequence[Problem]) -> Broken:
+        self._found += len(problems)
+        return Broken(name, references, tuple(problems))
 
 
 def _string(source: Any, field: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_schema.dims import SymbolicDim, format_shape
 from asg_schema.dtype import DType
-from asg_schema.errors import DocumentError, Problem, RuleError
+from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
 from asg_schema.inference import infer_node, type_problem
 from asg_schema.initializers import KaimingNormal, KaimingUniform, Orthogonal, XavierNormal, XavierUniform
 from asg_schema.op import Op
@@ -182,7 +182,8 @@ class _Checker:
             )
             self._report(pointer, "not_yet_computed", message)
         elif self.parts.whole:
-            hint = nearest(reference, chain(self.types, self._untyped, self._broken))
+            known = chain(self.types, self._untyped, self._broken)
+            hint = nearest(reference, known if len(self.problems) < MOST_PROBLEMS else ())
             self._report(pointer, "unknown_value", f"{owner}: there is no value {show_value(reference)}{hint}")
         return False
 
@@ -221,7 +222,7 @@ class _Checker:
 
     def _missing(self, name: str, known: Mapping[str, object], kind: str, pointer: str, owner: str) -> None:
         if self.parts.whole and name not in self._broken:
-            hint = nearest(name, known)
+            hint = nearest(name, known if len(self.problems) < MOST_PROBLEMS else ())
             self._report(pointer, "unknown_value", f"{owner}: there is no {kind} {show_value(name)}{hint}")
 
     def _same_dtype(self, type: TensorType, primal: TensorType, name: str, what: str, pointer: str) -> None:

@@ -1,0 +1,138 @@
+"""What a stranger may send: it is refused with a message, and quickly."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from asg_schema import Document, DocumentError
+from asg_schema.wire import nearest
+
+
+def message(text: str | bytes) -> str:
+    with pytest.raises(DocumentError) as caught:
+        Document.from_json(text)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "/: not valid JSON: the text is empty"),
+        (b" \n", "/: not valid JSON: the text is empty"),
+        ("{", "/: not valid JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+        ("[]", "/: a document is a JSON object, not a list"),
+        ("null", "/: a document is a JSON object, not null"),
+        (b'{"asg": 1, "name": "\xff"}', "/: the text is not UTF-8: byte 20 is 0xff"),
+        ('{"asg": 1, "name": "\ud800"}', "/: a string holds half of a surrogate pair, which is no character"),
+        (r'{"asg": 1, "name": "\ud800"}', "/: a string holds half of a surrogate pair, which is no character"),
+        (r'{"asg": 1, "metadata": {"\uDFFF": 1}}', "/: a string holds half of a surrogate pair, which is no character"),
+        ('{"asg": 1, "asg": 1}', '/: the key "asg" stands twice in one object'),
+        ('{"asg": 1, "metadata": {"a": NaN}}',
+         '/: NaN is not JSON; a non-finite number is written as the string "nan"'),
+        ('{"asg": 1, "metadata": {"a": -Infinity}}',
+         '/: -Infinity is not JSON; a non-finite number is written as the string "-inf"'),
+        ('{"asg": 1, "metadata": {"a": 1e999}}',
+         '/: the number 1e999 is too large; infinity is written as the string "inf" or "-inf"'),
+        ('{"asg": 1, "metadata": {"a": ' + "9" * 5000 + "}}", "/: an integer has more than 4300 digits"),
+        ("[" * 100_000, "/: the JSON is nested too deep"),
+        ('{"a":' * 100_000, "/: the JSON is nested too deep"),
+        ('{"asg": 9' + "9" * 50 + "}",
+         "/asg: the document has format version an integer of 170 bits; this reader knows versions up to 1"),
+    ],
+)  # fmt: skip
+def test_text_that_is_no_document(text: str | bytes, expected: str) -> None:
+    assert message(text) == expected
+
+
+def test_a_pair_of_surrogates_is_a_character() -> None:
+    assert Document.from_json(r'{"asg": 1, "name": "\ud83d\ude00"}').name == "😀"
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert Document.from_json(b'\xef\xbb\xbf{"asg": 1}').name == "graph"
+
+
+def nested(depth: int) -> Any:
+    value: Any = 0
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ODD_VALUES: list[dict[str, Any]] = [
+    {"asg": 1, "metadata": {"a": nested(900)}},
+    {"asg": 1, "nodes": nested(900)},
+    {"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": nested(900)}]},
+    {"asg": 1, "nodes": [{"id": "x", "op": "constant", "dtype": "int64", "shape": [1], "value": nested(900)}]},
+    {"asg": 1, "nodes": [{"id": "x", "op": {"a": nested(900)}}]},
+    {"asg": 1, "nodes": [{"id": "x", "op": "exp", "\ud800": 1}]},
+    {"asg": 1, "name": "\ud800"},
+    {"asg": 10**5000},
+    {"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": [10**5000]}]},
+    {"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": [{"mul": ["n", 10**5000]}]}]},
+    {"asg": 1, "nodes": [{"id": "x", "op": "full", "dtype": "float64", "shape": [], "value": 10**5000}]},
+    {"asg": 1, "nodes": [{"id": "x" * 100_000, "op": "y" * 100_000, "z" * 100_000: 1}]},
+]
+
+
+@pytest.mark.parametrize("source", ODD_VALUES)
+def test_odd_json_values_are_refused_with_short_messages(source: Any) -> None:
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict(source)
+    for problem in caught.value.problems:
+        assert len(problem.message) < 400
+        assert "\n" not in problem.message
+
+
+def reshape(dims: list[Any]) -> dict[str, Any]:
+    return {
+        "asg": 1,
+        "inputs": [{"id": "x", "dtype": "float32", "shape": dims}],
+        "nodes": [{"id": "y", "op": "reshape", "inputs": ["x"], "shape": [2]}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("dims", "expected"),
+    [
+        ([{"add": [f"a{i}", f"b{i}"]} for i in range(60)], "more than 128 terms"),  # the size has 2⁶⁰
+        ([{"mul": ["n"] * 100_000}], "more than 64 factors"),
+        ([{"add": [f"s{i}" for i in range(2000)]}], "more than 128 terms"),
+        ([f"s{i}" for i in range(100_000)], "at most 64 entries are allowed"),
+    ],
+)
+def test_dims_cannot_be_made_expensive(dims: list[Any], expected: str) -> None:
+    with pytest.raises(DocumentError, match=expected):
+        Document.from_dict(reshape(dims))
+
+
+@pytest.mark.parametrize(
+    ("module", "node"),
+    [
+        ("validation", {"op": "exp", "inputs": ["other"]}),
+        ("reading", {"op": "exp_", "inputs": []}),
+    ],
+)
+def test_names_are_compared_only_for_problems_that_are_told(
+    monkeypatch: pytest.MonkeyPatch, module: str, node: dict[str, Any]
+) -> None:
+    compared: list[list[str]] = []
+
+    def counting(name: str, known: Iterable[str]) -> str:
+        compared.append(list(known))
+        return ""
+
+    monkeypatch.setattr(f"asg_schema.{module}.nearest", counting)
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict({"asg": 1, "nodes": [{"id": f"n{i}", **node} for i in range(1000)]})
+    assert caught.value.more == 900
+    assert sum(1 for known in compared if known) <= 100
+
+
+def test_a_name_is_compared_with_few_others() -> None:
+    names = [f"value_{i}" for i in range(1000)]
+    assert nearest("value_1", names) == '; did you mean "value_1"?'
+    assert nearest("a" * 81, ["a" * 80]) == ""
+    assert nearest("", names) == ""
+    assert nearest("value_x", iter(names)).startswith("; did you mean")
