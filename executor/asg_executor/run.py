@@ -17,6 +17,7 @@ from asg_schema.tensor_type import TensorType
 __all__ = ["run"]
 
 _MOST_EXECUTABLES = 32
+_MOST_BYTES = 512 * 1024 * 1024
 
 
 class _Entry:
@@ -41,7 +42,8 @@ def run(
 ) -> dict[str, Array]:
     """Run a document once.
 
-    The executables of the last 32 documents and shapes are kept, so that a second run of the same compiles nothing.
+    The executables of the last 32 documents and shapes are kept, as far as they fit into 512 MiB, so that a second run
+    of the same compiles nothing.
 
     Args:
         document: a valid document.
@@ -78,9 +80,12 @@ def run(
     entry = _entry((document.digest, ids, engine, wanted, tuple(sorted(symbols.items()))))
     with entry.lock:
         if entry.executable is None:
-            entry.executable = engine_named(engine).compile(
-                document, symbols, outputs=wanted, memory_limit=memory_limit
-            )
+            try:
+                entry.executable = engine_named(engine).compile(
+                    document, symbols, outputs=wanted, memory_limit=memory_limit
+                )
+            finally:
+                _trim()
         return entry.executable(arrays)
 
 
@@ -88,6 +93,16 @@ def _entry(key: tuple[Any, ...]) -> _Entry:
     with _cache_lock:
         entry = _cache.setdefault(key, _Entry())
         _cache.move_to_end(key)
-        while len(_cache) > _MOST_EXECUTABLES:
-            _cache.popitem(last=False)
         return entry
+
+
+def _trim() -> None:
+    """Forget the executables that were not used for longest, until the others are few and small enough."""
+    with _cache_lock:
+        sizes = {key: entry.executable.plan.peak_bytes if entry.executable else 0 for key, entry in _cache.items()}
+        total = sum(sizes.values())
+        for key, size in sizes.items():
+            if len(_cache) <= _MOST_EXECUTABLES and total <= _MOST_BYTES:
+                break
+            del _cache[key]
+            total -= size

@@ -26,6 +26,9 @@ def merged(arrays: Sequence[Array], result: Array) -> tuple[list[Array], Array]:
     """
     if result.size == 0:
         return list(arrays), result
+    if result.flags.c_contiguous and all(_is_alike(array, result) for array in arrays):
+        flat = () if result.size == 1 else (-1,)
+        return [array.reshape(flat) if array.ndim else array for array in arrays], result.reshape(flat)
     layouts = [Layout("", result.shape, _steps(array, result)) for array in (*arrays, result)]
     axes = merge_axes(layouts)
     shape = tuple(size for size, _ in axes)
@@ -35,6 +38,11 @@ def merged(arrays: Sequence[Array], result: Array) -> tuple[list[Array], Array]:
     ]
     *operands, target = views
     return [_without_repetition(operand) for operand in operands], target
+
+
+def _is_alike(array: Array, result: Array) -> bool:
+    """Whether an array is one number, or lies in memory just as the result does."""
+    return array.ndim == 0 or (array.shape == result.shape and array.flags.c_contiguous)
 
 
 def _steps(array: Array, result: Array) -> tuple[int, ...]:

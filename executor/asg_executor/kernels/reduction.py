@@ -1,5 +1,6 @@
 """Kernels of reductions and running totals."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -9,10 +10,14 @@ from asg_executor.kernels.elementwise import is_half
 from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
 from asg_executor.kernels.pointwise import in_float32
 from asg_executor.kernels.workspace import Workspace
-from asg_executor.plan.arrays import Array
+from asg_executor.plan.arrays import Array, dtype_of
+from asg_schema.dtype import DType
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Reduction, Sum
 
-__all__ = ["reduce"]
+__all__ = ["reduce", "sum_"]
+
+_LONGEST_ROW = 1024
+_MOST_ROWS = 65_536  # as many ones are kept
 
 
 def reduce(ufunc: np.ufunc, x: Array, axes: tuple[int, ...], result: Array) -> Step:
@@ -21,12 +26,30 @@ def reduce(ufunc: np.ufunc, x: Array, axes: tuple[int, ...], result: Array) -> S
     return partial(ufunc.reduce, x, axes, x.dtype, result.reshape(kept))
 
 
-def _reduction_kernel(ufunc: np.ufunc) -> Callable[[Reduction, Arrays, Arrays, Workspace], Step]:
+def sum_(x: Array, axes: tuple[int, ...], result: Array) -> Step:
+    """The step that sums `axes` of x into `result`, in its own dtype.
+
+    Rows, or columns, of a matrix are summed as its product with a vector of ones. For short rows BLAS is up to eight
+    times as fast as `numpy.add.reduce`. It adds with at least as many running totals, so that rows of up to 1024
+    elements lose no accuracy, and NumPy adds up columns one row after another, too.
+    """
+    if dtype_of(x) in (DType.FLOAT32, DType.FLOAT64) and x.flags.c_contiguous and x.size and 0 < len(axes) < x.ndim:
+        reduced = math.prod(x.shape[axis] for axis in axes)
+        if axes == tuple(range(x.ndim - len(axes), x.ndim)) and reduced <= _LONGEST_ROW:
+            return partial(np.dot, x.reshape(-1, reduced), np.ones(reduced, x.dtype), result.reshape(-1))
+        if axes == tuple(range(len(axes))) and reduced <= _MOST_ROWS:
+            return partial(np.dot, np.ones(reduced, x.dtype), x.reshape(reduced, -1), result.reshape(-1))
+    return reduce(np.add, x, axes, result)
+
+
+def _reduction_kernel(
+    reducer: Callable[[Array, tuple[int, ...], Array], Step],
+) -> Callable[[Reduction, Arrays, Arrays, Workspace], Step]:
     def kernel(op: Reduction, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
         axes = op.axes_of(op.axis, operands[0].ndim)
 
         def make(arrays: Arrays, target: Array) -> Step:
-            return reduce(ufunc, arrays[0], axes, target)
+            return reducer(arrays[0], axes, target)
 
         if is_half(results[0]):
             return in_float32(make, operands, results[0], workspace)
@@ -35,8 +58,9 @@ def _reduction_kernel(ufunc: np.ufunc) -> Callable[[Reduction, Arrays, Arrays, W
     return kernel
 
 
-for _op, _ufunc in {Sum: np.add, Prod: np.multiply, Max: np.maximum, Min: np.minimum}.items():
-    kernels.define(_op)(_reduction_kernel(_ufunc))
+kernels.define(Sum)(_reduction_kernel(sum_))
+for _op, _ufunc in {Prod: np.multiply, Max: np.maximum, Min: np.minimum}.items():
+    kernels.define(_op)(_reduction_kernel(partial(reduce, _ufunc)))
 
 
 def _search(

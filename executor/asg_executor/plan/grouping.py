@@ -12,11 +12,10 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = ["group", "iteration_layout"]
 
-_TILE = (
-    16_384  # elements: large enough to hide the cost of a call, small enough for a few of them to fit into the cache
-)
+_TILE = 16_384  # elements: enough to hide the cost of a call, so few that several arrays of them stay in the cache
 _LEAST = 2 * _TILE  # below this a whole array is as good as a tile
 _MOST_TILES = 256
+_FARTHEST = 64  # stages: how far back a stage to join is looked for, so that planning takes linear time
 
 
 def group(
@@ -105,7 +104,7 @@ def _joinable(draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], 
     earliest = max((made.get(layout.root, -1) for layout in draft.reads), default=-1)
     if draft.instructions[0].results[0] in pinned:
         earliest = max(earliest, len(drafts) - 1)
-    numbers = range(len(drafts) - 1, max(earliest, 0) - 1, -1)
+    numbers = range(len(drafts) - 1, max(earliest, 0, len(drafts) - _FARTHEST) - 1, -1)
     preferred = [earliest] if earliest >= 0 else []
     for number in (*preferred, *numbers):
         shape = drafts[number].shape

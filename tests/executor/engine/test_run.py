@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -6,7 +8,8 @@ import pytest
 
 from asg_executor import run
 from asg_executor.engines.lookup import engine_named, engine_names
-from asg_executor.errors import IndexOutOfRangeError, InterfaceError, SymbolError, UnknownEngineError
+from asg_executor.engines.numpy_engine import NumpyEngine, NumpyExecutable
+from asg_executor.errors import IndexOutOfRangeError, InterfaceError, MemoryLimitError, SymbolError, UnknownEngineError
 from asg_schema.document import Document
 
 REGRESSION = Document.from_dict(
@@ -107,6 +110,36 @@ def test_the_same_document_runs_at_other_shapes_and_in_many_threads() -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(one, [1, 2, 3, 40, 5, 6, 7, 8] * 6))
+
+
+def test_a_run_again_compiles_nothing_and_old_executables_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+    compile_ = NumpyEngine.compile
+
+    def counting(self: NumpyEngine, document: Document, symbols: Mapping[str, int], **rest: Any) -> NumpyExecutable:
+        compiled.append(symbols["n"])
+        return compile_(self, document, symbols, **rest)
+
+    monkeypatch.setattr(NumpyEngine, "compile", counting)
+
+    def one(size: int) -> None:
+        run(lookup("again"), {"x": np.zeros(size, np.float32), "i": 0})
+
+    one(1)
+    one(1)
+    assert compiled == [1]
+    for size in range(2, 40):
+        one(size)
+    one(1)
+    assert compiled == [*range(1, 40), 1]
+
+
+def test_what_cannot_be_compiled_is_not_kept() -> None:
+    for size in range(1, 100):
+        with pytest.raises(MemoryLimitError):
+            run(lookup("refused"), {"x": np.zeros(size, np.float32), "i": 0}, memory_limit=0)
+    module = import_module("asg_executor.run")
+    assert len(vars(module)["_cache"]) <= 32
 
 
 def test_numbers_that_are_not_finite_pass_through_without_a_warning() -> None:
