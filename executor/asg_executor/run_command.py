@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetenso
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array, array_type
 from asg_executor.sessions.session import Session
-from asg_schema.command_line import read_document
+from asg_schema.command_line import CommandError, read_bytes, read_document, write_text
 from asg_schema.document import Document
-from asg_schema.errors import AsgError
+from asg_schema.errors import DocumentError
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest, parse_json
 
@@ -50,8 +51,7 @@ def run_document(
         The outputs as text; nothing where they went to a file.
 
     Raises:
-        AsgError: the document, an input, a parameter or a file's content is wrong.
-        OSError: a file cannot be read or written.
+        AsgError: the document, an input, a parameter or a file's content is wrong, or a file cannot be read or written.
     """
     document = read_document(source)
     values = _parameters(document, parameters, seed)
@@ -78,7 +78,7 @@ def _parameters(document: Document, file: Path | None, seed: int | None) -> Mapp
 
 def _tensors(file: Path) -> dict[str, Array]:
     try:
-        return read_safetensors(file.read_bytes())[0]
+        return read_safetensors(read_bytes(str(file)))[0]
     except SafetensorsError as error:
         raise InterfaceError(f"{file}: {error}") from None
 
@@ -102,11 +102,11 @@ def _value(name: str, value: str, declared: TensorType) -> Array:
     try:
         if value.endswith(".npy"):
             return decode_tensor(_load(value), declared)
-        return decode_tensor(parse_json(Path(value).read_text("utf-8") if value.endswith(".json") else value), declared)
+        return decode_tensor(parse_json(read_bytes(value) if value.endswith(".json") else value), declared)
     except TensorError as error:
         where = "".join(f"[{part}]" for part in error.path)
         raise InterfaceError(f'input "{name}" {declared}{where}: {error.message}') from None
-    except AsgError as error:
+    except DocumentError as error:
         raise InterfaceError(
             f'input "{name}": a .npy or .json file or JSON is needed, not "{value}": {error}'
         ) from None
@@ -114,16 +114,19 @@ def _value(name: str, value: str, declared: TensorType) -> Array:
 
 def _load(file: str) -> Array:
     try:
-        return np.load(file, allow_pickle=False)
+        return np.load(BytesIO(read_bytes(file)), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise InterfaceError(f"{file} is not a .npy file of numbers: {error}") from None
 
 
 def _write(output: Path, results: Mapping[str, Array]) -> None:
-    if output.suffix == ".safetensors":
-        output.write_bytes(write_safetensors(results, {}))
-    elif output.suffix == ".json":
-        output.write_text(_to_json(results), "utf-8")
+    if output.suffix == ".json":
+        write_text(_to_json(results), str(output))
+    elif output.suffix == ".safetensors":
+        try:
+            output.write_bytes(write_safetensors(results, {}))
+        except (OSError, SafetensorsError) as error:
+            raise CommandError(f"cannot write {output}: {error}") from None
     else:
         raise InterfaceError(f'--output "{output}": a .safetensors or .json file is needed')
 

@@ -18,6 +18,7 @@ import httpx
 import numpy as np
 import pytest
 
+from executor_harness.command import asg
 from executor_harness.problems import problem
 from executor_harness.regression import REGRESSION, descend, regression_data
 from executor_harness.server_process import ASG, Process, serving
@@ -198,16 +199,18 @@ def test_a_person_reads_where_the_server_listens() -> None:
     ],
     ids=str,
 )
-def test_wrong_usage(options: list[str], status: int, message: str) -> None:
-    found = subprocess.run([*ASG, "serve", *options], capture_output=True, text=True, timeout=60, check=False)
+def test_wrong_usage(
+    options: list[str], status: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asg(capsys, tmp_path, "serve", *options)
     assert found.returncode == status
     assert message in found.stderr
     assert "Traceback" not in found.stderr
 
 
-def test_a_port_that_is_taken(process: Process) -> None:
+def test_a_port_that_is_taken(process: Process, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     port = process.url.rpartition(":")[2]
-    found = subprocess.run([*ASG, "serve", "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    found = asg(capsys, tmp_path, "serve", "--port", port)
     assert found.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in found.stderr
 

@@ -1,0 +1,92 @@
+"""The executor's README: its Python runs, its HTTP exchange happens as written, its table of settings is complete."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from asg_autograd import grad
+from asg_executor.settings import Settings
+from asg_schema.document import Document
+from executor_harness.in_process import Server
+
+TEXT = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
+PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+EXCHANGES = re.findall(r"```http\n(.*?)```", TEXT, re.DOTALL)
+DOCUMENT = Document.from_json(re.findall(r'from_json\("""(.*?)"""\)', TEXT, re.DOTALL)[0])
+
+
+def test_the_python_runs_and_gives_what_it_says() -> None:
+    (code,) = PYTHON
+    scope: dict[str, Any] = {}
+    exec(code, scope)
+    session, forward = scope["session"], scope["forward"]
+    checked = 0
+    for expression, value in re.findall(r"^(run\(.*|session\..*?\]) +# ([\d.]+)", code, re.MULTILINE):
+        found = eval(expression, {"session": session, "run": scope["run"], "forward": forward})
+        assert float(found.item()) == pytest.approx(float(value), rel=1e-4)
+        checked += 1
+    assert checked == 3
+
+
+def matches(pattern: Any, found: Any) -> bool:
+    """Whether a body is as the README writes it; "…" stands for anything."""
+    if pattern == "…":
+        return True
+    if isinstance(pattern, dict):
+        fields = cast("dict[str, Any]", pattern)
+        known = {key: value for key, value in fields.items() if key != "…"}
+        return (known.keys() == found.keys() if len(known) == len(fields) else known.keys() <= found.keys()) and all(
+            matches(value, found[key]) for key, value in known.items()
+        )
+    if pattern == ["…"]:
+        return isinstance(found, list)
+    return pattern == found
+
+
+def parse(text: str) -> Any:
+    """JSON in which a bare … stands for further fields, and […] for any list."""
+    return json.loads(text.replace("[…]", '["…"]').replace(", …}", ', "…": 0}'))
+
+
+def test_the_exchange_happens_as_written(server: Server) -> None:
+    (exchange,) = EXCHANGES
+    bodies = {"model.json": DOCUMENT.to_json(), "gradient.json": grad(DOCUMENT).to_json()}
+    names: dict[str, str] = {}
+    requests = 0
+    for block in exchange.strip().split("\n\n"):
+        request, answer = block.split("\n")
+        for name, value in names.items():
+            request = request.replace(f"<{name}>", value)
+        method, path, *rest = request.split(maxsplit=2)
+        content = bodies[rest[0].removeprefix("< ")] if rest and rest[0].startswith("<") else (rest or [None])[0]
+        response = server.http.request(method, path, content=content, headers={"Accept": "application/json"})
+        status, _, expected = answer.partition(" ")
+        assert response.status_code == int(status), response.text
+        for name in re.findall(r'"(?:digest|id)": "<(\w+)>"', expected):
+            names[name] = response.json()["id" if name == "id" else "digest"]
+            expected = expected.replace(f"<{name}>", names[name])
+        if expected:
+            assert matches(parse(expected), response.json()), (request, response.text)
+        requests += 1
+    assert requests == 9
+
+
+def test_every_setting_stands_in_the_table() -> None:
+    rows = re.findall(r"^\| `ASG_(\w+)` \| (.*?) \| (.*?) \|$", TEXT, re.MULTILINE)
+    assert [name.lower() for name, _, _ in rows] == list(Settings.model_fields)
+    for name, default, description in rows:
+        field = Settings.model_fields[name.lower()]
+        assert description == field.description
+        if name != "WORKERS":
+            assert default == str(field.default).lower()
+    assert Settings().workers == min(4, os.cpu_count() or 1)
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASG_MAX_BODY_BYTES", "17")
+    assert Settings().max_body_bytes == 17
+    assert Settings(max_body_bytes=18).max_body_bytes == 18
