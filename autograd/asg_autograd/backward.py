@@ -6,7 +6,6 @@ visited; cotangents of one value are added in the order in which its uses are me
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
 
 from asg_autograd.errors import NotDifferentiableError
 from asg_autograd.rules import rules
@@ -53,10 +52,11 @@ def backward(
         if visit is not None:
             visit(node)
         operands = tuple(map(value, node.inputs))
-        pull_back = _pull_back(node)
-        if pull_back is None:
-            raise NotDifferentiableError(node.id, node.name, _path(between, node, seeds, reached))
-        pulled = pull_back(node, Application(operands, tuple(map(value, references)), given))
+        try:
+            pulled = _pull_back(node, Application(operands, tuple(map(value, references)), given))
+        except NotDifferentiableError as error:
+            op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
+            raise NotDifferentiableError(node.id, op, _path(between, node, seeds, reached)) from None
         _accumulate(cotangents, node, operands, pulled, reached)
     return cotangents
 
@@ -97,11 +97,13 @@ def _dependents(nodes: Sequence[Op], value: Callable[[str], Value], reached: set
     return found
 
 
-def _pull_back(node: Op) -> Callable[[Any, Application], Cotangents] | None:
+def _pull_back(node: Op, application: Application) -> Cotangents:
     rule = rules.get(type(node))
-    if rule is None and isinstance(node, Composite):
-        return _pull_back_expansion
-    return rule
+    if rule is not None:
+        return rule(node, application)
+    if isinstance(node, Composite):
+        return _pull_back_expansion(node, application)
+    raise NotDifferentiableError(node.id, node.name, (node.id,))
 
 
 def _pull_back_expansion(node: Composite, application: Application) -> Cotangents:

@@ -24,11 +24,13 @@ class NotDifferentiableError(TransformError):
 
     Attributes:
         node: the id of the op's node.
+        op: the op's name.
         path: the ids on the path, from the value to what is differentiated.
     """
 
     def __init__(self, node: str, op: str, path: tuple[str, ...]) -> None:
         self.node = node
+        self.op = op
         self.path = path
         super().__init__(
             f'node "{node}" ({op}) has no derivative, and it stands on the path {" -> ".join(path)}; stop the gradient '

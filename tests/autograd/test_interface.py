@@ -7,9 +7,10 @@ import pytest
 
 import asg_autograd
 from asg_autograd import DisconnectedError, NotDifferentiableError, TransformError, grad, vjp
+from asg_schema.composite import Composite
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
-from asg_schema.editing import Editor
+from asg_schema.editing import Editor, Value
 from asg_schema.errors import AsgError
 from asg_schema.op import Op, Operand
 from asg_schema.ops.creation import Full
@@ -263,6 +264,30 @@ def test_a_path_through_an_op_without_a_derivative_is_named() -> None:
     assert caught.value.path == ("x", "before", "sealed", "after", "total")
     assert 'node "sealed" (opaque) has no derivative' in str(caught.value)
     assert "x -> before -> sealed -> after -> total" in str(caught.value)
+
+
+class _Wrapped(Composite):
+    """An op whose expansion holds one without a derivative."""
+
+    op: Literal["wrapped"] = "wrapped"
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
+
+    def infer(self, operands: Any) -> tuple[TensorType, ...]:
+        return (operands[0],)
+
+    def expand(self, operands: Any) -> tuple[Value, ...]:
+        return (Sin.of(_Opaque.of(operands[0])),)
+
+
+def test_a_composite_whose_expansion_has_no_derivative_is_named_as_it_stands_in_the_document() -> None:
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=()))
+    (y,) = editor.emit(_Wrapped, (x,), {}, id="block")
+    editor.add_output(Output(name="loss", value=y.id))
+    with pytest.raises(NotDifferentiableError) as caught:
+        grad(editor.document(), wrt=["x"])
+    assert str(caught.value).startswith('node "block" (wrapped, in whose expansion is opaque) has no derivative')
+    assert caught.value.path == ("x", "block")
 
 
 def test_an_op_without_a_derivative_beside_the_path_does_no_harm() -> None:
