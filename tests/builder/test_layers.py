@@ -176,7 +176,7 @@ def test_two_dropouts_drop_differently() -> None:
 
 ACTIVATIONS: dict[str, tuple[Callable[[], nn.Module], Callable[[Any], Any]]] = {
     "relu": (nn.ReLU, lambda x: x * (x > 0)),
-    "leaky_relu": (lambda: nn.LeakyReLU(0.2), lambda x: np.where(x > 0, x, 0.2 * x)),
+    "leaky_relu": (lambda: nn.LeakyReLU(0.2), lambda x: x * (x > 0) + 0.2 * x * (x <= 0)),
     "gelu": (
         nn.GELU,
         lambda x: np.array([v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x.flat]).reshape(x.shape),

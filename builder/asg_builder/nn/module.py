@@ -157,7 +157,9 @@ class Module:
         settings = [
             f"{key}={value!r}"
             for key, value in vars(self).items()
-            if isinstance(value, int | float | str | tuple) and not key.startswith("_") and key not in ("key", "training")
+            if isinstance(value, int | float | str | tuple)
+            and not key.startswith("_")
+            and key not in ("key", "training")
         ]
         children = [(key, child) for key, child in vars(self).items() if isinstance(child, Module) and key != "parent"]
         if not children:

@@ -1,0 +1,285 @@
+"""Clients and sessions against a server that is played by a function: what is sent, and what becomes of the answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import ml_dtypes
+import numpy as np
+import pytest
+
+import asg_builder as asg
+from asg_builder import optim
+from asg_builder.client import Client, ConnectionFailed, NotFound, Session, UnexpectedAnswer, ValidationProblem
+from asg_builder.client.payload import decode, encode
+from asg_schema import AsgError, Document
+
+SAFETENSORS = "application/vnd.safetensors"
+
+
+def build() -> Document:
+    with asg.graph("tiny") as g:
+        x, n = asg.input("x", ("batch", 2)), asg.input("n", (), "int32")
+        w = asg.parameter("w", (2,), "bfloat16")
+        g.output(y=x * 2, z=n + 1, v=w)
+    return g.document()
+
+
+DOCUMENT = build()
+
+
+class Server:
+    """An executor's session resources in a few lines. `drop` makes it lose that many answers to steps."""
+
+    def __init__(self) -> None:
+        self.requests: list[httpx.Request] = []
+        self.drop = 0
+        self.step = 0
+        self.steps: dict[int, bytes] = {}
+        self.client = Client("http://executor", transport=httpx.MockTransport(self.answer), retries=0)
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        method, path = request.method, request.url.path
+        if (method, path) == ("POST", "/v1/graphs"):
+            return httpx.Response(201, json={"digest": Document.from_json(request.content).digest})
+        if path == f"/v1/graphs/{DOCUMENT.digest}":
+            inputs = [{"id": "x", "dtype": "float32"}, {"id": "n", "dtype": "int32"}]
+            return httpx.Response(200, json={"inputs": inputs, "document": DOCUMENT.to_dict()})
+        if (method, path) in (("POST", "/v1/sessions"), ("GET", "/v1/sessions/s")):
+            return httpx.Response(200, json=self.description())
+        if path.startswith("/v1/sessions/s/steps/"):
+            return self.take_step(int(path.rpartition("/")[2]), request.content)
+        if (method, path) == ("GET", "/v1/sessions/s/parameters"):
+            return self.tensors({"w": np.array([1, 2], ml_dtypes.bfloat16)})
+        if path in ("/v1/sessions/s/run", f"/v1/graphs/{DOCUMENT.digest}/run"):
+            return self.tensors({"y": np.array([[2.0, 4.0]], np.float32)})
+        if (method, path) == ("PUT", "/v1/sessions/s/parameters"):
+            return httpx.Response(200, json={"step": self.step})
+        return httpx.Response(404, json={"code": "unknown_session", "detail": f"no {path}", "retryable": False})
+
+    def description(self) -> dict[str, Any]:
+        parameters = [{"id": "w", "dtype": "bfloat16", "shape": [2]}]
+        return {"id": "s", "step": self.step, "graphs": {"train": DOCUMENT.digest}, "parameters": parameters}
+
+    def take_step(self, number: int, body: bytes) -> httpx.Response:
+        if number == self.step + 1:
+            self.step, self.steps[number] = number, body
+        elif self.steps.get(number) != body:
+            return httpx.Response(422, json={"code": "step_mismatch", "detail": "taken with another request"})
+        if self.drop:
+            self.drop -= 1
+            raise httpx.ReadError("connection reset")
+        return self.tensors({"loss": np.array(0.5 / number, np.float32)}, step=number)
+
+    @staticmethod
+    def tensors(values: dict[str, Any], **fields: Any) -> httpx.Response:
+        return httpx.Response(200, content=encode(values, **fields), headers={"content-type": SAFETENSORS})
+
+    def session(self) -> Session:
+        return self.client.create_session({"train": DOCUMENT}, optim.SGD(0.1))
+
+    def sent(self) -> dict[str, Any]:
+        """The tensors of the last request."""
+        return decode_request(self.requests[-1].content)[0]
+
+
+def decode_request(body: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    length = int.from_bytes(body[:8], "little")
+    header = json.loads(body[8 : 8 + length])
+    texts = header.pop("__metadata__", {})
+    kinds = {"F32": np.float32, "I32": np.int32, "BF16": ml_dtypes.bfloat16}
+    data = body[8 + length :]
+    return {
+        name: np.frombuffer(data[slice(*item["data_offsets"])], kinds[item["dtype"]]).reshape(item["shape"])
+        for name, item in header.items()
+    }, texts
+
+
+def test_creating_a_session() -> None:
+    server = Server()
+    session = server.client.create_session(
+        {"train": DOCUMENT}, optim.SGD(0.1), seed=3, parameters={"w": [1.5, 2]}, engine="numpy"
+    )
+    posted, created = server.requests
+    assert Document.from_json(posted.content) == DOCUMENT
+    tensors, texts = decode_request(created.content)
+    np.testing.assert_array_equal(tensors["w"], np.array([1.5, 2], ml_dtypes.bfloat16))
+    assert json.loads(texts["graphs"]) == {"train": DOCUMENT.digest}
+    assert json.loads(texts["optimizer"]) == optim.SGD(0.1).to_json()
+    assert (texts["seed"], texts["engine"]) == ("3", "numpy")
+    assert (session.id, session.number) == ("s", 0)
+
+
+def test_a_session_is_not_created_twice() -> None:
+    lost = Client("http://executor", transport=httpx.MockTransport(lose_sessions), retries=4)
+    with pytest.raises(ConnectionFailed):
+        lost.create_session({"train": DOCUMENT})
+    assert len(LOST) == 1
+
+
+LOST: list[httpx.Request] = []
+
+
+def lose_sessions(request: httpx.Request) -> httpx.Response:
+    if request.url.path == "/v1/sessions":
+        LOST.append(request)
+        raise httpx.ReadError("connection reset")
+    return httpx.Response(201, json={"digest": DOCUMENT.digest})
+
+
+def test_steps_are_numbered_and_their_data_converted() -> None:
+    server = Server()
+    session = server.session()
+    outputs = session.step(x=np.array([[1.0, 2.0]]), n=3, outputs=["loss"])
+    assert float(outputs["loss"]) == 0.5
+    request = server.requests[-1]
+    assert (request.method, request.url.path) == ("PUT", "/v1/sessions/s/steps/1")
+    assert request.headers["content-type"] == SAFETENSORS
+    tensors, texts = decode_request(request.content)
+    assert tensors["x"].dtype == np.float32
+    assert (tensors["n"].dtype, tensors["n"].shape) == (np.int32, ())
+    assert texts == {"outputs": '["loss"]'}
+    session.step({"x": [[1, 2]], "n": np.int64(7)})
+    assert server.requests[-1].url.path.endswith("/steps/2")
+    assert session.number == 2
+    assert sum(request.url.path.startswith("/v1/graphs/") for request in server.requests) == 1
+
+
+def test_arrays_of_any_layout_are_sent_as_they_read() -> None:
+    server = Server()
+    array = np.arange(12, dtype=">f4").reshape(2, 6).T[::2]
+    server.session().step(x=array, n=0)
+    np.testing.assert_array_equal(server.sent()["x"], array)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"x": [[True]]}, 'input "x": an array of bool is not converted to float32'),
+        ({"n": 1.5}, 'input "n": an array of float64 is not converted to int32'),
+        ({"n": 2**40}, r'input "n": 1099511627776 does not fit into int32'),
+        ({"x": [[1], [1, 2]]}, 'input "x": the data is not an array'),
+        ({"x": "text"}, 'input "x": an array of <U4'),
+        ({"y": 1}, r'the graph "train": there is no input "y"; known are "x", "n"'),
+    ],
+)
+def test_data_that_is_not_sent(inputs: dict[str, Any], message: str) -> None:
+    server = Server()
+    session = server.session()
+    with pytest.raises(AsgError, match=message):
+        session.step(inputs)
+    assert session.number == 0
+    assert not server.steps
+
+
+def test_a_lost_answer_is_asked_for_again_by_the_same_call() -> None:
+    server = Server()
+    session = server.session()
+    server.drop = 1
+    with pytest.raises(ConnectionFailed) as failed:
+        session.step(x=[[1, 2]], n=0)
+    assert failed.value.sent
+    assert (session.number, server.step) == (0, 1)
+    assert float(session.step(x=[[1, 2]], n=0)["loss"]) == 0.5
+    assert (session.number, server.step) == (1, 1)
+
+
+def test_going_on_after_a_lost_answer_with_other_data() -> None:
+    server = Server()
+    session = server.session()
+    server.drop = 1
+    with pytest.raises(ConnectionFailed):
+        session.step(x=[[1, 2]], n=0)
+    with pytest.raises(ValidationProblem, match="step_mismatch"):
+        session.step(x=[[3, 4]], n=0)
+    assert session.refresh() == 1
+    session.step(x=[[3, 4]], n=0)
+    assert server.step == 2
+
+
+def test_running_a_graph() -> None:
+    server = Server()
+    session = server.session()
+    np.testing.assert_array_equal(session.run("train", x=[[1, 2]])["y"], [[2, 4]])
+    assert decode_request(server.requests[-1].content)[1] == {"graph": "train"}
+    with pytest.raises(AsgError, match='no graph "predict"; it has "train"'):
+        session.run("predict", x=[[1, 2]])
+
+
+def test_running_a_document_without_a_session() -> None:
+    server = Server()
+    server.client.run(DOCUMENT, {"x": [[1, 2]]}, {"w": [1, 2]}, outputs=["y"])
+    tensors, texts = decode_request(server.requests[-1].content)
+    assert sorted(tensors) == ["w", "x"]
+    assert texts == {"outputs": '["y"]'}
+    with pytest.raises(AsgError, match='the document "tiny": there is no parameter "q"'):
+        server.client.run(DOCUMENT, {}, {"q": 1})
+
+
+def test_parameters() -> None:
+    server = Server()
+    session = server.session()
+    w = session.parameters()["w"]
+    assert w.dtype == ml_dtypes.bfloat16
+    w[0] = 7  # a copy, to be changed at will
+    session.set_parameters({"w": w})
+    np.testing.assert_array_equal(server.sent()["w"], np.array([7, 2], ml_dtypes.bfloat16))
+    with pytest.raises(AsgError, match='there is no parameter "v"'):
+        session.set_parameters({"v": w})
+
+
+def test_saving(tmp_path: Path) -> None:
+    server = Server()
+    session = server.session()
+    session.save(tmp_path / "w.safetensors")
+    assert list(decode((tmp_path / "w.safetensors").read_bytes()).tensors) == ["w"]
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+    with pytest.raises(FileNotFoundError):
+        session.save(tmp_path / "missing" / "w.safetensors")
+
+
+def test_a_session_that_exists_and_one_that_does_not() -> None:
+    server = Server()
+    server.step = 5
+    session = server.client.session("s")
+    assert session.number == 5
+    assert "step 5" in repr(session)
+    with pytest.raises(NotFound, match="no /v1/sessions/other"):
+        server.client.session("other")
+    session.delete()  # the server answers 404: it is gone already
+
+
+def test_documents_come_back() -> None:
+    assert Server().client.graph(DOCUMENT.digest) == DOCUMENT
+
+
+def test_fit() -> None:
+    server = Server()
+    session = server.session()
+    seen: list[tuple[int, float]] = []
+    batches = [{"x": [[1, 2]], "n": 0}, {"x": [[3, 4]], "n": 1}]
+    history = session.fit(batches, epochs=2, on_epoch=lambda epoch, loss: seen.append((epoch, loss)))
+    np.testing.assert_allclose(history, [(0.5 + 0.25) / 2, (0.5 / 3 + 0.125) / 2], rtol=1e-6)
+    assert seen == list(enumerate(history, 1))
+    with pytest.raises(AsgError, match="epoch 2 has no batch; give a list"):
+        session.fit(iter(batches), epochs=2)
+
+
+@pytest.mark.parametrize("body", [b"", b"\x10\x00\x00\x00\x00\x00\x00\x00{}", encode({"a": np.zeros(3)})[:-1]])
+def test_a_broken_answer_is_told_as_such(body: bytes) -> None:
+    with pytest.raises(UnexpectedAnswer, match="not valid safetensors"):
+        decode(body)
+
+
+@pytest.mark.parametrize("dtype", list(asg.DType))
+def test_every_dtype_survives_the_way_there_and_back(dtype: asg.DType) -> None:
+    from asg_builder.arrays import numpy_dtype
+
+    array = np.array([[0, 1], [1, 0]]).astype(numpy_dtype(dtype))
+    found = decode(encode({"a": array, "scalar": array[0, 1], "empty": array[:0]}, step=3))
+    np.testing.assert_array_equal(found.tensors["a"], array, strict=True)
+    assert found.tensors["scalar"].shape == ()
+    assert found.tensors["empty"].shape == (0, 2)
+    assert found.fields == {"step": 3}

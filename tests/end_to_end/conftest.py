@@ -1,0 +1,14 @@
+"""A server process that the tests of a module share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from asg_builder.client import Client
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    """A client of a real server in another process."""
+    with Client.local() as client:
+        yield client

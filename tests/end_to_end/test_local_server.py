@@ -1,0 +1,111 @@
+"""The server that `Client.local()` starts: it comes up, tells why it does not, and always ends."""
+
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import asg_builder as asg
+from asg_builder.client import Client, ConnectionFailed, LocalServerFailed, local
+from asg_executor import cli
+from asg_executor.settings import Settings
+
+
+def ends(pid: int) -> bool:
+    """Whether a process ends within half a minute. A child must be reaped by whoever started it."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        if (
+            Path(f"/proc/{pid}/stat").exists()
+            and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        ):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_it_ends_with_its_client() -> None:
+    client = Client.local()
+    pid = client.server_pid
+    assert pid is not None
+    assert client.info()["format_version"] == 1
+    client.close()
+    client.close()
+    assert ends(pid)
+    other = Client.local()
+    pid = other.server_pid
+    assert pid is not None
+    del other
+    gc.collect()
+    assert ends(pid)
+
+
+@pytest.mark.parametrize("how", ["sys.exit(3)", "raise RuntimeError", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_it_ends_with_its_parent(how: str) -> None:
+    code = f"""
+import os, signal, sys
+from asg_builder.client import Client
+client = Client.local()
+print(client.server_pid, flush=True)
+{how}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert ends(int(done.stdout))
+
+
+def test_a_server_that_is_killed_is_told_as_such() -> None:
+    with Client.local(retries=1) as client:
+        pid = client.server_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert ends(pid)
+        with pytest.raises(ConnectionFailed, match="the local server has exited with status -9"):
+            client.info()
+
+
+def test_a_server_that_does_not_start_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASG_MAX_BODY_BYTES", "many")
+    with pytest.raises(LocalServerFailed, match="max_body_bytes"):
+        Client.local()
+    monkeypatch.delenv("ASG_MAX_BODY_BYTES")
+    monkeypatch.setattr(local, "_COMMAND", (sys.executable, "-c", "print('hello')"))
+    with pytest.raises(LocalServerFailed, match="it said b'hello"):
+        Client.local()
+
+
+def test_a_client_of_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with (
+        Client(f"http://127.0.0.1:{port}", retries=1) as client,
+        pytest.raises(ConnectionFailed, match=f"GET http://127.0.0.1:{port}/v1 got no answer"),
+    ):
+        client.info()
+
+
+def test_responses_do_not_wait_for_acknowledgements() -> None:
+    """Without TCP_NODELAY each response takes 40 ms: its body waits for the acknowledgement of its headers."""
+    listen = cli._listen  # pyright: ignore[reportPrivateUsage] - what a connection inherits cannot be seen from outside  # noqa: SLF001
+    with listen(Settings(port=0)) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_proxies_of_the_environment_are_not_asked_for_a_local_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with Client.local(retries=0) as client, asg.graph() as g:
+        g.output(one=asg.ones(()))
+        assert float(client.run(g.document(), {})["one"]) == 1
