@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from asg_schema import OPS, Composite, Document
+from asg_schema import OPS, Composite, Document, DocumentError
 from asg_schema.json_schema import json_schema, json_schema_text
 from asg_schema.op_reference import EXAMPLES, op_reference, op_section
 from op_samples import ALL_SAMPLES
@@ -160,3 +160,20 @@ def test_every_error_code_is_in_the_readme() -> None:
     sources = "".join((FOLDER / "asg_schema" / f"{name}.py").read_text(encoding="utf-8") for name in modules)
     kinds = "invalid_json|invalid_value|newer|missing|unknown|duplicate|not_yet|type"
     assert listed == set(re.findall(rf'"((?:{kinds})(?:_(?!problem)[a-z]+)?)"', sources)) - {"missing", "type"}
+
+
+def test_the_error_of_the_readme_is_what_a_reader_says() -> None:
+    source = {
+        "asg": 1,
+        "inputs": [
+            {"id": "x", "dtype": "float32", "shape": ["batch", 3]},
+            {"id": "offset", "dtype": "float32", "shape": [4]},
+        ],
+        "nodes": [
+            {"id": "e", "op": "exp", "inputs": ["x"]},
+            {"id": "sum", "op": "add", "inputs": ["x", "offset"]},
+        ],
+    }
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict(source)
+    assert f"```\n{caught.value}\n```" in README
