@@ -1,7 +1,6 @@
 """Layers and models of the builder, with the weights of PyTorch's: results and the gradients of every parameter."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +34,6 @@ def compare(
     module: nn.Module,
     names: Mapping[str, list[str]],
     x: Array,
-    **inputs: Any,
 ) -> None:
     """Compare y, its gradient by x, and those of all parameters.
 
@@ -44,7 +42,6 @@ def compare(
         module: PyTorch's model, in float64.
         names: for each parameter of the document those of the module that it holds, one below the other.
         x: the input.
-        inputs: further inputs of the module's `forward`.
     """
     theirs = dict(module.named_parameters())
     assert {item.id for item in document.parameters} == set(names)
@@ -52,7 +49,7 @@ def compare(
         name: np.concatenate([theirs[part].detach().numpy() for part in parts]) for name, parts in names.items()
     }
     tensor = torch.tensor(x, requires_grad=True)
-    y = module(tensor, **inputs)
+    y = module(tensor)
     (weights,) = fixed_arrays([tuple(y.shape)], seed=5)
     torch.sum(y * torch.tensor(weights)).backward()
 
