@@ -77,7 +77,7 @@ def run(
     wanted = None if outputs is None else tuple(outputs)
     # The ids do not enter the digest, and errors name them.
     ids = tuple(node.id for node in document.nodes)
-    entry = _entry((document.digest, ids, engine, wanted, tuple(sorted(symbols.items()))))
+    entry = _entry((document.digest, ids, engine, wanted, memory_limit, tuple(sorted(symbols.items()))))
     with entry.lock:
         if entry.executable is None:
             try:

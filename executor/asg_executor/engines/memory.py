@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from asg_executor.errors import MemoryLimitError
 from asg_executor.plan.arena import ALIGNMENT
 from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype, stored_elements
 from asg_executor.plan.grouping import iteration_layout
@@ -87,7 +88,14 @@ def strided(line: Array, shape: tuple[int, ...], strides: tuple[int, ...], offse
 
 
 def aligned_bytes(size: int) -> Array:
-    """Uninitialised bytes that begin at a multiple of the arena's alignment."""
-    memory = np.empty(size + ALIGNMENT, np.uint8)
+    """Uninitialised bytes that begin at a multiple of the arena's alignment.
+
+    Raises:
+        MemoryLimitError: this machine cannot provide them.
+    """
+    try:
+        memory = np.empty(size + ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError, OverflowError) as error:
+        raise MemoryLimitError(f"{size:,} bytes are needed, more than this machine can provide") from error
     begin = -memory.ctypes.data % ALIGNMENT
     return memory[begin : begin + size]

@@ -1,8 +1,10 @@
 """Lowering: a document and values for its symbols become a `Program` of ops that an engine has kernels for."""
 
+import math
 from collections.abc import Container, Mapping
 
-from asg_executor.errors import SymbolError, UnsupportedOpError
+from asg_executor.errors import MemoryLimitError, SymbolError, UnsupportedOpError
+from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.program import Instruction, Program
 from asg_schema.composite import Composite
@@ -10,8 +12,12 @@ from asg_schema.document import Document
 from asg_schema.editing import Editor, Value
 from asg_schema.errors import DocumentError
 from asg_schema.op import Op
+from asg_schema.tensor_type import TensorType
 
 __all__ = ["lower"]
+
+_MOST_BYTES = 2**62
+_MOST_AXES = 64  # of a NumPy array
 
 
 def lower(document: Document, symbols: Mapping[str, int], supported: Container[type[Op]]) -> Program:
@@ -24,9 +30,19 @@ def lower(document: Document, symbols: Mapping[str, int], supported: Container[t
 
     Raises:
         SymbolError: a symbol has no value, or a node's rule does not hold for these values.
-        UnsupportedOpError: a primitive is not in `supported`.
+        UnsupportedOpError: a primitive is not in `supported`, or a value has more axes than an array can.
+        MemoryLimitError: a value is too large for any memory.
     """
     return _Lowering(document, symbols, supported).run()
+
+
+def _check_size(node: str, type: TensorType) -> None:
+    """Refuse an array that cannot exist, before anything is computed from its size."""
+    size = math.prod(max(dim, 1) for dim in concrete_shape(type)) * type.dtype.itemsize
+    if size > _MOST_BYTES:
+        raise MemoryLimitError(f'node "{node}": {type} takes {size:,} bytes; an array has at most {_MOST_BYTES:,}')
+    if type.rank > _MOST_AXES:
+        raise UnsupportedOpError(f'node "{node}": an array has at most {_MOST_AXES} axes, not {type.rank}')
 
 
 class _Lowering:
@@ -99,7 +115,8 @@ class _Lowering:
             if type(node) in self.supported:
                 for reference in node.references():
                     editor.types.pop(reference, None)  # reserved until now
-                editor.append(node)
+                for result in editor.append(node):
+                    _check_size(origin, result.type)
                 self.origins[node.id] = origin
             elif isinstance(node, Composite):
                 waiting.extend(reversed(self._expansion(node)))

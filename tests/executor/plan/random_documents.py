@@ -1,5 +1,6 @@
 """Random documents for property tests, and a plain evaluation of documents that plans nothing."""
 
+import math
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, TypeAlias
@@ -32,6 +33,8 @@ _SHAPES = {
     # More elements than two tiles, so that pointwise chains are grouped.
     "large": ((130, 512), (512,), (130, 1), (512, 130), (2, 65, 512), (66560,), ()),
 }
+
+_MOST_ELEMENTS = 300_000
 
 
 def random_document(random: Random, size: str, nodes: int) -> Document:
@@ -93,10 +96,10 @@ def _pair(random: Random, values: list[Value]) -> tuple[Value, Value] | None:
 
 def _broadcast(a: Value, b: Value) -> bool:
     try:
-        np.broadcast_shapes(concrete_shape(a.type), concrete_shape(b.type))
+        shape = np.broadcast_shapes(concrete_shape(a.type), concrete_shape(b.type))
     except ValueError:
         return False
-    return True
+    return math.prod(shape) < _MOST_ELEMENTS
 
 
 def _binary(random: Random, values: list[Value], index: Value) -> Value | None:
@@ -151,6 +154,11 @@ def _reduction(random: Random, values: list[Value], index: Value) -> Value | Non
 def _matmul(random: Random, values: list[Value], index: Value) -> Value | None:
     a = random.choice([value for value in values if value.rank] or values)
     fitting = [b for b in values if 0 < b.rank <= 2 and a.rank and b.shape[-2 if b.rank > 1 else 0] == a.shape[-1]]
+    fitting = [
+        b
+        for b in fitting
+        if math.prod(concrete_shape(a.type)[:-1]) * math.prod(concrete_shape(b.type)[1:]) < _MOST_ELEMENTS
+    ]
     return Tanh.of(Matmul.of(a, random.choice(fitting))) if fitting else None
 
 
