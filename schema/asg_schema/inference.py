@@ -34,7 +34,8 @@ def _check_arity(node: Op, given: int) -> None:
         return
     names = ", ".join(operand.name + ("…" if operand.variadic else "") for operand in declared) or "none"
     wanted = f"at least {least}" if most is None else (f"{least}" if least == most else f"{least} to {most}")
-    raise RuleError(f"takes {wanted} operands ({names}), not {given}", field="inputs")
+    noun = "operand" if wanted in ("1", "at least 1") else "operands"
+    raise RuleError(f"takes {wanted} {noun} ({names}), not {given}", field="inputs")
 
 
 _ACCEPTED: set[tuple[object, ...]] = set()

@@ -185,7 +185,7 @@ CASES: list[tuple[str, Any, str, str, str]] = [
      'node "xw" (matmul): "loss" is not computed before it; nodes stand in topological order, each after its '
      "operands, so that there is no cycle"),
     ("/nodes/-", {**NODE, "inputs": []}, "/nodes/5/inputs", "type_mismatch",
-     'node "new" (exp): takes 1 operands (x), not 0'),
+     'node "new" (exp): takes 1 operand (x), not 0'),
     ("/parameters/1/shape", [4, 3], "/nodes/1/inputs/1", "type_mismatch",
      'node "prediction" (add): "bias" float32[4, 3] does not broadcast with "xw" float32[batch, 1]: axis -2 4 against '
      "batch; batch or 1 is needed there"),
