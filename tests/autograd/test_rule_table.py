@@ -29,5 +29,5 @@ def test_no_rule_is_for_an_op_without_a_differentiable_operand() -> None:
 
 def test_a_rule_stands_in_the_module_of_its_family() -> None:
     for op in rules:
-        prefix = "composite_" if issubclass(op, Composite) else ""
+        prefix = "composites." if issubclass(op, Composite) else ""
         assert rules[op].__module__ == f"asg_autograd.rules.{prefix}{op.family()}", op.name
