@@ -17,7 +17,6 @@ from asg_schema.tensor_type import TensorType
 __all__ = ["lower"]
 
 _MOST_BYTES = 2**62
-_MOST_AXES = 64  # of a NumPy array
 
 
 def lower(document: Document, symbols: Mapping[str, int], supported: Container[type[Op]]) -> Program:
@@ -30,7 +29,7 @@ def lower(document: Document, symbols: Mapping[str, int], supported: Container[t
 
     Raises:
         SymbolError: a symbol has no value, or a node's rule does not hold for these values.
-        UnsupportedOpError: a primitive is not in `supported`, or a value has more axes than an array can.
+        UnsupportedOpError: a primitive is not in `supported`.
         MemoryLimitError: a value is too large for any memory.
     """
     return _Lowering(document, symbols, supported).run()
@@ -41,8 +40,6 @@ def _check_size(node: str, type: TensorType) -> None:
     size = math.prod(max(dim, 1) for dim in concrete_shape(type)) * type.dtype.itemsize
     if size > _MOST_BYTES:
         raise MemoryLimitError(f'node "{node}": {type} takes {size:,} bytes; an array has at most {_MOST_BYTES:,}')
-    if type.rank > _MOST_AXES:
-        raise UnsupportedOpError(f'node "{node}": an array has at most {_MOST_AXES} axes, not {type.rank}')
 
 
 class _Lowering:
