@@ -1,5 +1,6 @@
 """`Service`: what the resources share, and the steps that all of them take with a request."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,9 @@ from asg_schema.document import Document
 __all__ = ["Service", "ServiceDependency", "body_documentation"]
 
 B = TypeVar("B", bound=Body)
+T = TypeVar("T")
+
+_LITTLE_BYTES = 16_384  # of nested lists in JSON: less than a millisecond
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,10 +85,17 @@ class Service:
         """
         media_type = body_type(request)
         content = await self.body_bytes(request)
-        return await self.pool.run(lambda: parse_body(kind, content, media_type))
+        return await self.decode(content, lambda: parse_body(kind, content, media_type))
+
+    async def decode(self, content: bytes, function: Callable[[], T]) -> T:
+        """Call `function`, which reads `content`: in a thread where there is much to read.
+
+        A thread costs more than it spares where there is little.
+        """
+        return function() if len(content) <= _LITTLE_BYTES else await self.pool.run(function)
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # FastAPI would call a plain function in a thread
     return request.app.state.service
 
 

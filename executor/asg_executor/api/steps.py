@@ -58,7 +58,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
         step = _step_number(number)
         answer_type, request_type = accepted_type(request), body_type(request)
         content = await service.body_bytes(request)
-        asked = await service.pool.run(lambda: _read(held.session, content, request_type))
+        asked = await service.decode(content, lambda: _read(held.session, content, request_type))
 
         def answer() -> Response:
             outputs, replayed = _take(held, step, asked)

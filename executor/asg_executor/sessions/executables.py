@@ -16,15 +16,13 @@ class ExecutableKey(NamedTuple):
     Attributes:
         graph: the graph's name in the session.
         outputs: the outputs that are computed, in order.
-        symbols: the symbols of its shapes with their values.
-        inputs: the ids of the inputs that have a value.
+        inputs: the inputs that have a value, each with its dtype and shape.
         trains: whether gradients go to the arenas.
     """
 
     graph: str
     outputs: tuple[str, ...]
-    symbols: frozenset[tuple[str, int]]
-    inputs: frozenset[str]
+    inputs: frozenset[tuple[str, str, tuple[int, ...]]]
     trains: bool
 
 

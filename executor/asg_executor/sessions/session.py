@@ -243,22 +243,29 @@ class Session:
     def _executable(
         self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array], destinations: Mapping[str, Array]
     ) -> Executable:
-        document = self._set.graphs[graph]
-        types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
-        symbols = bind_symbols(types, arrays)
-        key = ExecutableKey(graph, tuple(outputs), frozenset(symbols.items()), frozenset(types), bool(destinations))
+        shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
+        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations))
         executable = self._executables.get(key)
         if executable is None:
-            executable = self._engine.compile(
-                part := selected(document, types),
-                symbols,
-                bound={parameter.id: self._arenas.parameters[parameter.id] for parameter in part.parameters},
-                destinations=destinations,
-                outputs=outputs,
-                memory_limit=self._memory_limit,
-            )
+            executable = self._compile(self._set.graphs[graph], outputs, arrays, destinations)
             self._executables.put(key, executable)
         return executable
+
+    def _compile(
+        self, document: Document, outputs: Sequence[str], arrays: Mapping[str, Array], destinations: Mapping[str, Array]
+    ) -> Executable:
+        """Compile what computes `outputs` from inputs of these dtypes and shapes, which are found to fit."""
+        types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
+        symbols = bind_symbols(types, arrays)
+        part = selected(document, arrays)
+        return self._engine.compile(
+            part,
+            symbols,
+            bound={parameter.id: self._arenas.parameters[parameter.id] for parameter in part.parameters},
+            destinations=destinations,
+            outputs=outputs,
+            memory_limit=self._memory_limit,
+        )
 
     def _compiled_updates(self) -> list[Executable]:
         if self._updates is None:
