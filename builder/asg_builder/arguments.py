@@ -57,7 +57,7 @@ def as_dim(dim: DimLike) -> Dim:
 
     Raises:
         TypeError: it is not an int, a symbol's name or a symbolic dim.
-        ValueError: it is text, but not a symbol's name.
+        DimError: it is text, but not a symbol's name.
     """
     given = cast("object", dim)  # a caller without a type checker may give anything
     if isinstance(given, SymbolicDim):
@@ -74,7 +74,7 @@ def as_shape(shape: ShapeLike) -> tuple[Dim, ...]:
 
     Raises:
         TypeError: an entry is not a dim.
-        ValueError: an entry is text, but not a symbol's name.
+        DimError: an entry is text, but not a symbol's name.
     """
     if isinstance(shape, Sequence) and not isinstance(shape, str):
         return tuple(map(as_dim, shape))

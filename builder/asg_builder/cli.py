@@ -43,6 +43,7 @@ def demo() -> None:
         session.fit(
             batches,
             epochs=_EPOCHS,
+            console=console,
             on_epoch=lambda epoch, loss: console.print(f"Epoch {epoch}, loss {loss:.4f}"),
         )
         seconds = time.perf_counter() - started

@@ -114,7 +114,7 @@ def main(
             correct.append(accuracy(session, test_x, test_y))
             console.print(f"Epoch {epoch:2d}, loss {loss:.4f}, test accuracy {correct[-1]:.1%}")
 
-        loss = session.fit(Batches(train_x, train_y, size=64, seed=0), epochs=epochs, on_epoch=report)
+        loss = session.fit(Batches(train_x, train_y, size=64, seed=0), epochs=epochs, on_epoch=report, console=console)
         output_dir.mkdir(parents=True, exist_ok=True)
         session.save(output_dir / "digits.safetensors")
         session.delete()

@@ -1,6 +1,8 @@
 """Clients and sessions against a server that is played by a function: what is sent, and what becomes of the answer."""
 
 import json
+import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import httpx
 import ml_dtypes
 import numpy as np
 import pytest
+from rich.console import Console
 
 import asg_builder as asg
 from asg_builder import optim
@@ -265,6 +268,28 @@ def test_fit() -> None:
     assert seen == list(enumerate(history, 1))
     with pytest.raises(AsgError, match="epoch 2 has no batch; give a list"):
         session.fit(iter(batches), epochs=2)
+
+
+def test_what_is_printed_while_fitting_stays_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+    drawn = StringIO()
+    session = Server().session()
+    session.fit(
+        [{"x": [[1, 2]], "n": 0}],
+        on_epoch=lambda epoch, loss: sys.stdout.write(f"{epoch} {loss}\n"),
+        console=Console(file=drawn, force_terminal=True, width=80),
+    )
+    assert capsys.readouterr().out == "1 0.5\n"
+    assert "epoch 1/1" in drawn.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"), [(b"{", "not JSON"), (b"[]", "not a JSON object"), (b"{}", 'no field "id"')]
+)
+def test_an_answer_of_something_else_is_told_as_such(body: bytes, message: str) -> None:
+    headers = {"content-type": "application/json"}
+    other = httpx.MockTransport(lambda _: httpx.Response(200, content=body, headers=headers))
+    with pytest.raises(UnexpectedAnswer, match=message):
+        Client("http://executor", transport=other).session("s")
 
 
 @pytest.mark.parametrize("body", [b"", b"\x10\x00\x00\x00\x00\x00\x00\x00{}", encode({"a": np.zeros(3)})[:-1]])

@@ -11,10 +11,9 @@ from asg_builder.arrays import Array
 from asg_builder.client.local import LocalServer
 from asg_builder.client.payload import convert_tensors, decode, encode
 from asg_builder.client.session import Session
-from asg_builder.client.transport import SAFETENSORS, Transport
+from asg_builder.client.transport import SAFETENSORS, Answer, Transport
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
-from asg_schema.wire import parse_json
 
 __all__ = ["Client"]
 
@@ -90,7 +89,7 @@ class Client:
 
     def info(self) -> dict[str, Any]:
         """What the executor understands: the format's version, ops, dtypes, engines, optimizers and limits."""
-        return self._get("/v1")
+        return self._get("/v1").json()
 
     def add_graph(self, document: Document) -> str:
         """Send a document.
@@ -103,7 +102,7 @@ class Client:
             ClientError: see `asg_builder.client.errors`.
         """
         body = document.to_json().encode()
-        return parse_json(self._transport.request("POST", "/v1/graphs", body=body, idempotent=True).body)["digest"]
+        return self._transport.request("POST", "/v1/graphs", body=body, idempotent=True).field("digest")
 
     def graph(self, digest: str) -> Document:
         """The document of this digest.
@@ -111,7 +110,7 @@ class Client:
         Raises:
             NotFound: the executor has none.
         """
-        return Document.from_dict(self._get(f"/v1/graphs/{digest}")["document"])
+        return Document.from_dict(self._get(f"/v1/graphs/{digest}").field("document"))
 
     def run(
         self,
@@ -190,7 +189,7 @@ class Client:
             seed=seed,
         )
         answer = self._transport.request("POST", "/v1/sessions", body=body, content_type=SAFETENSORS, idempotent=False)
-        return Session(self._transport, parse_json(answer.body))
+        return Session(self._transport, answer)
 
     def session(self, id: str) -> Session:
         """A session that exists.
@@ -202,7 +201,7 @@ class Client:
 
     def sessions(self) -> list[dict[str, Any]]:
         """All sessions, briefly: id, step, graphs, optimizer, seed and engine of each."""
-        return self._get("/v1/sessions")["sessions"]
+        return self._get("/v1/sessions").field("sessions")
 
-    def _get(self, path: str) -> Any:
-        return parse_json(self._transport.request("GET", path, idempotent=True).body)
+    def _get(self, path: str) -> Answer:
+        return self._transport.request("GET", path, idempotent=True)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from contextlib import suppress
 from threading import Thread
 from typing import IO
 
@@ -61,14 +62,15 @@ class LocalServer:
         reader = Thread(target=lambda: lines.append(output.readline()), daemon=True)
         reader.start()
         reader.join(_START_SECONDS)
+        if not lines:
+            raise LocalServerFailed(f"asg serve did not start: it said nothing within {_START_SECONDS:g} seconds")
         try:
             return json.loads(lines[0])["url"]
-        except IndexError:
-            reason = f"it said nothing within {_START_SECONDS:g} seconds"
         except (ValueError, KeyError, TypeError):
+            reason = f'it said {lines[0]!r} instead of {{"url": …}}; ' if lines[0] else ""
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(_STOP_SECONDS)
-            reason = f'it said {lines[0]!r} instead of {{"url": …}}'
-        raise LocalServerFailed(f"asg serve did not start: {reason}; {self.diagnose() or 'it is still running'}")
+        raise LocalServerFailed(f"asg serve did not start: {reason}{self.diagnose() or 'it is still running'}")
 
     def diagnose(self) -> str:
         """What is known of a server that does not answer: nothing, or how it ended and what it said."""

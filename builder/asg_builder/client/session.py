@@ -1,6 +1,7 @@
 """`Session`: a model that an executor holds and trains."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,10 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from asg_builder.arrays import Array
 from asg_builder.client.errors import NotFound
 from asg_builder.client.payload import convert_tensors, decode, encode
-from asg_builder.client.transport import SAFETENSORS, Transport
+from asg_builder.client.transport import SAFETENSORS, Answer, Transport
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
-from asg_schema.wire import parse_json
 
 __all__ = ["Session"]
 
@@ -42,13 +42,13 @@ class Session:
         number: the number of the last step that is known to be taken.
     """
 
-    def __init__(self, transport: Transport, description: Mapping[str, Any]) -> None:
+    def __init__(self, transport: Transport, description: Answer) -> None:
         self._transport = transport
-        self.id = str(description["id"])
-        self.number = int(description["step"])
-        self._digests: dict[str, str] = dict(description["graphs"])
+        self.id = str(description.field("id"))
+        self.number = int(description.field("step"))
+        self._digests: dict[str, str] = dict(description.field("graphs"))
         self._inputs: dict[str, dict[str, DType]] = {}
-        self._parameters = {item["id"]: DType(item["dtype"]) for item in description["parameters"]}
+        self._parameters = {item["id"]: DType(item["dtype"]) for item in description.field("parameters")}
         self._path = f"/v1/sessions/{self.id}"
 
     def __repr__(self) -> str:
@@ -160,7 +160,7 @@ class Session:
     def refresh(self) -> int:
         """Ask the executor for the number of the last step, and go on from there."""
         answer = self._transport.request("GET", self._path, idempotent=True)
-        self.number = int(parse_json(answer.body)["step"])
+        self.number = int(answer.field("step"))
         return self.number
 
     def delete(self) -> None:
@@ -174,7 +174,7 @@ class Session:
         *,
         epochs: int = 1,
         loss: str = "loss",
-        on_epoch: Callable[[int, float], None] | None = None,
+        on_epoch: Callable[[int, float], object] | None = None,
         console: Console | None = None,
     ) -> list[float]:
         """Take a step for each batch, with a progress bar on a terminal.
@@ -197,7 +197,9 @@ class Session:
         count = len(cast("Sequence[Any]", batches)) if hasattr(batches, "__len__") else None
         history: list[float] = []
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        # Where standard output is a file, what is printed meanwhile belongs there, and not above the bar.
+        hidden, above = not console.is_terminal, sys.stdout.isatty()
+        with Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=above) as progress:
             task = progress.add_task("training", total=None if count is None else epochs * count)
             for epoch in range(1, epochs + 1):
                 losses: list[float] = []
@@ -223,7 +225,7 @@ class Session:
             raise AsgError(f'the session has no graph "{graph}"; it has {known}')
         if graph not in self._inputs:
             answer = self._transport.request("GET", f"/v1/graphs/{self._digests[graph]}", idempotent=True)
-            self._inputs[graph] = {item["id"]: DType(item["dtype"]) for item in parse_json(answer.body)["inputs"]}
+            self._inputs[graph] = {item["id"]: DType(item["dtype"]) for item in answer.field("inputs")}
         return self._inputs[graph]
 
 

@@ -7,12 +7,14 @@ idempotent.
 
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 
 import httpx
 import tenacity
 
 from asg_builder.client.errors import ConnectionFailed, ServiceError, UnexpectedAnswer, error_from_answer
+from asg_schema.errors import DocumentError
+from asg_schema.wire import parse_json
 
 __all__ = ["JSON", "SAFETENSORS", "Answer", "Transport"]
 
@@ -38,6 +40,31 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object in the body.
+
+        Raises:
+            UnexpectedAnswer: there is none.
+        """
+        try:
+            content = parse_json(self.body)
+        except DocumentError as error:
+            raise UnexpectedAnswer(f"the answer is not JSON: {error}") from None
+        if not isinstance(content, dict):
+            raise UnexpectedAnswer("the answer is not a JSON object")
+        return cast("dict[str, Any]", content)
+
+    def field(self, name: str) -> Any:
+        """One field of the JSON object in the body.
+
+        Raises:
+            UnexpectedAnswer: there is none.
+        """
+        content = self.json()
+        if name not in content:
+            raise UnexpectedAnswer(f'the answer has no field "{name}"; it has {", ".join(content) or "none"}')
+        return content[name]
 
 
 class Transport:
