@@ -42,7 +42,8 @@ format: .venv/installed-dev
 	$(BIN)/ruff check --fix .
 
 generate: .venv/installed-dev
-	$(BIN)/python -m asg_schema.generated_docs
+	$(BIN)/asg schema > schema/asg.schema.json
+	$(BIN)/asg ops --markdown > schema/OPS.md
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,16 +1,18 @@
 """Pieces that the expansions of several composites share."""
 
+import math
 from collections.abc import Sequence
 
 from asg_schema.dims import element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
-from asg_schema.ops.comparison import IsFinite
+from asg_schema.errors import RuleError
+from asg_schema.ops.comparison import IsFinite, Less
 from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
 from asg_schema.ops.reduction import Max
 
-__all__ = ["count_elements", "finite_maximum", "narrow", "widen"]
+__all__ = ["check_overflow", "class_indices", "count_elements", "finite_maximum", "narrow", "widen"]
 
 
 def widen(x: Value) -> Value:
@@ -34,6 +36,25 @@ def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
     for size in measured[1:]:
         total = total * size
     return Astype.of(total if known == 1 else total * known, dtype=dtype)
+
+
+def class_indices(target: Value, scores: Value, axis: int) -> Value:
+    """A target of class indices with those below 0 moved out of range, so that they are refused when the program runs.
+
+    To a gather, -1 would be the last class.
+    """
+    zero = target.scalar(0)
+    return Where.of(Less.of(target, zero), count_elements(scores, [axis], target.dtype), target)
+
+
+def check_overflow(field: str, value: float, dtype: DType) -> None:
+    """Refuse an attribute that is a finite number, but not one of a floating-point dtype.
+
+    Raises:
+        RuleError: naming the field.
+    """
+    if dtype.overflow <= abs(value) < math.inf:
+        raise RuleError(f"{field} is {value}, which overflows the dtype of {{0}}", field=field)
 
 
 def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:

@@ -375,6 +375,23 @@ CASES: list[Case] = [
         'max is 200.0; for "x0" int8[2] an integer from -128 to 127 is needed',
     ),
     Case(
+        "clip", ["float16[2]"], {"min": -1e6}, "/min", 'min is -1000000.0, which overflows the dtype of "x0" float16[2]'
+    ),
+    Case(
+        "leaky_relu",
+        ["float16[2]"],
+        {"negative_slope": 1e6},
+        "/negative_slope",
+        'negative_slope is 1000000.0, which overflows the dtype of "x0" float16[2]',
+    ),
+    Case(
+        "softplus",
+        ["float32[2]"],
+        {"beta": 1e40},
+        "/beta",
+        'beta is 1e+40, which overflows the dtype of "x0" float32[2]',
+    ),
+    Case(
         "leaky_relu",
         ["float32[2]"],
         {"negative_slope": "nan"},

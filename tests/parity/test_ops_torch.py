@@ -28,7 +28,6 @@ OTHER_GRADIENT = {
     "minimum.edges": "as maximum",
     "max.nan": "a NaN has derivative NaN in PyTorch, and 0 here and in JAX",
     "min.nan": "as max",
-    "clip.edges": "a NaN, which stays as it is, has derivative 0 in PyTorch, and 1 here",
     "logsumexp.infinite": "of nothing but -inf the derivative is NaN in PyTorch, and 0 here",
 }
 OTHER_SECOND_GRADIENT = {

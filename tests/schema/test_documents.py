@@ -24,11 +24,12 @@ from op_samples.sample import Sample, sample_document
 N = symbol("n")
 
 numbers = st.floats(width=32)
+bounds = st.floats(width=32, allow_nan=False)
 unary: list[Callable[[Any, Value], Value]] = [
     lambda draw, x: Exp.of(x),
     lambda draw, x: Tanh.of(x),
     lambda draw, x: x * draw(numbers),
-    lambda draw, x: Clip.of(x, min=draw(st.none() | st.floats(allow_nan=False)), max=draw(st.floats(allow_nan=False))),
+    lambda draw, x: Clip.of(x, min=draw(st.none() | bounds), max=draw(bounds)),
     lambda draw, x: PermuteDims.of(x, axes=draw(st.permutations(range(x.rank)))),
     lambda draw, x: Reshape.of(x, shape=(x.type.size,)),
     lambda draw, x: Sum.of(x, axis=draw(st.none() | st.just(())), keepdims=draw(st.booleans())),

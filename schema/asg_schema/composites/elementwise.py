@@ -16,6 +16,7 @@ from asg_schema.composite import Composite
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
+from asg_schema.expansion import check_overflow
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Greater, Less, LessEqual
 from asg_schema.ops.elementwise import Erf, Exp, Log1p, Sigmoid, Tanh, Where
@@ -39,7 +40,8 @@ class _Activation(Composite):
 class Clip(_Activation):
     """x held between `min` and `max`: min where x < min, max where x > max, else x. NaN stays NaN.
 
-    Where min > max the result is max. The derivative is 1 from `min` to `max`, both included, and 0 outside.
+    Where min > max the result is max. The derivative is 1 from `min` to `max`, both included, and 0 outside and for
+    NaN.
     """
 
     op: Literal["clip"] = "clip"
@@ -72,6 +74,7 @@ def _check_bound(bound: float, field: str, dtype: DType) -> None:
     if math.isnan(bound):
         raise RuleError(f"{field} is nan; a number is needed", field=field)
     if dtype.is_floating:
+        check_overflow(field, bound, dtype)
         return
     low, high = dtype.integer_range
     low, high = max(low, -_LARGEST_EXACT), min(high, _LARGEST_EXACT)
@@ -109,6 +112,7 @@ class LeakyRelu(_Activation):
             raise RuleError(
                 f"negative_slope is {self.negative_slope}; a finite number is needed", field="negative_slope"
             )
+        check_overflow("negative_slope", self.negative_slope, operands[0].dtype)
         return (operands[0],)
 
     @override
@@ -161,6 +165,8 @@ class Softplus(_Activation):
             raise RuleError(f"beta is {self.beta}; a finite number other than 0 is needed", field="beta")
         if math.isnan(self.threshold):
             raise RuleError("threshold is nan; a number is needed", field="threshold")
+        for field, value in (("beta", self.beta), ("threshold", self.threshold)):
+            check_overflow(field, value, operands[0].dtype)
         return (operands[0],)
 
     @override

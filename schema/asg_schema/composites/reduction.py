@@ -16,7 +16,7 @@ from asg_schema.composite import Composite
 from asg_schema.dims import Dim, format_shape
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
-from asg_schema.expansion import count_elements, finite_maximum, narrow, widen
+from asg_schema.expansion import class_indices, count_elements, finite_maximum, narrow, widen
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.elementwise import Exp, Log, Maximum, Rsqrt, StopGradient
 from asg_schema.ops.indexing import TakeAlongAxis
@@ -212,8 +212,8 @@ class CrossEntropy(Composite):
     """The cross-entropy between the softmax of `input` along `axis` and the target.
 
     With an integer target, of the input's shape without `axis`, the loss is -log_softmax(input)[target]; an index
-    outside the axis is an error when the program runs. With a target of probabilities, of the input's type, it is
-    -Σ target · log_softmax(input) along `axis` (`torch.nn.functional.cross_entropy`).
+    outside the axis, a negative one too, is an error when the program runs. With a target of probabilities, of the
+    input's type, it is -Σ target · log_softmax(input) along `axis` (`torch.nn.functional.cross_entropy`).
     """
 
     op: Literal["cross_entropy"] = "cross_entropy"
@@ -258,7 +258,8 @@ class CrossEntropy(Composite):
             losses = -Sum.of(widen(target) * logarithms, axis=(axis,))
         else:
             kept = reduced_shape(scores.shape, (axis,), keepdims=True)
-            taken = TakeAlongAxis.of(logarithms, Reshape.of(target, shape=kept), axis=axis)
+            indices = Reshape.of(class_indices(target, scores, axis), shape=kept)
+            taken = TakeAlongAxis.of(logarithms, indices, axis=axis)
             losses = -Reshape.of(taken, shape=target.shape)
         if self.reduction == "mean":
             losses = Mean.of(losses)

@@ -9,7 +9,7 @@ import math
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.editing import Value
-from asg_schema.ops.comparison import Greater, Less, LessEqual
+from asg_schema.ops.comparison import Greater, GreaterEqual, LessEqual
 from asg_schema.ops.elementwise import Erf, Exp, Sigmoid, Tanh, Where
 
 __all__: list[str] = []
@@ -18,10 +18,11 @@ __all__: list[str] = []
 @rules.define(Clip)
 def _clip(op: Clip, at: Application) -> Cotangents:
     g, zero = at.g, at.g.scalar(0.0)
+    # Asked so that the answer is no for NaN: its derivative is 0.
     if op.min is not None:
-        g = Where.of(Less.of(at.x, at.x.scalar(op.min)), zero, g)
+        g = Where.of(GreaterEqual.of(at.x, at.x.scalar(op.min)), g, zero)
     if op.max is not None:
-        g = Where.of(Greater.of(at.x, at.x.scalar(op.max)), zero, g)
+        g = Where.of(LessEqual.of(at.x, at.x.scalar(op.max)), g, zero)
     return (g,)
 
 

@@ -9,7 +9,7 @@ from asg_autograd.rules.axes import restore_axes
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.editing import Value
-from asg_schema.expansion import count_elements, narrow, widen
+from asg_schema.expansion import class_indices, count_elements, narrow, widen
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Exp, Maximum, Rsqrt, Where
 from asg_schema.ops.indexing import ScatterAddAlongAxis
@@ -80,7 +80,7 @@ def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
     losses = (*scores.shape[:axis], *scores.shape[axis + 1 :])
     g = Reshape.of(BroadcastTo.of(_of_each_loss(op, widen(at.g), scores, axis), shape=losses), shape=kept)
     if not target.dtype.is_floating:
-        indices = Reshape.of(target, shape=kept)
+        indices = Reshape.of(class_indices(target, scores, axis), shape=kept)
         by_scores = ScatterAddAlongAxis.of(Exp.of(logarithms) * g, indices, -g, axis=axis)
         return narrow(by_scores, scores.dtype), None
     weights = widen(target)
