@@ -36,7 +36,7 @@ CASES = [
     for index, dtype in ((3, np.int64), (-4, np.int64), (2**40, np.int64), (3, np.int32))
 ]
 # A class is not counted from the end.
-CASES += [_case(CrossEntropy, -1, axis=0), _case(CrossEntropy, -1, dtype=np.int32, axis=0)]
+CASES.extend([_case(CrossEntropy, -1, axis=0), _case(CrossEntropy, -1, dtype=np.int32, axis=0)])
 
 
 @pytest.mark.parametrize("engine", engine_names())
