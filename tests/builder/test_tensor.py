@@ -82,10 +82,9 @@ def test_scalars_take_the_dtype_of_an_integer_tensor() -> None:
 
 def test_numbers_keep_their_digits_in_the_document() -> None:
     with asg.graph() as g:
-        y = asg.input("x", (2,)) * 0.1 + np.array([0.1, 0.2])
-    g.output(y=y)
-    assert "0.1," not in g.document().to_json().replace('"value": 0.1}', "").replace("[0.1, 0.2]", "")
-    assert '"value": 0.1}' in g.document().to_json()
+        g.output(y=asg.input("x", (2,)) * 0.1 + np.array([0.1, 0.2]))
+    nodes = g.document().to_dict()["nodes"]
+    assert [node.get("value") for node in nodes] == [0.1, None, [0.1, 0.2], None]
 
 
 def test_an_array_beside_a_tensor_becomes_a_constant_of_its_dtype() -> None:
