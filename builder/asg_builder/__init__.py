@@ -13,7 +13,6 @@ The functions bear the names of the ops. Layers are in `asg_builder.nn`, losses 
 `asg_builder.optim`, first values of parameters in `asg_builder.initializers`, the client in `asg_builder.client`.
 """
 
-from asg_builder.functions.activation import clip, gelu, leaky_relu, relu, silu, softplus
 from asg_builder.functions.comparison import (
     equal,
     greater,
@@ -91,6 +90,7 @@ from asg_builder.functions.elementwise import (
     tanh,
     where,
 )
+from asg_builder.functions.elementwise_composites import clip, gelu, leaky_relu, relu, silu, softplus
 from asg_builder.functions.indexing import embedding, index_add, scatter_add_along_axis, take, take_along_axis
 from asg_builder.functions.layout import (
     broadcast_to,
