@@ -176,14 +176,32 @@ def test_a_run_in_safetensors(server: Server) -> None:
     np.testing.assert_allclose(outputs["grad.weight"], weights["weight"] - updated, rtol=1e-5)
 
 
-def test_a_program_that_would_take_too_much_memory_is_refused() -> None:
-    hostile = {
-        "asg": 1,
-        "nodes": [
-            {"id": "big", "op": "iota", "dtype": "float64", "shape": [2**20, 2**20]},
-            {"id": "exp", "op": "exp", "inputs": ["big"]},
-        ],
-        "outputs": [{"name": "exp", "value": "exp"}],
-    }
-    with in_process(max_memory_bytes=10**7) as server:
-        problem(stateless(server, {"inputs": {}}, json.dumps(hostile)), "memory_limit")
+SQUARE = [2**20, 2**20]
+HOSTILE: dict[str, list[dict[str, Any]]] = {
+    "a large intermediate value": [
+        {"id": "big", "op": "iota", "dtype": "float64", "shape": SQUARE},
+        {"id": "o", "op": "sum", "inputs": ["big"]},
+    ],
+    "a large output": [{"id": "o", "op": "full", "dtype": "float64", "shape": SQUARE, "value": 1.0}],
+    "a large output of a constant": [
+        {"id": "one", "op": "full", "dtype": "float64", "shape": SQUARE, "value": 1.0},
+        {"id": "o", "op": "exp", "inputs": ["one"]},
+    ],
+    "a large broadcast": [
+        {"id": "row", "op": "iota", "dtype": "float64", "shape": [1, 2**20]},
+        {"id": "o", "op": "broadcast_to", "inputs": ["row"], "shape": SQUARE},
+    ],
+    "more elements than a machine can count": [
+        {"id": "o", "op": "full", "dtype": "float64", "shape": [2**62, 2**62], "value": 1.0}
+    ],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_program_that_would_take_too_much_memory_is_refused(name: str) -> None:
+    document = {"asg": 1, "nodes": HOSTILE[name], "outputs": [{"name": "o", "value": "o"}]}
+    with in_process(max_memory_bytes=10**8) as server:
+        problem(stateless(server, {"inputs": {}}, json.dumps(document)), "memory_limit")
+        digest = server.add_graph(json.dumps(document))
+        session = server.http.post("/v1/sessions", json={"graphs": {"g": digest}}).headers["Location"]
+        problem(server.http.post(f"{session}/run", json={"graph": "g", "inputs": {}}), "memory_limit")

@@ -49,7 +49,9 @@ def embedding_session() -> Session:
     return session
 
 
-def assert_unharmed(session: Session, fail: Callable[[], Any], error: type[BaseException], match: str = "") -> None:
+def assert_unharmed(
+    session: Session, fail: Callable[[], Any], error: type[BaseException], match: str | None = None
+) -> None:
     """`fail` raises; afterwards the session is as before, and goes on exactly like one that never failed."""
     witness = embedding_session()
     before = session.digest()
