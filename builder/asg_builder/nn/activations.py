@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import override
 
-from asg_builder.functions import activation, elementwise, reduction
+from asg_builder.functions import elementwise, elementwise_composites, reduction
 from asg_builder.nn.module import Module
 from asg_builder.tensor import Tensor
 from asg_schema.errors import AsgError
@@ -29,12 +29,12 @@ Activation: TypeAlias = str | Callable[[Tensor], Tensor]
 """An activation by its name, such as "gelu", or as a function or module."""
 
 _BY_NAME: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "gelu": activation.gelu,
-    "leaky_relu": activation.leaky_relu,
-    "relu": activation.relu,
+    "gelu": elementwise_composites.gelu,
+    "leaky_relu": elementwise_composites.leaky_relu,
+    "relu": elementwise_composites.relu,
     "sigmoid": elementwise.sigmoid,
-    "silu": activation.silu,
-    "softplus": activation.softplus,
+    "silu": elementwise_composites.silu,
+    "softplus": elementwise_composites.softplus,
     "tanh": elementwise.tanh,
 }
 
@@ -59,7 +59,7 @@ class ReLU(Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return activation.relu(x)
+        return elementwise_composites.relu(x)
 
 
 class LeakyReLU(Module):
@@ -77,7 +77,7 @@ class LeakyReLU(Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return activation.leaky_relu(x, self.negative_slope)
+        return elementwise_composites.leaky_relu(x, self.negative_slope)
 
 
 class GELU(Module):
@@ -95,7 +95,7 @@ class GELU(Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return activation.gelu(x, self.approximate)
+        return elementwise_composites.gelu(x, self.approximate)
 
 
 class SiLU(Module):
@@ -104,7 +104,7 @@ class SiLU(Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return activation.silu(x)
+        return elementwise_composites.silu(x)
 
 
 class Softplus(Module):
@@ -124,7 +124,7 @@ class Softplus(Module):
     @override
     def forward(self, x: Tensor) -> Tensor:
         """Any shape to the same shape."""
-        return activation.softplus(x, self.beta, self.threshold)
+        return elementwise_composites.softplus(x, self.beta, self.threshold)
 
 
 class Sigmoid(Module):
