@@ -1,5 +1,6 @@
 """What surrounds every request: its id, the refusal of other web sites, and the last resort for errors."""
 
+import asyncio
 import logging
 import re
 from contextvars import ContextVar
@@ -62,6 +63,14 @@ class RequestContext:
         try:
             _refuse_other_sites(scope["method"], headers)
             await self._app(scope, receive, send_with_id)
+        except asyncio.CancelledError:
+            # The server stops: it has waited long enough for this answer.
+            if not started:
+                problem = ProblemError(
+                    "draining", "the server stopped before the answer was there; it may be under way"
+                )
+                await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
+            raise
         except Exception as error:
             problem = problem_for(error)
             if started:

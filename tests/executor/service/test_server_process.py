@@ -133,6 +133,26 @@ def test_sigterm_finishes_the_step_in_flight_and_refuses_new_ones() -> None:
         assert process.popen.wait(60) == 0
 
 
+def test_a_step_that_takes_too_long_does_not_keep_the_server_alive() -> None:
+    with serving(environment={**os.environ, "ASG_DRAIN_SECONDS": "0.1"}) as process:
+        session = slow_session(process)
+        body = {"inputs": {"x": (np.eye(1500) / 2).tolist()}}
+        answers: list[httpx.Response] = []
+
+        def send() -> None:
+            answers.append(httpx.put(f"{session}/steps/1", json=body, timeout=120))
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        with httpx.Client() as other:
+            wait_until_busy(other, session)
+        process.popen.send_signal(signal.SIGTERM)
+        # A tenth of a second to drain, five for the last answers to be written; the step itself takes longer.
+        assert process.popen.wait(20) == 1
+        thread.join(20)
+        problem(answers[0], "draining")
+
+
 def wait_until_busy(http: httpx.Client, session: str) -> None:
     """Wait until the step is inside: a description of the session then has to wait for it."""
     deadline = time.monotonic() + 60
