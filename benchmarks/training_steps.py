@@ -37,7 +37,7 @@ def _bench(workload: Workload, client: Client, seconds: float) -> dict[str, Timi
     remote = client.create_session({"train": train}, optimizer=workload.optimizer, seed=0)
     candidates: dict[str, Callable[[], object]] = {
         IN_PROCESS: lambda: local.step(workload.batch),
-        OVER_HTTP: lambda: remote.step(**workload.batch),
+        OVER_HTTP: lambda: remote.step(workload.batch),
         **_peers(workload),
     }
     return time_in_turns(candidates, seconds=seconds)
