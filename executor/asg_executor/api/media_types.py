@@ -15,7 +15,11 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 def body_type(request: Request) -> str:
-    """The media type of the request's body: `JSON` or `SAFETENSORS`. A body without a Content-Type is JSON.
+    """The media type of the request's body: `JSON` or `SAFETENSORS`.
+
+    A body without a Content-Type is JSON, and so is one that is declared a web form: that is what `curl -d` and
+    Python's urllib say of any body. Pages of other web sites, which could send such bodies too, are refused by their
+    `Origin` (see `asg_executor.api.request_context`).
 
     Raises:
         ProblemError: it is another one.
@@ -28,10 +32,9 @@ def body_type(request: Request) -> str:
     if essence == SAFETENSORS:
         return SAFETENSORS
     charset = parameters.strip().lower()
-    if (essence == JSON or essence.endswith("+json")) and charset in ("", "charset=utf-8", 'charset="utf-8"'):
+    if (essence in (JSON, _FORM) or essence.endswith("+json")) and charset in ("", "charset=utf-8", 'charset="utf-8"'):
         return JSON
-    hint = " (curl sends JSON as such with --json)" if essence == _FORM else ""
-    message = f'the body is "{header}"; {JSON} in UTF-8 or {SAFETENSORS} is needed{hint}'
+    message = f'the body is "{header}"; {JSON} in UTF-8 or {SAFETENSORS} is needed'
     raise ProblemError("unsupported_media_type", message)
 
 

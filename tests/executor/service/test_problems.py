@@ -46,7 +46,14 @@ def test_unsupported_media_types(server: Server, content_type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "application/json", "Application/JSON; charset=UTF-8", "application/vnd.asg+json"]
+    "content_type",
+    [
+        None,
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "application/vnd.asg+json",
+        pytest.param("application/x-www-form-urlencoded", id="as curl -d and urllib declare any body"),
+    ],
 )
 def test_json_with_and_without_a_content_type(server: Server, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
