@@ -107,6 +107,27 @@ def test_a_mean_divides_by_the_size_at_run_time(shape: tuple[Dim, ...], size: in
     np.testing.assert_allclose(found, np.full((3, 4), 1 / size))
 
 
+@pytest.mark.parametrize(("start", "step"), [(0, 2), (0, 3), (1, 2), (2, 3), (3, 4)])
+@pytest.mark.parametrize("more", range(6))
+def test_a_slice_with_steps_may_be_empty_at_run_time(start: int, step: int, more: int, run: Run) -> None:
+    size = start + more
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT64, shape=(2, N)))
+    y = Slice.of(x, start=(0, start), stop=(2, N), step=(1, step))
+    editor.add_output(Output(name="loss", value=Sum.of(y * y * y).id))
+    first = grad(editor.document(), wrt=["x"])
+    editor = Editor()
+    editor.load(first)
+    editor.add_output(Output(name="total", value=Sum.of(editor.value(first.outputs[-1].value)).id))
+    second = grad(editor.document(), of="total", wrt=["x"])
+    point = np.random.default_rng(size).normal(size=(2, size))
+    taken = np.zeros((2, size))
+    taken[:, start::step] = 1.0
+    found = run(second, {"x": point}, ["grad.x", "grad2.x"])
+    np.testing.assert_allclose(found["grad.x"], 3 * point**2 * taken, rtol=1e-14)
+    np.testing.assert_allclose(found["grad2.x"], 6 * point * taken, rtol=1e-14)
+
+
 def test_a_symbol_is_not_assumed_to_be_one(run: Run) -> None:
     editor = Editor()
     x = editor.add_input(Input(id="x", dtype=DType.FLOAT64, shape=(M, N)))

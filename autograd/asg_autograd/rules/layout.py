@@ -53,17 +53,26 @@ def _along(x: Value, axis: int, start: Dim, stop: Dim) -> Value:
 
 @rules.define(Slice)
 def _slice(op: Slice, at: Application) -> Cotangents:
-    interior = tuple(step - 1 for step in op.step or (1,) * at.x.rank)
-    high = tuple(
-        dim - start - _spread(size, between)
-        for dim, start, size, between in zip(at.x.shape, op.start, at.g.shape, interior, strict=True)
-    )
-    return (Pad.of(at.g, low=op.start, high=high, interior=interior if any(interior) else None),)
+    g = at.g
+    for axis, step in enumerate(op.step or ()):
+        g = _spread(g, axis, step)
+    high = tuple(dim - start - size for dim, start, size in zip(at.x.shape, op.start, g.shape, strict=True))
+    return (Pad.of(g, low=op.start, high=high),)
 
 
-def _spread(size: Dim, interior: int) -> Dim:
-    """How long an axis is with `interior` elements between each two."""
-    return 0 if size == 0 else size + (size - 1) * interior
+def _spread(x: Value, axis: int, step: int) -> Value:
+    """The elements of x `step` apart along one axis, with zeros between them."""
+    size, none = x.shape[axis], (0,) * x.rank
+    if step == 1 or size == 0:
+        return x
+    if isinstance(size, int):
+        return Pad.of(x, low=none, high=none, interior=(*none[:axis], step - 1, *none[axis + 1 :]))
+    # Interior padding takes a symbolic size to be at least 1. Zeros behind each element are right for 0 as well; `high`
+    # of the padding that follows cuts off those behind the last.
+    before, behind = x.shape[: axis + 1], x.shape[axis + 1 :]
+    column = Reshape.of(x, shape=(*before, 1, *behind))
+    padded = Pad.of(column, low=(0, *none), high=(*none[: axis + 1], step - 1, *none[axis + 1 :]))
+    return Reshape.of(padded, shape=(*before[:-1], size * step, *behind))
 
 
 @rules.define(Pad)
