@@ -22,6 +22,7 @@ from asg_schema.ops.elementwise import (
     Atan2,
     Ceil,
     Floor,
+    Lgamma,
     Log,
     Maximum,
     Minimum,
@@ -114,7 +115,7 @@ def test_second_order_is_zero_at_kinks(op: type[Op], attributes: dict[str, Any],
     [
         (Maximum, [1.0, 2.0, 3.0, INF], [1.0, 3.0, 2.0, INF], [0.5, 0.0, 1.0, 0.5], [0.5, 1.0, 0.0, 0.5]),
         (Minimum, [1.0, 2.0, 3.0, 0.0], [1.0, 3.0, 2.0, -0.0], [0.5, 1.0, 0.0, 0.5], [0.5, 0.0, 1.0, 0.5]),
-        (Atan2, [0.0], [0.0], [NAN], [NAN]),
+        (Atan2, [0.0], [0.0], [0.0], [0.0]),
         (Atan2, [0.0, 0.0], [1.0, -2.0], [1.0, -0.5], [0.0, 0.0]),
         (Remainder, [5.5, -5.5, 6.0], [2.0, 2.0, 3.0], [1.0, 1.0, 1.0], [-2.0, 3.0, -2.0]),
         # pow(0, b) is flat in b, pow(a, 0) in a, and at a negative base there is no derivative by the exponent.
@@ -131,6 +132,16 @@ def test_two_operands(op: type[Op], a: list[float], b: list[float], by_a: list[f
     actual = gradients(op, floats(*a), floats(*b))
     np.testing.assert_allclose(actual[0], by_a, rtol=1e-15)
     np.testing.assert_allclose(actual[1], by_b, rtol=1e-15)
+
+
+def test_lgamma_left_of_zero_at_every_order() -> None:
+    # ψ(x) = ψ(x + 1) - 1/x and its derivatives; at 1/2, ψ and its derivatives are -euler - 2 log 2, π²/2 and -14 ζ(3)
+    # (https://dlmf.nist.gov/5.4, https://dlmf.nist.gov/5.15).
+    x, zeta_3 = floats(-0.5), 1.2020569031595942
+    (first,), (second,), (third,) = (gradients(Lgamma, x, order=order) for order in (1, 2, 3))
+    np.testing.assert_allclose(first, [2.0 - np.euler_gamma - 2.0 * math.log(2.0)], rtol=1e-13)
+    np.testing.assert_allclose(second, [math.pi**2 / 2 + 4.0], rtol=1e-13)
+    np.testing.assert_allclose(third, [16.0 - 14.0 * zeta_3], rtol=1e-12)
 
 
 def test_constant_exponents_at_zero_at_second_order() -> None:

@@ -278,7 +278,9 @@ def _share(g: Value, won: Value, tied: Value) -> Value:
 @rules.define(Atan2)
 def _atan2(op: Atan2, at: Application) -> Cotangents:
     a, b = at.operands
-    scaled = at.g / (a * a + b * b)
+    origin = LogicalAnd.of(Equal.of(a, a.scalar(0.0)), Equal.of(b, b.scalar(0.0)))
+    # There the division would yield NaN.
+    scaled = at.g / Where.of(origin, a.scalar(1.0), a * a + b * b)
     return scaled * b, -(scaled * a)
 
 

@@ -88,8 +88,6 @@ class Attention(Composite):
                 raise RuleError(f"{{{index}}} is the {name}; at least two axes are needed there", operand=index)
         _check_equal(query.shape[-1], key.shape[-1], "the last axis of {0}", "the last axis of {1}", 1)
         _check_equal(key.shape[-2], value.shape[-2], "the last but one axis of {1}", "that of {2}", 2)
-        if key.shape[-2] == 0:
-            raise RuleError("{1} has no key; at least one is needed", operand=1)
         if self.scale is None:
             if query.shape[-1] == 0:
                 raise RuleError("the last axis of {0} is 0, so that 1/√E is not finite; give a scale", operand=0)
@@ -135,6 +133,8 @@ def _up_to_diagonal(scores: Value) -> Value:
 
 def _masked_softmax(scores: Value) -> Value:
     """The softmax along the last axis, 0 for a line of nothing but -inf, with a derivative of 0 there and not NaN."""
+    if scores.shape[-1] == 0:  # there is no maximum, and nothing to compute
+        return scores
     wide = widen(scores)
     exponential = Exp.of(wide - finite_maximum(wide, (-1,)))
     total = Sum.of(exponential, axis=(-1,), keepdims=True)

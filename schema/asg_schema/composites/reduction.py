@@ -5,6 +5,7 @@ would overflow or lose its last digits.
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -25,12 +26,6 @@ from asg_schema.ops.reduction import Max, Reduction, Sum, reduced_shape
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["CrossEntropy", "LayerNorm", "LogSoftmax", "Logsumexp", "Mean", "Softmax", "Var"]
-
-
-def _refuse_empty(x: TensorType, axes: Sequence[int], what: str) -> None:
-    for axis in axes:
-        if x.shape[axis] == 0:
-            raise RuleError(f"{{0}} has no element along axis {axis}; {what} needs at least one", operand=0)
 
 
 class _FloatingReduction(Composite, Reduction):
@@ -87,31 +82,27 @@ class Logsumexp(_FloatingReduction):
     """log Σ exp(x) over `axis`, without overflow: m + log Σ exp(x - m), where m is the maximum.
 
     Where the maximum is infinite, m counts as 0, so that the result is that infinity and not NaN, as
-    `scipy.special.logsumexp` has it. At least one element is needed.
+    `scipy.special.logsumexp` has it; -inf over no elements.
     """
 
     op: Literal["logsumexp"] = "logsumexp"
 
     @override
-    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        (x,) = operands
-        _refuse_empty(x, self.axes_of(self.axis, x.rank), "logsumexp")
-        return super().infer(operands)
-
-    @override
     def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
         (x,) = operands
+        axes = self.axes_of(self.axis, x.rank)
+        if any(x.shape[axis] == 0 for axis in axes):  # there is no maximum
+            return (x.editor.full(reduced_shape(x.shape, axes, self.keepdims), -math.inf, x.dtype),)
         wide = widen(x)
         shift = finite_maximum(wide, self.axis)
         logarithm = Log.of(Sum.of(Exp.of(wide - shift), axis=self.axis, keepdims=self.keepdims))
         if not self.keepdims:
-            shape = reduced_shape(x.shape, self.axes_of(self.axis, x.rank), keepdims=False)
-            shift = Reshape.of(shift, shape=shape)
+            shift = Reshape.of(shift, shape=reduced_shape(x.shape, axes, keepdims=False))
         return (narrow(logarithm + shift, x.dtype),)
 
 
 class _AlongAxis(Composite):
-    """A function of each line along one axis; the result has the operand's type."""
+    """A function of each line along one axis; the result has the operand's type, and is empty where the operand is."""
 
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
     axis: Axis = Field(default=-1, description="The axis along which the function is taken.")
@@ -119,8 +110,19 @@ class _AlongAxis(Composite):
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         (x,) = operands
-        _refuse_empty(x, (self.axis_of(self.axis, x.rank),), self.name)
+        self.axis_of(self.axis, x.rank)
         return (x,)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        if x.shape[self.axis] == 0:  # there is no maximum, and nothing to compute
+            return (x,)
+        return (narrow(self._of_lines(self._shifted(widen(x))), x.dtype),)
+
+    @abstractmethod
+    def _of_lines(self, shifted: Value) -> Value:
+        """The function of lines whose largest element is 0."""
 
     def _shifted(self, x: Value) -> Value:
         """The operand minus its maximum along the axis; the result of the function does not depend on the shift."""
@@ -136,11 +138,9 @@ class Softmax(_AlongAxis):
     op: Literal["softmax"] = "softmax"
 
     @override
-    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
-        (x,) = operands
-        exponential = Exp.of(self._shifted(widen(x)))
-        result = exponential / Sum.of(exponential, axis=(self.axis,), keepdims=True)
-        return (narrow(result, x.dtype),)
+    def _of_lines(self, shifted: Value) -> Value:
+        exponential = Exp.of(shifted)
+        return exponential / Sum.of(exponential, axis=(self.axis,), keepdims=True)
 
 
 class LogSoftmax(_AlongAxis):
@@ -153,11 +153,8 @@ class LogSoftmax(_AlongAxis):
     op: Literal["log_softmax"] = "log_softmax"
 
     @override
-    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
-        (x,) = operands
-        shifted = self._shifted(widen(x))
-        result = shifted - Log.of(Sum.of(Exp.of(shifted), axis=(self.axis,), keepdims=True))
-        return (narrow(result, x.dtype),)
+    def _of_lines(self, shifted: Value) -> Value:
+        return shifted - Log.of(Sum.of(Exp.of(shifted), axis=(self.axis,), keepdims=True))
 
 
 class LayerNorm(Composite):
@@ -230,7 +227,6 @@ class CrossEntropy(Composite):
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         scores, target = operands
         axis = self.axis_of(self.axis, scores.rank)
-        _refuse_empty(scores, (axis,), self.name)
         losses = _without(scores.shape, axis)
         if target.dtype.is_floating:
             if target != scores:

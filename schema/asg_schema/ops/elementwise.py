@@ -287,9 +287,9 @@ class Digamma(_Unary):
 
 
 class Polygamma(_Unary):
-    """The n-th derivative of digamma (https://dlmf.nist.gov/5.15), for x > 0.
+    """The n-th derivative of digamma (https://dlmf.nist.gov/5.15), also for x < 0.
 
-    Its derivative is polygamma(n + 1).
+    Its derivative is polygamma(n + 1). With n ≥ 1 it is inf at 0 and the negative integers for odd n, -inf for even n.
     """
 
     op: Literal["polygamma"] = "polygamma"
@@ -359,7 +359,7 @@ class Minimum(_Binary):
 class Atan2(_Binary):
     """The angle of the point (x2, x1) from the positive first axis, in [-π, π]: atan(x1 / x2) with the quadrant.
 
-    The derivative at (0, 0) is NaN.
+    The derivatives at (0, 0) are 0, as in PyTorch.
     """
 
     op: Literal["atan2"] = "atan2"
