@@ -1,0 +1,78 @@
+"""Rewrites of arithmetic: neutral elements and signs."""
+
+from asg_autograd.simplify.table import Candidate, rewrite
+from asg_schema.editing import Value
+from asg_schema.ops.creation import Full
+from asg_schema.ops.elementwise import (
+    Add,
+    Divide,
+    Multiply,
+    Negative,
+    Pow,
+    Subtract,
+)
+
+__all__: list[str] = []
+
+
+@rewrite(Add, of=(Full,))
+def add_zero(node: Add, at: Candidate) -> Value | None:
+    """Rewrite x + 0 and 0 + x as x. Requires that x has the type of the result."""
+    for x, other in (at.operands, at.operands[::-1]):
+        if at.constant(other) == 0 and x.type == at.result:
+            return x
+    return None
+
+
+@rewrite(Subtract, of=(Full,))
+def subtract_zero(node: Subtract, at: Candidate) -> Value | None:
+    """Rewrite x - 0 as x. Requires that x has the type of the result."""
+    x, other = at.operands
+    return x if at.constant(other) == 0 and x.type == at.result else None
+
+
+@rewrite(Multiply, of=(Full,))
+def multiply_by_one(node: Multiply, at: Candidate) -> Value | None:
+    """Rewrite x · 1 as x and x · -1 as -x, and with exchanged factors. Requires that x has the type of the result."""
+    for x, factor in (at.operands, at.operands[::-1]):
+        value = at.constant(factor)
+        if value is not None and abs(value) == 1 and x.type == at.result:
+            return x if value > 0 else -x
+    return None
+
+
+@rewrite(Divide, Pow, of=(Full,))
+def divide_by_one(node: Divide | Pow, at: Candidate) -> Value | None:
+    """Rewrite x / 1 and x ** 1 as x. Requires that x has the type of the result."""
+    x, other = at.operands
+    return x if at.constant(other) == 1 and x.type == at.result else None
+
+
+@rewrite(Negative, of=(Negative, Subtract))
+def negative_of_difference(node: Negative, at: Candidate) -> Value | None:
+    """Rewrite -(-x) as x, and -(a - b) as b - a."""
+    definition = at.definition(at.x)
+    if isinstance(definition, Negative):
+        return at.editor.value(definition.inputs[0])
+    if isinstance(definition, Subtract):
+        a, b = map(at.editor.value, definition.inputs)
+        return b - a
+    return None
+
+
+@rewrite(Add, of=(Negative,))
+def add_negative(node: Add, at: Candidate) -> Value | None:
+    """Rewrite a + -b and -b + a as a - b."""
+    for a, b in (at.operands, at.operands[::-1]):
+        definition = at.definition(b)
+        if isinstance(definition, Negative):
+            return a - at.editor.value(definition.inputs[0])
+    return None
+
+
+@rewrite(Subtract, of=(Negative,))
+def subtract_negative(node: Subtract, at: Candidate) -> Value | None:
+    """Rewrite a - -b as a + b."""
+    a, b = at.operands
+    definition = at.definition(b)
+    return a + at.editor.value(definition.inputs[0]) if isinstance(definition, Negative) else None

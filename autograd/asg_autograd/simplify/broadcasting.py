@@ -1,0 +1,81 @@
+"""Rewrites by which nothing is repeated that is broadcast anyway."""
+
+from asg_autograd.simplify.table import Candidate, rewrite
+from asg_schema.broadcasting import broadcast_shapes
+from asg_schema.editing import Value
+from asg_schema.op import Op
+from asg_schema.ops.comparison import (
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    LogicalAnd,
+    LogicalOr,
+    LogicalXor,
+    NotEqual,
+)
+from asg_schema.ops.creation import Full
+from asg_schema.ops.elementwise import (
+    Add,
+    Atan2,
+    Divide,
+    Maximum,
+    Minimum,
+    Multiply,
+    Pow,
+    Remainder,
+    Subtract,
+    Where,
+)
+from asg_schema.ops.layout import BroadcastTo, Reshape
+
+__all__: list[str] = []
+
+
+_BROADCASTING: tuple[type[Op], ...] = (
+    *(Add, Subtract, Multiply, Divide, Pow, Maximum, Minimum, Remainder, Atan2, Where),
+    *(Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd, LogicalOr, LogicalXor),
+)
+
+
+@rewrite(*_BROADCASTING, of=(Full, BroadcastTo, Reshape))
+def operand_that_is_broadcast_anyway(node: Op, at: Candidate) -> Value | None:
+    """Rewrite op(broadcast_to(a), b) as op(a, b). Requires that the result keeps its shape."""
+    changed = list(at.operands)
+    for index, operand in enumerate(changed):
+        source = _before_broadcast(operand, at)
+        if source is None:
+            continue
+        shapes = [other.shape for other in changed]
+        shapes[index] = source.shape
+        if broadcast_shapes(shapes) == at.result.shape:
+            changed[index] = source
+    return None if changed == list(at.operands) else type(node).of(*changed)
+
+
+def _before_broadcast(value: Value, at: Candidate) -> Value | None:
+    """What was repeated, or only got axes of size 1 put before its own, to make `value`."""
+    source = None
+    definition = at.definition(value)
+    while isinstance(definition, BroadcastTo) or (
+        isinstance(definition, Reshape) and _adds_leading_axes(definition, at)
+    ):
+        source = at.editor.value(definition.inputs[0])
+        definition = at.definition(source)
+    if isinstance(definition, Full) and definition.shape:
+        return at.editor.full((), definition.value, definition.dtype)
+    return source
+
+
+def _adds_leading_axes(reshape: Reshape, at: Candidate) -> bool:
+    source = at.editor.types[reshape.inputs[0]].shape
+    added = len(reshape.shape) - len(source)
+    return added > 0 and reshape.shape == (1,) * added + source
+
+
+@rewrite(BroadcastTo, of=(BroadcastTo, Reshape))
+def broadcast_of_broadcast(node: BroadcastTo, at: Candidate) -> Value | None:
+    """What is broadcast twice, or gets leading axes of size 1 first, is broadcast once."""
+    source = _before_broadcast(at.x, at)
+    return None if source is None else BroadcastTo.of(source, shape=node.shape)
