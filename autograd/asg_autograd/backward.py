@@ -7,13 +7,14 @@ visited; cotangents of one value are added in the order in which its uses are me
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from asg_autograd.errors import NotDifferentiableError
+from asg_autograd.errors import NotDifferentiableError, TransformError
 from asg_autograd.rules import rules
 from asg_autograd.rules.table import Application, Cotangents
 from asg_autograd.unbroadcast import unbroadcast
 from asg_schema.composite import Composite
 from asg_schema.document import Input
 from asg_schema.editing import Editor, Value
+from asg_schema.errors import DimError
 from asg_schema.op import Op
 
 __all__ = ["backward"]
@@ -40,6 +41,7 @@ def backward(
 
     Raises:
         NotDifferentiableError: an op on a path has no gradient rule and no expansion.
+        TransformError: a symbolic dim that a rule needs is too large an expression.
     """
     reached = set(wanted)
     between = _dependents(nodes, value, reached)
@@ -57,6 +59,8 @@ def backward(
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
             raise NotDifferentiableError(node.id, op, _path(between, node, seeds, reached)) from None
+        except DimError as error:
+            raise TransformError(f'node "{node.id}" ({node.name}) cannot be differentiated: {error}') from None
         _accumulate(cotangents, node, operands, pulled, reached)
     return cotangents
 

@@ -12,12 +12,17 @@ from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
 from asg_schema.ops.reduction import Max
 
-__all__ = ["check_overflow", "class_indices", "count_elements", "finite_maximum", "narrow", "widen"]
+__all__ = ["check_overflow", "class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
 
 
 def widen(x: Value) -> Value:
     """The operand in float32 where it has half precision: a sum or a count in 16 bits would overflow or lose digits."""
-    return Astype.of(x, dtype=DType.FLOAT32) if x.dtype.itemsize < 4 else x
+    return Astype.of(x, dtype=widened(x.dtype)) if x.dtype.itemsize < 4 else x
+
+
+def widened(dtype: DType) -> DType:
+    """The floating-point dtype in which operands of `dtype` are computed after `widen`."""
+    return DType.FLOAT32 if dtype.itemsize < 4 else dtype
 
 
 def narrow(x: Value, dtype: DType) -> Value:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from asg_schema.errors import DocumentError, Problem, RuleError
 from asg_schema.op import Op
-from asg_schema.tensor_type import MOST_AXES, TensorType
+from asg_schema.tensor_type import TensorType
 
 __all__ = ["infer_node", "infer_or_raise", "type_problem"]
 
@@ -21,8 +21,8 @@ def infer_node(node: Op, operands: Sequence[TensorType]) -> tuple[TensorType, ..
     _check_dtypes(node, operands)
     results = node.infer(operands)
     for result in results:
-        if len(result.shape) > MOST_AXES:
-            raise RuleError(f"the result would have {len(result.shape)} axes; at most {MOST_AXES} are allowed")
+        if (excess := result.excess) is not None:
+            raise RuleError(f"the result would have {excess}")
     return results
 
 

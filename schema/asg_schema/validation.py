@@ -113,7 +113,7 @@ class _Checker:
         if isinstance(item, Broken):
             self._broken_part(item, "input", pointer)
             return
-        if not self._declare(item.id, "input", pointer):
+        if not self._declare(item.id, "input", pointer) or self._exceeds(item, "input", pointer):
             return
         self.types[item.id] = self._sources[item.id] = item.type
         for axis, dim in enumerate(item.shape):
@@ -129,12 +129,20 @@ class _Checker:
         if isinstance(item, Broken):
             self._broken_part(item, "parameter", pointer)
             return
-        if not self._declare(item.id, "parameter", pointer):
+        if not self._declare(item.id, "parameter", pointer) or self._exceeds(item, "parameter", pointer):
             return
         self.types[item.id] = self._sources[item.id] = item.type
         self._parameters[item.id] = item
         for field, fault in _parameter_faults(item):
             self._report(f"{pointer}/{field}", "invalid_value", f'parameter "{item.id}" {item.type}: {fault}')
+
+    def _exceeds(self, item: Input | Parameter, kind: str, pointer: str) -> bool:
+        excess = item.type.excess
+        if excess is None:
+            return False
+        self._report(f"{pointer}/shape", "invalid_value", f'{kind} "{item.id}": its shape has {excess}')
+        self._broken.add(item.id)
+        return True
 
     def _node(self, node: Op | Broken, index: int) -> None:
         if isinstance(node, Broken):

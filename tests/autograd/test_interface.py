@@ -294,6 +294,35 @@ def test_an_op_without_a_derivative_beside_the_path_does_no_harm() -> None:
     assert grad(opaque_document(), of="beside", wrt=["x"]).outputs[-1].name == "grad.x"
 
 
+def test_a_dim_that_grows_too_large_names_the_node() -> None:
+    # The rows of x are counted by a product of 12 · 12 terms.
+    batch = [{"add": [f"{axis}{index}" for index in range(12)]} for axis in "ab"]
+    source = {
+        "asg": 1,
+        "inputs": [{"id": "x", "dtype": "float32", "shape": [*batch, 3]}],
+        "parameters": [{"id": "weight", "dtype": "float32", "shape": [3, 2]}],
+        "nodes": [
+            {"id": "product", "op": "matmul", "inputs": ["x", "weight"]},
+            {"id": "loss", "op": "sum", "inputs": ["product"]},
+        ],
+        "outputs": [{"name": "loss", "value": "loss"}],
+    }
+    with pytest.raises(TransformError) as caught:
+        grad(Document.from_dict(source))
+    assert (
+        str(caught.value)
+        == 'node "product" (matmul) cannot be differentiated: a dim\'s expression has more than 128 terms'
+    )
+
+
+def test_a_slice_with_a_step_beyond_its_operand_has_a_gradient() -> None:
+    node = {"id": "y", "op": "slice", "inputs": ["x"], "start": [1, 0], "stop": [5, 5], "step": [2**62, 1]}
+    inputs = [{"id": "x", "dtype": "float32", "shape": [5, 5]}]
+    outputs = [{"name": "y", "value": "y"}]
+    document = vjp(Document.from_dict({"asg": 1, "inputs": inputs, "nodes": [node], "outputs": outputs}), "y", ["x"])
+    assert document.types[document.outputs[-1].value].shape == (5, 5)
+
+
 def test_the_public_names_are_exact() -> None:
     public = {name for name, value in vars(asg_autograd).items() if not name.startswith("_") and not ismodule(value)}
     assert public == set(asg_autograd.__all__)

@@ -125,6 +125,34 @@ CASES: list[Case] = [
         )
         for op in ("argmax", "argmin", "cumulative_sum", "softmax", "log_softmax", "dim_size", "concat")
     ),
+    Case(
+        "var",
+        ["float16[2]"],
+        {"correction": 1e39},
+        "/correction",
+        'correction is 1e+39, which overflows the dtype of "x0" float16[2]',
+    ),
+    Case(
+        "layer_norm",
+        ["float16[2]"],
+        {"normalized_shape": [2], "eps": 1e39},
+        "/eps",
+        'eps is 1e+39, which overflows the dtype of "x0" float16[2]',
+    ),
+    Case(
+        "attention",
+        ["float16[2, 3]"] * 3,
+        {"scale": 1e5},
+        "/scale",
+        'scale is 100000.0, which overflows the dtype of "x0" float16[2, 3]',
+    ),
+    Case(
+        "cross_entropy",
+        ["float32[n, 2147483648]", "int32[n]"],
+        {},
+        "/inputs/1",
+        '"x1" int32[n] cannot tell 2147483648 classes apart; int64 is needed there',
+    ),
     Case("var", ["float32[2]"], {"correction": "inf"}, "/correction", "correction is inf; a finite number is needed"),
     Case(
         "reshape",

@@ -107,6 +107,38 @@ def test_dims_cannot_be_made_expensive(dims: list[Any], expected: str) -> None:
         Document.from_dict(reshape(dims))
 
 
+LARGE = 2**62
+
+
+@pytest.mark.parametrize(
+    ("section", "shape"),
+    [("inputs", [LARGE, 2]), ("inputs", [0, LARGE, LARGE]), ("inputs", [LARGE] * 64), ("parameters", [LARGE, 2])],
+)
+def test_a_value_with_more_elements_than_can_be_counted_is_one_problem(section: str, shape: list[int]) -> None:
+    item = {"id": "x", "dtype": "float32", "shape": shape}
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict({"asg": 1, section: [item], "nodes": [{"id": "y", "op": "exp", "inputs": ["x"]}]})
+    kind = section.removesuffix("s")
+    assert str(caught.value) == f'/{section}/0/shape: {kind} "x": its shape has more than 2**63 - 1 elements'
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("concat", {}),
+        ("pad", {"low": [LARGE], "high": [0]}),
+        ("pad", {"low": [0], "high": [0], "interior": [LARGE]}),
+        ("broadcast_to", {"shape": [4, LARGE]}),
+    ],
+)
+def test_a_result_with_more_elements_than_can_be_counted_is_refused(op: str, attributes: dict[str, Any]) -> None:
+    node = {"id": "y", "op": op, "inputs": ["x"] * (3 if op == "concat" else 1), **attributes}
+    inputs = [{"id": "x", "dtype": "float32", "shape": [LARGE]}]
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict({"asg": 1, "inputs": inputs, "nodes": [node]})
+    assert str(caught.value) == f'/nodes/0: node "y" ({op}): the result would have more than 2**63 - 1 elements'
+
+
 @pytest.mark.parametrize(
     ("module", "node"),
     [

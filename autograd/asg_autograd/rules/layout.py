@@ -63,16 +63,16 @@ def _slice(op: Slice, at: Application) -> Cotangents:
 def _spread(x: Value, axis: int, step: int) -> Value:
     """The elements of x `step` apart along one axis, with zeros between them."""
     size, none = x.shape[axis], (0,) * x.rank
-    if step == 1 or size == 0:
+    if step == 1 or size in (0, 1):
         return x
-    if isinstance(size, int):
-        return Pad.of(x, low=none, high=none, interior=(*none[:axis], step - 1, *none[axis + 1 :]))
-    # Interior padding takes a symbolic size to be at least 1. Zeros behind each element are right for 0 as well; `high`
-    # of the padding that follows cuts off those behind the last.
-    before, behind = x.shape[: axis + 1], x.shape[axis + 1 :]
-    column = Reshape.of(x, shape=(*before, 1, *behind))
-    padded = Pad.of(column, low=(0, *none), high=(*none[: axis + 1], step - 1, *none[axis + 1 :]))
-    return Reshape.of(padded, shape=(*before[:-1], size * step, *behind))
+
+    def along_axis(count: int) -> tuple[int, ...]:
+        return (*none[:axis], count, *none[axis + 1 :])
+
+    if not isinstance(size, int):
+        # Interior padding takes a symbolic size to be at least 1, which with one more element it is.
+        x = Pad.of(x, low=none, high=along_axis(1))
+    return Pad.of(x, low=none, high=none, interior=along_axis(step - 1))
 
 
 @rules.define(Pad)

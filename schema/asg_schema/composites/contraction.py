@@ -15,7 +15,7 @@ from asg_schema.dims import Dim, format_shape
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
-from asg_schema.expansion import finite_maximum, narrow, widen
+from asg_schema.expansion import check_overflow, finite_maximum, narrow, widen
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Equal, GreaterEqual
 from asg_schema.ops.contraction import Matmul
@@ -93,6 +93,8 @@ class Attention(Composite):
                 raise RuleError("the last axis of {0} is 0, so that 1/√E is not finite; give a scale", operand=0)
         elif not math.isfinite(self.scale):
             raise RuleError(f"scale is {self.scale}; a finite number is needed", field="scale")
+        else:
+            check_overflow("scale", self.scale, query.dtype)
         batch = broadcast_shapes([operand.shape[:-2] for operand in (query, key, value)])
         if mask:
             _check_mask(mask[0], query.dtype, (*batch, query.shape[-2], key.shape[-2]))

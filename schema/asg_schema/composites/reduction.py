@@ -17,7 +17,15 @@ from asg_schema.composite import Composite
 from asg_schema.dims import Dim, format_shape
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
-from asg_schema.expansion import class_indices, count_elements, finite_maximum, narrow, widen
+from asg_schema.expansion import (
+    check_overflow,
+    class_indices,
+    count_elements,
+    finite_maximum,
+    narrow,
+    widen,
+    widened,
+)
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.elementwise import Exp, Log, Maximum, Rsqrt, StopGradient
 from asg_schema.ops.indexing import TakeAlongAxis
@@ -64,6 +72,7 @@ class Var(_FloatingReduction):
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         if not math.isfinite(self.correction):
             raise RuleError(f"correction is {self.correction}; a finite number is needed", field="correction")
+        check_overflow("correction", self.correction, widened(operands[0].dtype))
         return super().infer(operands)
 
     @override
@@ -188,6 +197,7 @@ class LayerNorm(Composite):
                 )
         if not 0 <= self.eps < math.inf:
             raise RuleError(f"eps is {self.eps}; a finite number of at least 0 is needed", field="eps")
+        check_overflow("eps", self.eps, widened(x.dtype))
         return (x,)
 
     @override
@@ -243,6 +253,8 @@ class CrossEntropy(Composite):
                 f"{format_shape(losses)}, is needed there",
                 operand=1,
             )
+        elif isinstance(classes := scores.shape[axis], int) and classes > target.dtype.integer_range[1]:
+            raise RuleError(f"{{1}} cannot tell {classes} classes apart; int64 is needed there", operand=1)
         return (TensorType(scores.dtype, losses if self.reduction == "none" else ()),)
 
     @override

@@ -130,12 +130,12 @@ class Constant(Op):
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         result = TensorType(self.dtype, self.shape)
-        size = result.size
+        size = math.prod(self.shape)
         if isinstance(self.value, Bytes):
             given = len(self.value.decode())
-            if given != (expected := int(str(size)) * self.dtype.itemsize):
+            if given != (expected := size * self.dtype.itemsize):
                 raise RuleError(f"value has {given} bytes; {result} needs {expected}", field="value")
-            if int(str(size)) > MOST_CONSTANT_ELEMENTS:
+            if size > MOST_CONSTANT_ELEMENTS:
                 raise RuleError(
                     f"value has {size} elements; a constant has at most {MOST_CONSTANT_ELEMENTS}", field="value"
                 )

@@ -165,7 +165,7 @@ class Pad(Op):
     operands: ClassVar[tuple[Operand, ...]] = _X
     low: Shape = Field(description="How many elements go before, along each axis.")
     high: Shape = Field(description="How many elements go behind, along each axis.")
-    interior: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**31)], ...] | None = Field(
+    interior: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...] | None = Field(
         default=None, description="How many elements go between two neighbours, along each axis; absent: 0."
     )
     value: Number = Field(default=0.0, description="The value of the new elements, converted to the dtype of x.")
