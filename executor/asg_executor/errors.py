@@ -11,7 +11,10 @@ AsgError (asg_schema.errors)
         └── IndexOutOfRangeError
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
+
+from typing_extensions import override
 
 from asg_schema.errors import AsgError
 
@@ -84,8 +87,41 @@ class RunError(ExecutorError):
         self.reason = reason
         super().__init__(f'node "{node}" ({op}): {reason}')
 
+    def within(self, node: str, op: str) -> "RunError":
+        """The same error, told of the composite node of which the op that failed is a part."""
+        return type(self)(node, op, self.reason)
+
 
 class IndexOutOfRangeError(RunError):
-    """An index lies outside the axis that it points into."""
+    """An index lies outside the axis that it points into.
+
+    Args:
+        node: the id of the document's node.
+        op: the name of its op.
+        index: the index, and where it stands among the indices.
+        axis: the axis that it points into, and its size.
+    """
 
     code: ClassVar[str] = "index_out_of_range"
+
+    def __init__(self, node: str, op: str, index: tuple[int, Sequence[int]], axis: tuple[int, int]) -> None:
+        self.index = index
+        self.axis = axis
+        super().__init__(node, op, self._told(f"index {index[0]}", -axis[1]))
+
+    @override
+    def within(self, node: str, op: str) -> RunError:
+        """To a composite an index below 0 is out of range, too; its expansion puts the size of the axis there."""
+        (index, _), (_, size) = self.index, self.axis
+        error = type(self)(node, op, self.index, self.axis)
+        RunError.__init__(
+            error, node, op, self._told(f"a negative index, or {size}," if index == size else f"index {index}", 0)
+        )
+        return error
+
+    def _told(self, index: str, least: int) -> str:
+        (_, place), (axis, size) = self.index, self.axis
+        return (
+            f"{index} at {list(place)} of the indices is out of range for axis {axis} of size {size}; "
+            f"an index from {least} to {size - 1} is needed"
+        )

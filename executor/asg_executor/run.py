@@ -52,7 +52,7 @@ def run(
         parameters: an array for each parameter, by its id; may be left out if the document has none.
         engine: the name of an engine; `auto` is the fastest.
         outputs: the outputs to compute, by name; absent: all.
-        memory_limit: how many bytes the compiled program may take; None for no limit.
+        memory_limit: how many bytes the compiled program and its answer may take; None for no limit.
 
     Returns:
         The outputs as fresh arrays, by name.
@@ -99,7 +99,7 @@ def _entry(key: tuple[Any, ...]) -> _Entry:
 def _trim() -> None:
     """Forget the executables that were not used for longest, until the others are few and small enough."""
     with _cache_lock:
-        sizes = {key: entry.executable.plan.peak_bytes if entry.executable else 0 for key, entry in _cache.items()}
+        sizes = {key: entry.executable.held_bytes if entry.executable else 0 for key, entry in _cache.items()}
         total = sum(sizes.values())
         for key, size in sizes.items():
             if len(_cache) <= _MOST_EXECUTABLES and total <= _MOST_BYTES:

@@ -18,9 +18,11 @@ class Executable(Protocol):
         plan: how it runs.
         inputs: the type of each array that a call takes, by name: the inputs and parameters that are not bound and on
             which an output depends.
+        held_bytes: the memory that it holds between calls, about.
     """
 
     plan: Plan
+    held_bytes: int
     inputs: Mapping[str, TensorType]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -35,6 +37,7 @@ class Executable(Protocol):
         Raises:
             InterfaceError: an array is missing, or is not of the type that this executable was compiled for.
             RunError: a node cannot be computed for this data. No bound array has changed then.
+            MemoryLimitError: the machine cannot provide the memory for a step or the answer.
         """
         ...
 
@@ -63,13 +66,14 @@ class Engine(Protocol):
             destinations: arrays into which an output is written at every call, by the output's name. One may be the
                 memory of a bound array: everything that the call needs of its old content is read before.
             outputs: the outputs to compute, by name; absent: all.
-            memory_limit: how many bytes the executable may take beside bound arrays and destinations.
+            memory_limit: how many bytes the executable may take beside bound arrays and destinations, with scratch
+                memory and the answer of one call.
 
         Raises:
             InterfaceError: an array does not fit what the document declares, a name is unknown, or destinations
                 overlap.
             SymbolError: a symbol has no value, or a node's rule does not hold for these values.
-            MemoryLimitError: the plan needs more than `memory_limit`.
+            MemoryLimitError: more than `memory_limit` is needed.
             RunError: a node whose operands are constants cannot be computed.
         """
         ...

@@ -65,7 +65,7 @@ class Memory:
             return self._destinations[place.key].reshape(-1)
         if place.kind == "constant":
             array = self._plan.program.constants[place.key]
-            return stored_elements(array).flatten()
+            return stored_elements(array).reshape(-1)
         type = self._plan.program.types[root]
         dtype = numpy_dtype(type.dtype)
         size = element_count(concrete_shape(type)) * dtype.itemsize

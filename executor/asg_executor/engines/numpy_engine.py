@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 
 from asg_executor.engines.memory import Memory
-from asg_executor.errors import InterfaceError, MemoryLimitError
+from asg_executor.errors import InterfaceError, MemoryLimitError, RunError
 from asg_executor.kernels.kernel import Step
 from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
@@ -22,6 +22,7 @@ from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.planning import make_plan
 from asg_executor.plan.program import Instruction
 from asg_executor.plan.simplification import simplify
+from asg_executor.plan.traits import can_fail
 from asg_schema.document import Document
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
@@ -29,6 +30,8 @@ from asg_schema.traversal import prune
 from asg_schema.wire import nearest
 
 __all__ = ["NumpyEngine", "NumpyExecutable"]
+
+_STEP_BYTES = 4096  # about what the objects of one instruction and its step take
 
 
 class NumpyEngine:
@@ -65,18 +68,21 @@ class NumpyEngine:
     ) -> "NumpyExecutable":
         """See `asg_executor.engines.engine.Engine.compile`."""
         plan = self.plan(document, symbols, bound=bound, destinations=destinations, outputs=outputs)
-        if memory_limit is not None and plan.peak_bytes > memory_limit:
+        needed = plan.peak_bytes + plan.answer_bytes
+        if memory_limit is not None and needed > memory_limit:
             raise MemoryLimitError(
-                f'document "{document.name}" takes {plan.peak_bytes:,} bytes for these shapes; the limit is '
-                f"{memory_limit:,}"
+                f'document "{document.name}" takes {needed:,} bytes for these shapes; the limit is {memory_limit:,}'
             )
-        return NumpyExecutable(plan, bound or {}, destinations or {})
+        workspace = Workspace(None if memory_limit is None else memory_limit - needed)
+        return NumpyExecutable(plan, bound or {}, destinations or {}, workspace)
 
 
 class NumpyExecutable:
     """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it."""
 
-    def __init__(self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> None:
+    def __init__(
+        self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array], workspace: Workspace
+    ) -> None:
         self.plan = plan
         types = plan.program.types
         self.inputs: Mapping[str, TensorType] = {name: types[name] for name in plan.inputs if name not in bound}
@@ -87,9 +93,10 @@ class NumpyExecutable:
         ]
         # A bound array that is not contiguous is copied in at each call.
         self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
-        self._steps = _steps(plan, memory)
+        self._steps = _steps(plan, memory, workspace)
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
-        self._stores = _stores(plan, memory, destinations)
+        self._stores = _stores(plan, memory, destinations, workspace)
+        self.held_bytes = plan.peak_bytes + workspace.size + _STEP_BYTES * len(self._steps)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `asg_executor.engines.engine.Executable`."""
@@ -98,60 +105,73 @@ class NumpyExecutable:
             if array is None or array.shape != shape or array.dtype != dtype:
                 raise _unfit(name, self.inputs[name], array)
             np.copyto(buffer, array)
-        with np.errstate(all="ignore"):
-            for load in self._loads:
-                load()
-            for step in self._steps:
-                step()
-            results = {name: array.copy() for name, array in self._returned}
-            for store in self._stores:
-                store()
+        try:
+            with np.errstate(all="ignore"):
+                for load in self._loads:
+                    load()
+                for step in self._steps:
+                    step()
+                results = {name: array.copy() for name, array in self._returned}
+                for store in self._stores:
+                    store()
+        except MemoryError as error:
+            raise MemoryLimitError(f"a step needs more memory than this machine can provide: {error}") from None
         return results
 
 
-def _steps(plan: Plan, memory: Memory) -> list[Step]:
+def _steps(plan: Plan, memory: Memory, workspace: Workspace) -> list[Step]:
     steps: list[Step] = []
-    workspace = Workspace()
     for stage in plan.stages:
         if stage.shape is not None:
             steps.extend(_tile_steps(plan, stage, memory, workspace))
             continue
         for instruction in stage.instructions:
-            workspace.reset()
+            workspace.reset(_name(instruction.origin))
             operands = [memory.array(reference) for reference in instruction.operands]
             results = [memory.array(reference) for reference in instruction.results]
-            steps.append(KERNELS[type(instruction.op)](_named(instruction), operands, results, workspace))
+            steps.append(_step(instruction, operands, results, workspace))
     return steps
+
+
+def _step(instruction: Instruction, operands: Sequence[Array], results: Sequence[Array], workspace: Workspace) -> Step:
+    """The kernel's step; where it may fail, one whose error names the document's node."""
+    step = KERNELS[type(instruction.op)](instruction.op, operands, results, workspace)
+    if instruction.op is instruction.origin or not can_fail(instruction.op):
+        return step
+    return partial(_run_for, instruction.origin, step)
+
+
+def _run_for(origin: Op, step: Step) -> None:
+    try:
+        step()
+    except RunError as error:
+        raise error.within(origin.id, origin.name) from None
+
+
+def _name(node: Op) -> str:
+    return f'node "{node.id}" ({node.name})'
 
 
 def _tile_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
     """For every tile all instructions: what one leaves in the cache the next one reads."""
     assert stage.shape is not None, "only a stage that runs tile by tile has tiles"
-    instructions = [
-        (KERNELS[type(item.op)], _named(item), item, concrete_shape(plan.program.types[item.results[0]]))
-        for item in stage.instructions
-    ]
+    instructions = [(item, concrete_shape(plan.program.types[item.results[0]])) for item in stage.instructions]
     for begin in product(*(range(0, size, block) for size, block in zip(stage.shape, stage.block, strict=True))):
-        for kernel, op, item, shape in instructions:
-            workspace.reset()
+        for item, shape in instructions:
+            workspace.reset(_name(item.origin))
             operands = [memory.tile(reference, shape, stage, begin) for reference in item.operands]
-            yield kernel(op, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
+            yield _step(item, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
 
 
-def _named(instruction: Instruction) -> Op:
-    """The op under the id of the document's node that it comes from, which its errors name."""
-    op = instruction.op
-    return op if op.id == instruction.origin else op.model_copy(update={"id": instruction.origin})
-
-
-def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array]) -> list[Step]:
+def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], workspace: Workspace) -> list[Step]:
     """The copies into destinations. What stands in a bound array is set aside first: another may overwrite it."""
     aside: list[Step] = []
     stores: list[Step] = []
+    workspace.reset("setting outputs aside")
     for name, value in plan.written.items():
         source = memory.array(value)
         if any(np.may_share_memory(source, destination) for destination in destinations.values()):
-            kept = np.empty_like(source, order="C")
+            kept = workspace.empty(source.shape, source.dtype)
             aside.append(partial(np.copyto, kept, source))
             source = kept
         stores.append(partial(np.copyto, destinations[name], source))
@@ -161,7 +181,7 @@ def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array]) -> li
 def _evaluate(instruction: Instruction, arrays: Sequence[Array], types: Sequence[TensorType]) -> tuple[Array, ...]:
     """Compute an instruction once, for planning."""
     results = tuple(np.empty(concrete_shape(type), numpy_dtype(type.dtype)) for type in types)
-    step = KERNELS[type(instruction.op)](_named(instruction), arrays, results, Workspace())
+    step = _step(instruction, arrays, results, Workspace())
     with np.errstate(all="ignore"):
         step()
     return results

@@ -28,12 +28,7 @@ def check_indices(indices: Array, size: int, op: Op, axis: int) -> None:
         return
     place = np.argwhere((indices < -size) | (indices >= size))[0]
     found = indices[tuple(place)]
-    raise IndexOutOfRangeError(
-        op.id,
-        op.name,
-        f"index {found} at {[int(i) for i in place]} of the indices is out of range for axis {axis} of size {size}; "
-        f"an index from {-size} to {size - 1} is needed",
-    )
+    raise IndexOutOfRangeError(op.id, op.name, (int(found), [int(i) for i in place]), (axis, size))
 
 
 @kernels.define(Take)
@@ -44,6 +39,9 @@ def take(op: Take, operands: Arrays, results: Arrays, workspace: Workspace) -> S
     check = partial(check_indices, indices, x.shape[axis], op, axis)
     if indices.size == 0 or x.size == 0:
         return check
+    if not x.flags.c_contiguous:  # numpy.take would copy all of x
+        workspace.reserve(result.nbytes)
+        return sequence(check, partial(_gather, x, (*(slice(None),) * axis, indices), result))
     return sequence(check, partial(np.take, x, indices, axis, result, "wrap"))
 
 
@@ -65,10 +63,11 @@ def take_along_axis(op: TakeAlongAxis, operands: Arrays, results: Arrays, worksp
     (x, indices), (result,) = operands, results
     axis = op.axis % x.ndim
     place = _places(indices, axis)
+    workspace.reserve(result.nbytes)
     return sequence(partial(check_indices, indices, x.shape[axis], op, axis), partial(_gather, x, place, result))
 
 
-def _gather(x: Array, place: tuple[Array, ...], result: Array) -> None:
+def _gather(x: Array, place: "tuple[Array | slice, ...]", result: Array) -> None:
     np.copyto(result, x[place])
 
 

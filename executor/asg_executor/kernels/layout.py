@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from asg_executor.kernels.conversion import convert
 from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
@@ -83,7 +84,9 @@ def pad(op: Pad, operands: Arrays, results: Arrays, workspace: Workspace) -> Ste
         source, target = _kept(x.shape[axis], result.shape[axis], int(str(low)), between + 1)
         sources.append(source)
         targets.append(target)
-    value = np.asarray(op.value).astype(result.dtype)
+    value = np.empty((), result.dtype)
+    with np.errstate(all="ignore"):
+        convert(np.asarray(op.value), value, workspace)()
     return sequence(copy(value, result), copy(x[(*sources, ...)], result[(*targets, ...)]))
 
 

@@ -71,8 +71,9 @@ def _search(
         wide = workspace.empty(x.shape, np.float32)
         steps.append(partial(np.copyto, wide, x))
         x = wide
-    axis = op.axis if op.axis is not None or x.ndim else None
-    return sequence(*steps, partial(function, x, axis, result, keepdims=op.keepdims))
+    if not x.flags.c_contiguous or (op.axis is not None and op.axis % x.ndim != x.ndim - 1):
+        workspace.reserve(x.nbytes)  # NumPy brings the axis to the end first
+    return sequence(*steps, partial(function, x, op.axis, result, keepdims=op.keepdims))
 
 
 @kernels.define(Argmax)

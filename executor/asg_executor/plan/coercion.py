@@ -42,9 +42,12 @@ def _converted(name: str, array: Array, declared: TensorType) -> Array:
     if array.size == 0:
         return array.astype(numpy_dtype(dtype))
     if kind == "f" and dtype.is_floating:
+        if np.any(np.isfinite(array) & (np.abs(array) >= dtype.overflow)):
+            raise InterfaceError(f'"{name}" holds a number that overflows {dtype.value}; {declared} is declared')
         return array.astype(numpy_dtype(dtype))
     if kind in "iu" and dtype.is_floating:
-        result = array.astype(numpy_dtype(dtype))
+        with np.errstate(over="ignore"):  # what overflows is found to differ
+            result = array.astype(numpy_dtype(dtype))
         if np.array_equal(result.astype(np.float64).astype(object), array.astype(object)):
             return result
         raise InterfaceError(f'"{name}" holds an integer that {dtype.value} cannot represent; {declared} is declared')

@@ -29,7 +29,8 @@ def creation_value(op: Op, operands: tuple[TensorType, ...]) -> Array | None:
         case Iota():
             shape = _ints(op.shape)
             axis = op.axis % len(shape)
-            line = np.arange(shape[axis], dtype=np.int64).astype(numpy_dtype(op.dtype))
+            with np.errstate(over="ignore"):  # beyond the range of a 16-bit float an element is inf
+                line = np.arange(shape[axis], dtype=np.int64).astype(numpy_dtype(op.dtype))
             return np.broadcast_to(line.reshape((-1,) + (1,) * (len(shape) - axis - 1)), shape)
         case DimSize():
             return np.asarray(operands[0].shape[op.axis], dtype=np.int64)

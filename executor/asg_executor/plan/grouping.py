@@ -15,6 +15,7 @@ __all__ = ["group", "iteration_layout"]
 _TILE = 16_384  # elements: enough to hide the cost of a call, so few that several arrays of them stay in the cache
 _LEAST = 2 * _TILE  # below this a whole array is as good as a tile
 _MOST_TILES = 256
+_MOST_STEPS = 65_536  # tiles of all instructions together: each takes time to compile, and memory
 _FARTHEST = 64  # stages: how far back a stage to join is looked for, so that planning takes linear time
 
 
@@ -46,7 +47,9 @@ def group(
         else:
             drafts[number].join(draft)
         made.update((result, number) for result in instruction.results)
-    return [draft.stage() for draft in drafts]
+    tiled = sum(len(draft.instructions) for draft in drafts if draft.shape is not None)
+    most_tiles = max(1, min(_MOST_TILES, _MOST_STEPS // max(tiled, 1)))
+    return [draft.stage(most_tiles) for draft in drafts]
 
 
 @dataclass(slots=True)
@@ -90,11 +93,11 @@ class _Draft:
         self.layouts += same.layouts
         self.reads += same.reads
 
-    def stage(self) -> Stage:
+    def stage(self, most_tiles: int) -> Stage:
         if self.shape is None:
             return Stage(tuple(self.instructions))
         shape = tuple(size for size, _ in merge_axes(self.layouts))
-        return Stage(tuple(self.instructions), shape, _block(shape))
+        return Stage(tuple(self.instructions), shape, _block(shape, most_tiles))
 
 
 def _joinable(draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], pinned: Collection[str]) -> int | None:
@@ -134,11 +137,12 @@ def iteration_layout(layout: Layout, result: tuple[int, ...], shape: tuple[int, 
     return found
 
 
-def _block(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _block(shape: tuple[int, ...], most_tiles: int) -> tuple[int, ...]:
     """The largest tile: whole inner axes as far as they fit, part of one axis, and single places along outer axes."""
-    left = max(_TILE, -(-element_count(shape) // _MOST_TILES))
+    left = max(_TILE, -(-element_count(shape) // most_tiles))
     block: list[int] = []
     for size in reversed(shape):
-        block.append(max(1, min(size, left)))
+        parts = -(-size // max(1, left))
+        block.append(-(-size // parts))  # parts of about the same size
         left = left // size if left >= size else 0
     return tuple(reversed(block))

@@ -51,7 +51,7 @@ class _Lowering:
         self.supported = supported
         self.editor: Editor = Editor()
         self.aliases: dict[str, str] = {}
-        self.origins: dict[str, str] = {}
+        self.origins: dict[str, Op] = {}
 
     def run(self) -> Program:
         document, types = self.document, self.editor.types
@@ -85,7 +85,7 @@ class _Lowering:
         except ZeroDivisionError:
             raise SymbolError(f"{where}: {self._binding()}a dim divides by zero") from None
         try:
-            self._node(bound, node.id)
+            self._node(bound)
         except DocumentError as error:
             raise SymbolError(f"{self._binding()}{error.problems[0].message}") from None
         for reference in node.references():
@@ -100,9 +100,9 @@ class _Lowering:
         bound = ", ".join(f"{name} = {value}" for name, value in self.symbols.items())
         return f"with {bound}: " if bound else ""
 
-    def _node(self, node: Op, origin: str) -> None:
+    def _node(self, origin: Op) -> None:
         """Append a node, or what it expands to, without recursion."""
-        waiting = [node]
+        waiting = [origin]
         editor = self.editor
         while waiting:
             node = waiting.pop()
@@ -113,13 +113,13 @@ class _Lowering:
                 for reference in node.references():
                     editor.types.pop(reference, None)  # reserved until now
                 for result in editor.append(node):
-                    _check_size(origin, result.type)
+                    _check_size(origin.id, result.type)
                 self.origins[node.id] = origin
             elif isinstance(node, Composite):
                 waiting.extend(reversed(self._expansion(node)))
             else:
                 raise UnsupportedOpError(
-                    f'node "{origin}": the engine has neither a kernel nor an expansion for {node.name}'
+                    f'node "{origin.id}": the engine has neither a kernel nor an expansion for {node.name}'
                 )
 
     def _expansion(self, node: Composite) -> list[Op]:

@@ -6,7 +6,7 @@ an output is computed in its destination where nothing can still need what stood
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -53,6 +53,8 @@ class Placement:
         self.made: dict[str, tuple[int, int]] = {}  # the stage and the place in it where a root is computed
         self.reads: dict[str, list[tuple[int, int, Layout, Instruction]]] = {}
         self.last: dict[str, int] = {}
+        self.final: dict[str, _FinalReads] = {}
+        self.last_failure = -1  # the last stage that can fail
 
     def run(self) -> None:
         """Fill in the attributes."""
@@ -68,14 +70,20 @@ class Placement:
         self._fill_arena()
 
     def _refuse_overlapping_destinations(self) -> None:
-        ordered = sorted(self.destinations.items(), key=lambda item: byte_bounds(item[1]))
-        for (a, first), (b, second) in pairwise(ordered):
-            if np.shares_memory(first, second):
-                raise InterfaceError(f'the destinations of the outputs "{a}" and "{b}" overlap')
+        ordered = sorted((*byte_bounds(array), name) for name, array in self.destinations.items())
+        reaching: list[tuple[int, str]] = []  # those that may reach beyond where the next one begins
+        for begin, end, name in ordered:
+            reaching = [(other_end, other) for other_end, other in reaching if other_end > begin]
+            for _, other in reaching:
+                if np.shares_memory(self.destinations[other], self.destinations[name]):
+                    raise InterfaceError(f'the destinations of the outputs "{other}" and "{name}" overlap')
+            reaching.append((end, name))
 
     def _find_lifetimes(self) -> None:
         for number, stage in enumerate(self.stages):
             for position, instruction in enumerate(stage.instructions):
+                if can_fail(instruction.op):
+                    self.last_failure = number
                 for result in instruction.results:
                     self.made[result] = (number, position)
                     self.last[result] = number
@@ -98,7 +106,7 @@ class Placement:
         if made is None or layout.root in self.places or not array.flags.c_contiguous or not self._is_whole(layout):
             return
         overlapped = [source for source, memory in self.bound.items() if np.may_share_memory(memory, array)]
-        if overlapped and any(can_fail(item.op) for stage in self.stages[made[0] :] for item in stage.instructions):
+        if overlapped and self.last_failure >= made[0]:
             return
         if all(self._read_before(source, array, made) for source in overlapped):
             self.places[layout.root] = Place("destination", name)
@@ -193,12 +201,32 @@ class Placement:
             owner = self.program.types[root]
             if owner.dtype.itemsize != wanted.dtype.itemsize or _count(owner) != _count(wanted):
                 continue
-            here = [read for read in self.reads[root] if read[0] == number]
-            if not all(read[1] <= position and self._is_whole(read[2]) for read in here):
-                continue
-            if is_pointwise(instruction.op) or len(here) == 1:
+            final = self._final_reads(root)
+            if final.whole and final.position <= position and (is_pointwise(instruction.op) or final.reads == 1):
                 return root
         return None
+
+    def _final_reads(self, root: str) -> "_FinalReads":
+        """The reads of a root in the last stage that reads it."""
+        if root not in self.final:
+            here = [read for read in self.reads[root] if read[0] == self.last[root]]
+            whole = all(self._is_whole(layout) for _, _, layout, _ in here)
+            self.final[root] = _FinalReads(max(read[1] for read in here), whole, len(here))
+        return self.final[root]
+
+
+class _FinalReads(NamedTuple):
+    """How the last stage that reads a root reads it.
+
+    Attributes:
+        position: the place in the stage of the last instruction that does.
+        whole: whether each read runs over all of the root's memory, in order.
+        reads: how many there are.
+    """
+
+    position: int
+    whole: bool
+    reads: int
 
 
 def _count(type: TensorType) -> int:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from asg_executor.plan.layout import Layout
+from asg_executor.plan.arrays import concrete_shape
+from asg_executor.plan.layout import Layout, element_count
 from asg_executor.plan.program import Instruction, Program
 
 __all__ = ["Place", "Plan", "Stage"]
@@ -73,9 +74,14 @@ class Plan:
 
     @property
     def peak_bytes(self) -> int:
-        """The memory that an executable of this plan takes, apart from bound arrays, destinations and its answer.
+        """The memory for values, apart from bound arrays, destinations and the answer.
 
-        Kernels that convert their operands, such as products of half precision, use further scratch memory, at most as
-        much as the operands and results of one instruction take in double precision.
+        Kernels that convert or rearrange their operands take scratch memory beside; the engine counts it.
         """
         return self.arena_bytes + self.tile_bytes + self.constant_bytes
+
+    @property
+    def answer_bytes(self) -> int:
+        """The size of the arrays that a call returns. One may show the same few elements of memory many times."""
+        types = [self.program.types[value] for value in self.returned.values()]
+        return sum(element_count(concrete_shape(type)) * type.dtype.itemsize for type in types)

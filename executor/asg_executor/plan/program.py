@@ -18,13 +18,13 @@ class Instruction:
         op: the op, its attributes without symbols.
         operands: references of the values that it reads.
         results: references of the values that it makes.
-        origin: the id of the document's node that it comes from, for errors.
+        origin: the document's node that it comes from, for errors.
     """
 
     op: Op
     operands: tuple[str, ...]
     results: tuple[str, ...]
-    origin: str
+    origin: Op
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_executor.errors import IndexOutOfRangeError, InterfaceError, MemoryLimitError
+from asg_executor.plan.arrays import numpy_dtype
 from asg_schema.dims import symbol
 from asg_schema.document import Document, Input, Output, Parameter
 from asg_schema.dtype import DType
@@ -173,6 +174,19 @@ def test_arrays_that_do_not_fit_are_refused_when_compiling(arguments: Mapping[st
         ENGINE.compile(lookup_document(), {}, **arguments)
 
 
+def test_a_destination_between_others_hides_no_overlap() -> None:
+    """The second lies in a gap of the first, and the third in another one but for its last element."""
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=()))
+    sizes = {"a": 5, "b": 1, "c": 2}
+    for name, size in sizes.items():
+        editor.add_output(Output(name=name, value=(x + editor.full((size,), 1.0, DType.FLOAT32)).id))
+    memory = floats(10)
+    destinations = {"a": memory[::2], "b": memory[1:2], "c": memory[3:5]}
+    with pytest.raises(InterfaceError, match='outputs "a" and "c" overlap'):
+        ENGINE.compile(editor.document(), {}, destinations=destinations)
+
+
 def test_destinations_may_not_overlap_or_be_read_only() -> None:
     memory = floats(7)
     document = two_way_document(swapped=True)
@@ -212,7 +226,7 @@ def test_a_plan_knows_its_memory_before_any_is_taken() -> None:
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((2**40, 2**40), r'node "full": float32\[.*\] takes [0-9,]* bytes'),
+        ((2**40, 2**22), r'node "full": float32\[.*\] takes [0-9,]* bytes'),
         ((2**30, 2**25), "more than this machine can provide"),
     ],
 )
@@ -222,6 +236,85 @@ def test_a_value_that_no_memory_holds_is_refused(shape: tuple[int, ...], said: s
     editor.add_output(Output(name="y", value=(editor.full(shape, 1.0, DType.FLOAT32) + x).id))
     with pytest.raises(MemoryLimitError, match=said):
         ENGINE.compile(editor.document(), {})
+
+
+def on_repeated(dtype: str, shape: list[int], *nodes: dict[str, Any]) -> Document:
+    """Ops on `large`, which is one number repeated to `shape`; the last one is the output."""
+    return Document.from_dict(
+        {
+            "asg": 1,
+            "inputs": [{"id": "x", "dtype": dtype, "shape": []}],
+            "nodes": [{"id": "large", "op": "broadcast_to", "inputs": ["x"], "shape": shape}, *nodes],
+            "outputs": [{"name": "y", "value": nodes[-1]["id"] if nodes else "large"}],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (on_repeated("float32", [2**44]), 'document "graph" takes 70,368,744,177,'),
+        (on_repeated("float32", [2**44], {"id": "y", "op": "argmax", "inputs": ["large"]}), r'"y" \(argmax\) takes'),
+        (on_repeated("bfloat16", [2**44], {"id": "y", "op": "sum", "inputs": ["large"]}), r'"y" \(sum\) takes'),
+        (
+            on_repeated(
+                "float32",
+                [1, 2**44],
+                {"id": "turned", "op": "permute_dims", "inputs": ["large"], "axes": [1, 0]},
+                {"id": "y", "op": "matmul", "inputs": ["large", "turned"]},
+            ),
+            r'"y" \(matmul\) takes',
+        ),
+    ],
+)
+def test_scratch_memory_and_the_answer_count(document: Document, said: str) -> None:
+    with pytest.raises(MemoryLimitError, match=said):
+        ENGINE.compile(document, {}, memory_limit=10**9)
+
+
+def test_an_answer_that_no_memory_holds_is_refused_at_the_call() -> None:
+    executable = ENGINE.compile(on_repeated("float32", [2**50]), {})
+    with pytest.raises(MemoryLimitError, match="more memory than this machine can provide"):
+        executable({"x": np.ones((), np.float32)})
+
+
+def test_scratch_memory_within_the_limit_is_held_and_told() -> None:
+    document = on_repeated("bfloat16", [2**18], {"id": "y", "op": "sum", "inputs": ["large"]})
+    executable = ENGINE.compile(document, {}, memory_limit=2**21)
+    assert executable({"x": np.ones((), np.float32).astype(numpy_dtype(DType.BFLOAT16))})["y"] == 2**18
+    assert executable.held_bytes >= 2**20 + executable.plan.peak_bytes
+
+
+def test_a_large_count_takes_the_memory_of_its_result_alone() -> None:
+    document = Document.from_dict(
+        {
+            "asg": 1,
+            "nodes": [{"id": "y", "op": "iota", "dtype": "float32", "shape": [2, 1_500_000], "axis": -1}],
+            "outputs": [{"name": "y", "value": "y"}],
+        }
+    )
+    tracemalloc.start()
+    try:
+        executable = ENGINE.compile(document, {})
+        results = executable({})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(results["y"], np.tile(np.arange(1_500_000), (2, 1)))
+    assert peak < executable.plan.peak_bytes + results["y"].nbytes + 2**22
+
+
+def test_many_instructions_over_large_arrays_take_few_steps_each() -> None:
+    """Otherwise a short document would fill memory with steps: 256 for each instruction."""
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(2**22,)))
+    value = x
+    for _ in range(2000):
+        value = Tanh.of(value)
+    editor.add_output(Output(name="y", value=value.id))
+    (stage,) = ENGINE.plan(editor.document(), {}).stages
+    assert stage.shape == (2**22,)
+    assert 2000 * -(-(2**22) // stage.block[0]) <= 2**16
 
 
 def test_a_chain_of_any_length_runs_in_the_memory_of_one_value() -> None:

@@ -1,11 +1,16 @@
 """Gathers and scatters at their edges; their values are tested with the samples."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from asg_executor import run
 from asg_executor.errors import IndexOutOfRangeError
+from asg_executor.kernels.indexing import take
+from asg_executor.kernels.workspace import Workspace
 from asg_schema.document import Document
+from asg_schema.ops.indexing import Take
 
 
 def document(op: str, **inputs: list[object]) -> Document:
@@ -61,3 +66,40 @@ def test_an_index_into_nothing_is_an_error(op: str) -> None:
     graph = DOCUMENTS[op]
     with pytest.raises(IndexOutOfRangeError, match="size 0"):
         run(graph, arrays(graph, 0, [0]))
+
+
+@pytest.mark.parametrize(
+    ("target", "said"), [(-5, r"a negative index, or 3, at \[1, 0\]"), (12, r"index 12 at \[1, 0\]")]
+)
+def test_an_index_within_a_composite_is_told_of_the_composite(target: int, said: str) -> None:
+    """Its expansion puts 3 in the place of -5, which a gather would count from the end."""
+    graph = Document.from_dict(
+        {
+            "asg": 1,
+            "inputs": [
+                {"id": "scores", "dtype": "float32", "shape": [2, 3]},
+                {"id": "target", "dtype": "int64", "shape": [2]},
+            ],
+            "nodes": [{"id": "loss", "op": "cross_entropy", "inputs": ["scores", "target"]}],
+            "outputs": [{"name": "loss", "value": "loss"}],
+        }
+    )
+    match = rf'node "loss" \(cross_entropy\): {said} of the indices .* size 3; an index from 0 to 2 is needed'
+    with pytest.raises(IndexOutOfRangeError, match=match):
+        run(graph, {"scores": np.zeros((2, 3), np.float32), "target": [0, target]})
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_gather_from_a_transposed_table_copies_no_table(axis: int) -> None:
+    table = np.arange(1e6).reshape(1000, 1000).T
+    result = np.empty((2, 1000) if axis == 0 else (1000, 2))
+    op = Take(id="y", inputs=("x", "i"), axis=axis)
+    step = take(op, [table, np.array([-1, 0])], [result], Workspace(result.nbytes))
+    tracemalloc.start()
+    try:
+        step()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(result, table[[-1, 0]] if axis == 0 else table[:, [-1, 0]])
+    assert peak < 2 * result.nbytes

@@ -26,6 +26,7 @@ def coerce(given: Any, dtype: DType) -> np.ndarray:
         ([True, False], DType.BOOL, np.array([True, False])),
         ([], DType.INT32, np.array([], np.int32)),
         (np.float32(3), DType.FLOAT32, np.float32(3)),
+        ([65519.0, -float("inf")], DType.FLOAT16, np.array([65504, -np.inf], np.float16)),
     ],
 )
 def test_what_loses_nothing_is_converted(given: Any, dtype: DType, expected: Any) -> None:
@@ -40,6 +41,9 @@ def test_what_loses_nothing_is_converted(given: Any, dtype: DType, expected: Any
         (1.0, DType.INT32, '"x" holds floats; the document declares int32'),
         (True, DType.FLOAT32, "holds bools"),
         (1, DType.BOOL, "holds integers"),
+        (1e39, DType.FLOAT32, "a number that overflows float32"),
+        ([65520.0], DType.FLOAT16, "a number that overflows float16"),
+        (10**6, DType.FLOAT16, "an integer that float16 cannot represent"),
         (2**24 + 1, DType.FLOAT32, "an integer that float32 cannot represent"),
         ([-1], DType.UINT8, "outside 0 to 255"),
         (2**70, DType.INT64, "something else than numbers"),

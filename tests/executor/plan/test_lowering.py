@@ -38,7 +38,7 @@ def test_composites_are_expanded_down_to_what_has_a_kernel_and_know_where_they_c
     )
     program = lower(graph, {"n": 2}, KERNELS)
     assert not any(isinstance(item.op, Composite) for item in program.instructions if type(item.op) not in KERNELS)
-    assert {item.origin for item in program.instructions} == {"block.logits", "block.logits.sum"}
+    assert {item.origin.id for item in program.instructions} == {"block.logits", "block.logits.sum"}
     made = [name for item in program.instructions for name in item.results]
     assert len(made) == len(set(made)), "an expansion took the id of a node of the document"
 
