@@ -1,5 +1,6 @@
 """Binding: from the arrays that are given to the values of the symbols in a document's shapes."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from asg_executor.errors import InterfaceError, SymbolError
@@ -63,16 +64,26 @@ def bind_symbols(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -
                 continue
             pending.append((name, axis, dim))
     pending.sort(key=lambda item: not _is_symbol(item[2]))
-    while pending:
-        rest = [item for item in pending if not _settle(item, types, arrays, values, sources)]
-        if len(rest) == len(pending):
-            name, axis, dim = rest[0]
+    queue = deque(pending)
+    waiting: dict[str, list[tuple[str, int, SymbolicDim]]] = {}  # by the symbols that they need
+    settled: set[tuple[str, int]] = set()
+    while queue:
+        item = queue.popleft()
+        before = len(values)
+        if not _settle(item, types, arrays, values, sources):
+            for symbol in symbols_of(item[2]) - values.keys():
+                waiting.setdefault(symbol, []).append(item)
+            continue
+        settled.add(item[:2])
+        if len(values) > before:
+            queue.extend(waiting.pop(next(reversed(values)), ()))
+    for name, axis, dim in pending:
+        if (name, axis) not in settled:
             unknown = ", ".join(sorted(symbols_of(dim) - values.keys()))
             raise SymbolError(
                 f'axis {axis} of "{name}" {types[name]} does not determine {unknown}, and no other array does; '
                 "an input with a dim that is the symbol itself is needed"
             )
-        pending = rest
     return values
 
 
@@ -132,7 +143,7 @@ def _settle(
     if len(unknown) > 1:
         return False
     (symbol,) = unknown
-    line = _line(dim, symbol, values)
+    line = _line(dim, symbol, {name: values[name] for name in symbols_of(dim) if name in values})
     if line is None:
         return False
     slope, offset = line

@@ -42,9 +42,11 @@ def _converted(name: str, array: Array, declared: TensorType) -> Array:
     if array.size == 0:
         return array.astype(numpy_dtype(dtype))
     if kind == "f" and dtype.is_floating:
-        if np.any(np.isfinite(array) & (np.abs(array) >= dtype.overflow)):
+        with np.errstate(over="ignore"):
+            result = array.astype(numpy_dtype(dtype))
+        if np.any(np.isfinite(array) & ~np.isfinite(result)):
             raise InterfaceError(f'"{name}" holds a number that overflows {dtype.value}; {declared} is declared')
-        return array.astype(numpy_dtype(dtype))
+        return result
     if kind in "iu" and dtype.is_floating:
         with np.errstate(over="ignore"):  # what overflows is found to differ
             result = array.astype(numpy_dtype(dtype))

@@ -30,6 +30,16 @@ def test_a_linear_expression_is_solved_whatever_order_the_arrays_come_in() -> No
     assert bind_symbols(types, {"flat": zeros(24), "shifted": zeros(7), "x": zeros(2)}) == {"batch": 2, "heads": 3}
 
 
+def test_each_array_may_determine_what_the_one_before_it_needs() -> None:
+    """Looking through all arrays once for each symbol would take minutes here."""
+    count = 5000
+    types = {f"x{i}": declared({"add": [f"s{i}", f"s{i + 1}"]}) for i in reversed(range(count))}
+    types["first"] = declared("s0")
+    arrays = {name: zeros(3 if name == "first" else 5) for name in types}
+    values = bind_symbols(types, arrays)
+    assert [values[f"s{i}"] for i in range(count + 1)] == [3 if i % 2 == 0 else 2 for i in range(count + 1)]
+
+
 @pytest.mark.parametrize(
     ("types", "arrays", "said"),
     [

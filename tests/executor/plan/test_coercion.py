@@ -26,6 +26,7 @@ def coerce(given: Any, dtype: DType) -> np.ndarray:
         ([True, False], DType.BOOL, np.array([True, False])),
         ([], DType.INT32, np.array([], np.int32)),
         (np.float32(3), DType.FLOAT32, np.float32(3)),
+        ([np.float32(1.5), np.float32(-0.0)], DType.FLOAT32, np.array([1.5, -0.0], np.float32)),
         ([65519.0, -float("inf")], DType.FLOAT16, np.array([65504, -np.inf], np.float16)),
     ],
 )
