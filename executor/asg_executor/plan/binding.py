@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from asg_executor.errors import InterfaceError, SymbolError
 from asg_executor.plan.arrays import Array, array_type, dtype_of
@@ -10,6 +11,9 @@ from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest
 
 __all__ = ["bind_shape", "bind_symbols", "check_names"]
+
+_Sized: TypeAlias = tuple[str, int, SymbolicDim]
+"""An array's name, an axis of it, and what the axis is declared to be."""
 
 
 def check_names(kind: str, given: Iterable[str], declared: Iterable[str]) -> None:
@@ -50,9 +54,7 @@ def bind_symbols(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -
         InterfaceError: an array's dtype, rank or an integer dim differs from what is declared.
         SymbolError: a symbol gets two values, or cannot be determined.
     """
-    values: dict[str, int] = {}
-    sources: dict[str, str] = {}
-    pending: list[tuple[str, int, SymbolicDim]] = []
+    pending: list[_Sized] = []
     for name, declared in types.items():
         array = arrays[name]
         if dtype_of(array) is not declared.dtype or array.ndim != declared.rank:
@@ -64,22 +66,9 @@ def bind_symbols(types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -
                 continue
             pending.append((name, axis, dim))
     pending.sort(key=lambda item: not _is_symbol(item[2]))
-    queue = deque(pending)
-    waiting: dict[str, list[tuple[str, int, SymbolicDim]]] = {}  # by the symbols that they need
-    settled: set[tuple[str, int]] = set()
-    while queue:
-        item = queue.popleft()
-        before = len(values)
-        if not _settle(item, types, arrays, values, sources):
-            for symbol in symbols_of(item[2]) - values.keys():
-                waiting.setdefault(symbol, []).append(item)
-            continue
-        settled.add(item[:2])
-        if len(values) > before:
-            queue.extend(waiting.pop(next(reversed(values)), ()))
+    values = _solve(pending, types, arrays)
     for name, axis, dim in pending:
-        if (name, axis) not in settled:
-            unknown = ", ".join(sorted(symbols_of(dim) - values.keys()))
+        if unknown := ", ".join(sorted(symbols_of(dim) - values.keys())):
             raise SymbolError(
                 f'axis {axis} of "{name}" {types[name]} does not determine {unknown}, and no other array does; '
                 "an input with a dim that is the symbol itself is needed"
@@ -107,6 +96,23 @@ def bind_shape(what: str, declared: TensorType, values: Mapping[str, int]) -> Te
     return TensorType(declared.dtype, tuple(dims))
 
 
+def _solve(pending: Iterable[_Sized], types: Mapping[str, TensorType], arrays: Mapping[str, Array]) -> dict[str, int]:
+    """The symbols that follow, each dim looked at again only when a symbol that it needs has got its value."""
+    values: dict[str, int] = {}
+    sources: dict[str, str] = {}
+    queue = deque(pending)
+    waiting: dict[str, list[_Sized]] = {}  # by the symbols that they need
+    while queue:
+        item = queue.popleft()
+        before = len(values)
+        if not _settle(item, types, arrays, values, sources):
+            for symbol in symbols_of(item[2]) - values.keys():
+                waiting.setdefault(symbol, []).append(item)
+        elif len(values) > before:
+            queue.extend(waiting.pop(next(reversed(values)), ()))
+    return values
+
+
 def _mismatch(name: str, declared: TensorType, array: Array) -> InterfaceError:
     return InterfaceError(f'"{name}" is {array_type(array)}; the document declares {declared}')
 
@@ -121,7 +127,7 @@ def _is_symbol(dim: SymbolicDim) -> bool:
 
 
 def _settle(
-    item: tuple[str, int, SymbolicDim],
+    item: _Sized,
     types: Mapping[str, TensorType],
     arrays: Mapping[str, Array],
     values: dict[str, int],
