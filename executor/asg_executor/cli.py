@@ -1,4 +1,7 @@
-"""The executor's commands: `asg serve` and `asg run`."""
+"""The executor's commands: `asg serve` and `asg run`.
+
+What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
+"""
 
 import ipaddress
 import json
@@ -9,18 +12,16 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 
-from asg_executor.api.request_context import RequestIdFilter
-from asg_executor.api.server import Server, url_of
-from asg_executor.app import create_app
-from asg_executor.run_command import run_document
-from asg_executor.settings import Settings
 from asg_schema.command_line import write_text
 from asg_schema.errors import AsgError
+
+if TYPE_CHECKING:
+    from asg_executor.settings import Settings
 
 __all__ = ["commands", "run", "serve"]
 
@@ -48,6 +49,9 @@ def serve(
     Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on; options come
     first.
     """
+    from asg_executor.api.server import Server, url_of
+    from asg_executor.app import create_app
+
     given = {
         "host": host,
         "port": port,
@@ -73,7 +77,9 @@ def serve(
         os._exit(_BAD_DATA)
 
 
-def _settings(given: dict[str, Any]) -> Settings:
+def _settings(given: dict[str, Any]) -> "Settings":
+    from asg_executor.settings import Settings
+
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -81,7 +87,7 @@ def _settings(given: dict[str, Any]) -> Settings:
         _fail("the settings are not valid:\n" + "\n".join(lines), _WRONG_USAGE)
 
 
-def _check_exposure(settings: Settings) -> None:
+def _check_exposure(settings: "Settings") -> None:
     if settings.allow_remote or settings.host == "localhost":
         return
     try:
@@ -97,13 +103,15 @@ def _check_exposure(settings: Settings) -> None:
 
 
 def _configure_logging(level: str) -> None:
+    from asg_executor.api.request_context import RequestIdFilter
+
     handler = logging.StreamHandler()
     handler.addFilter(RequestIdFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(settings: "Settings") -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family)
@@ -155,6 +163,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs as JSON.")] = False,
 ) -> None:
     """Run a document once and show its outputs."""
+    from asg_executor.run_command import run_document
+
     text = run_document(
         document,
         input or [],

@@ -195,6 +195,18 @@ def test_help_and_version(asg: Run) -> None:
     assert "DOC" in asg("validate", "--help").stdout
 
 
+def test_the_help_does_not_wait_for_what_other_commands_import() -> None:
+    code = (
+        "import sys; from asg_schema import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: print('LOADED', *sorted({'fastapi', 'uvicorn', 'httpx', 'tenacity'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "serve" in result.stdout
+    assert "demo" in result.stdout
+    assert result.stdout.splitlines()[-1].strip() == "LOADED"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
