@@ -94,6 +94,8 @@ def ops(
     """List the ops, or explain one."""
     from asg_schema.op_reference import op_reference, op_section
 
+    if as_json and markdown:
+        raise typer.BadParameter("--json and --markdown exclude each other")
     if name is not None and name not in OPS:
         raise CommandError(f'there is no op "{name}"{nearest(name, OPS)}')
     chosen = list(OPS) if name is None else [name]

@@ -21,6 +21,7 @@ from asg_schema.errors import AsgError, DocumentError
 __all__ = ["CommandError", "InvalidDocumentError", "guarded", "read_bytes", "read_document", "write_text"]
 
 P = ParamSpec("P")
+_GZIP = b"\x1f\x8b"  # how a gzip file begins, and neither JSON nor UTF-8 does
 
 
 class CommandError(AsgError):
@@ -41,14 +42,15 @@ class InvalidDocumentError(CommandError):
 
 
 def read_bytes(argument: str) -> bytes:
-    """The content of a file; of standard input for `-`; decompressed where the name ends in `.gz`.
+    """The content of a file, or of standard input for `-`; decompressed where it is gzip, or the name ends in `.gz`.
 
     Raises:
         CommandError: the file cannot be read.
     """
     try:
         content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
-        return gzip.decompress(content) if argument.endswith(".gz") else content
+        compressed = argument.endswith(".gz") or content.startswith(_GZIP)
+        return gzip.decompress(content) if compressed else content
     except OSError as error:  # gzip's own complaint has no strerror
         reason = error.strerror or str(error)
     except (EOFError, zlib.error) as error:
@@ -112,6 +114,8 @@ def guarded(command: Callable[P, None], extra: str | None = None) -> Callable[P,
             _fail(f"{named}{error.strerror or error}")
         except ModuleNotFoundError as error:
             _fail(missing_module(error, extra))
+        except MemoryError:
+            _fail("there is not enough memory for this")
 
     return run
 

@@ -167,6 +167,7 @@ def test_digest_of_a_file_of_standard_input_and_of_a_compressed_file(asg: Run, p
     assert asg("digest", path).stdout == f"{expected}\n"
     assert asg("digest", "-", text=json.dumps(DOCUMENT)).stdout == f"{expected}\n"
     assert json.loads(asg("digest", str(compressed), "--json").stdout) == {"digest": expected}
+    assert asg("digest", "-", text=compressed.read_bytes()).stdout == f"{expected}\n"
 
 
 def test_ops(asg: Run) -> None:
@@ -214,6 +215,7 @@ def test_the_help_does_not_wait_for_what_other_commands_import() -> None:
         (["validate", "-", "--jsn"], "No such option"),
         (["validat", "-"], "No such command 'validat'"),
         (["--nonsense"], "No such option"),
+        (["ops", "--json", "--markdown"], "--json and --markdown exclude each other"),
     ],
 )
 def test_wrong_usage_ends_with_2(asg: Run, arguments: list[str], said: str) -> None:
@@ -228,6 +230,15 @@ def test_files_that_cannot_be_read(asg: Run, tmp_path: Path) -> None:
     assert "not a whole gzip file" in asg("digest", str(broken), returncode=1).stderr
     broken.write_bytes(b"{}")
     assert "Not a gzipped file" in asg("digest", str(broken), returncode=1).stderr
+
+
+def test_what_does_not_fit_into_memory_gets_a_message(asg: Run, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decompress(content: bytes) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(gzip, "decompress", decompress)
+    done = asg("digest", "-", text=gzip.compress(Path(path).read_bytes()), returncode=1)
+    assert done.stderr == "asg: there is not enough memory for this\n"
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 100_000, b'{"asg": 1, "metadata": ' + b"9" * 5000 + b"}", b"3"])
