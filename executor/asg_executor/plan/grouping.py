@@ -12,7 +12,7 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = ["group", "iteration_layout"]
 
-_TILE = 16_384  # elements: enough to hide the cost of a call, so few that several arrays of them stay in the cache
+_TILE = 65_536  # elements: enough to hide the cost of a call, so few that several arrays of them stay in the cache
 _LEAST = 2 * _TILE  # below this a whole array is as good as a tile
 _MOST_TILES = 256
 _MOST_STEPS = 65_536  # tiles of all instructions together: each takes time to compile, and memory

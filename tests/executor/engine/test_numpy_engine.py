@@ -37,7 +37,7 @@ def momentum_document(size: int) -> Document:
     return editor.document()
 
 
-@pytest.mark.parametrize("size", [5, 100_000])
+@pytest.mark.parametrize("size", [5, 200_000])
 def test_an_update_is_written_over_what_it_reads(size: int) -> None:
     p, v, g = (floats(size, seed=seed) for seed in range(3))
     expected_p, expected_v = p.copy(), v.copy()
@@ -68,7 +68,7 @@ def test_arrays_may_change_places(swapped: bool) -> None:
     np.testing.assert_allclose(arrays["b"], a if swapped else np.exp(a), rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [3, 300])
+@pytest.mark.parametrize("size", [3, 400])
 def test_an_output_that_needs_the_old_content_later_is_written_at_the_end(size: int) -> None:
     """The old x is read, turned round, after the new x is known."""
     editor = Editor()
@@ -329,10 +329,10 @@ def test_a_chain_of_any_length_runs_in_the_memory_of_one_value() -> None:
 
 
 def test_a_step_allocates_nothing_that_stays() -> None:
-    p, g = floats(100_000), floats(100_000, seed=1)
+    p, g = floats(200_000), floats(200_000, seed=1)
     v = np.zeros_like(p)
     executable = ENGINE.compile(
-        momentum_document(100_000), {}, bound={"p": p, "v": v, "g": g}, destinations={"p": p, "v": v}
+        momentum_document(200_000), {}, bound={"p": p, "v": v, "g": g}, destinations={"p": p, "v": v}
     )
     executable({})
     tracemalloc.start()
@@ -350,7 +350,7 @@ def test_two_executables_run_in_two_threads() -> None:
     wrong: list[str] = []
 
     def work(seed: int) -> None:
-        size = 60_000
+        size = 150_000
         p, v, g = floats(size, seed=seed), np.zeros(size, np.float32), floats(size, seed=seed + 10)
         expected_p, expected_v = p.copy(), v.copy()
         executable = ENGINE.compile(momentum_document(size), {}, bound={"p": p, "v": v}, destinations={"p": p, "v": v})

@@ -31,10 +31,10 @@ __all__ = ["evaluate_plainly", "random_document", "random_inputs"]
 _SHAPES = {
     "small": ((3, 4), (4,), (3, 1), (4, 3), (2, 3, 4), (1, 4), ()),
     # More elements than two tiles, so that pointwise chains are grouped.
-    "large": ((130, 512), (512,), (130, 1), (512, 130), (2, 65, 512), (66560,), ()),
+    "large": ((260, 512), (512,), (260, 1), (512, 260), (2, 130, 512), (133120,), ()),
 }
 
-_MOST_ELEMENTS = 300_000
+_MOST_ELEMENTS = 600_000
 
 
 def random_document(random: Random, size: str, nodes: int) -> Document:
@@ -135,7 +135,7 @@ def _view(random: Random, values: list[Value], index: Value) -> Value | None:
     if kind == 2 and x.rank:
         axes = random.sample(range(x.rank), random.randint(1, x.rank))
         return Flip.of(x, axis=axes)
-    if kind == 3 and x.rank and np.prod(shape) < 100_000:
+    if kind == 3 and x.rank and np.prod(shape) < 200_000:
         return BroadcastTo.of(x, shape=(random.randint(1, 2), *shape))
     start = [random.randrange(size + 1) for size in shape]
     stop = [random.randint(a, size) for a, size in zip(start, shape, strict=True)]
@@ -170,7 +170,7 @@ def _other(random: Random, values: list[Value], index: Value) -> Value | None:
     if kind == 0:
         return Tanh.of(CumulativeSum.of(x, axis=random.randrange(x.rank)))
     if kind == 1:
-        return Concat.of(x, x, axis=random.randrange(x.rank)) if np.prod(concrete_shape(x.type)) < 100_000 else None
+        return Concat.of(x, x, axis=random.randrange(x.rank)) if np.prod(concrete_shape(x.type)) < 200_000 else None
     if kind == 2 and int(str(x.shape[0])) >= 3:
         return IndexAdd.of(x, index, Take.of(x, index, axis=0), axis=0)
     starts = x.editor.full((x.rank,), 0, DType.INT64)
