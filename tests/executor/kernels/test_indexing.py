@@ -1,16 +1,17 @@
 """Gathers and scatters at their edges; their values are tested with the samples."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 
 from asg_executor import run
 from asg_executor.errors import IndexOutOfRangeError
-from asg_executor.kernels.indexing import take
+from asg_executor.kernels.indexing import index_add, scatter_add_along_axis, take, take_along_axis
 from asg_executor.kernels.workspace import Workspace
 from asg_schema.document import Document
-from asg_schema.ops.indexing import Take
+from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 
 
 def document(op: str, **inputs: list[object]) -> Document:
@@ -103,3 +104,67 @@ def test_a_gather_from_a_transposed_table_copies_no_table(axis: int) -> None:
         tracemalloc.stop()
     np.testing.assert_array_equal(result, table[[-1, 0]] if axis == 0 else table[:, [-1, 0]])
     assert peak < 2 * result.nbytes
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.float64])
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_sums_at_repeated_indices_are_those_of_a_loop(axis: int, dtype: type[Any], rank: int) -> None:
+    """Sources of more than one piece, from either end of the axis, and not contiguous."""
+    generator = np.random.default_rng(0)
+    shape, places = [3, 4, 5], (60,) * rank
+    x = generator.integers(-9, 9, shape).astype(dtype)
+    indices = generator.integers(-shape[axis], shape[axis], places)
+    spread = (*shape[:axis], *places, *shape[axis + 1 :])
+    source = np.asfortranarray(generator.integers(-9, 9, spread).astype(dtype))
+    expected = x.copy()
+    for place in np.ndindex(places):
+        one = (*(slice(None),) * axis, *place)
+        expected[(*(slice(None),) * axis, indices[place])] += source[one]
+    op = IndexAdd(id="y", inputs=("x", "i", "s"), axis=axis)
+    result = np.empty_like(x)
+    index_add(op, [x, indices, source], [result], Workspace())()
+    np.testing.assert_array_equal(result, expected)
+    index_add(op, [x, indices, source], [x], Workspace())()
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize("op", ["index_add", "scatter_add_along_axis"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_adds_up_in_single_precision(op: str, dtype: str) -> None:
+    """4096 ones: in half precision the sum would stop at 2048, in bfloat16 at 256."""
+    graph = Document.from_dict(
+        {
+            "asg": 1,
+            "inputs": [
+                {"id": "x", "dtype": dtype, "shape": [2]},
+                {"id": "indices", "dtype": "int32", "shape": [4096]},
+                {"id": "source", "dtype": dtype, "shape": [4096]},
+            ],
+            "nodes": [{"id": "y", "op": op, "inputs": ["x", "indices", "source"]}],
+            "outputs": [{"name": "y", "value": "y"}],
+        }
+    )
+    result = run(graph, {"x": [1.0, 0.0], "indices": [-1] * 4096, "source": [1.0] * 4096})["y"]
+    assert result.tolist() == [1.0, 4096.0]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_gathers_and_scatters_along_an_axis_of_transposed_arrays(axis: int) -> None:
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=(5, 4, 3)).T
+    shape = [3, 4, 5]
+    shape[axis] = 7
+    indices = generator.integers(-x.shape[axis], x.shape[axis], shape[::-1]).T
+    source = generator.normal(size=shape[::-1]).T
+    taken, added = np.empty(shape), np.empty(x.shape)
+    take_along_axis(TakeAlongAxis(id="y", inputs=("x", "i"), axis=axis), [x, indices], [taken], Workspace())()
+    np.testing.assert_array_equal(taken, np.take_along_axis(x, indices, axis))
+    op = ScatterAddAlongAxis(id="y", inputs=("x", "i", "s"), axis=axis)
+    scatter_add_along_axis(op, [x, indices, source], [added], Workspace())()
+    expected = x.copy()
+    for place in np.ndindex(*shape):
+        target = list(place)
+        target[axis] = int(indices[place])
+        expected[tuple(target)] += source[place]
+    np.testing.assert_allclose(added, expected, rtol=1e-12)
