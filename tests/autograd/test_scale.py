@@ -82,6 +82,18 @@ def test_no_node_is_there_twice() -> None:
     assert len(set(added)) == len(added)
 
 
+def test_composites_stay_composites_in_the_gradient_of_a_block() -> None:
+    document = transformer_block()
+    added = grad(document).nodes[len(document.nodes) :]
+    # No gradient by the block's own x is asked for, so the first norm has only those by its weight and bias.
+    of_first = [node.name for node in added if ".norm1." in node.id]
+    assert of_first == ["layer_norm", "multiply", "sum", "sum"]
+    of_second = [node.name for node in added if ".norm2." in node.id]
+    assert of_second[:4] == ["var", "add", "rsqrt", "layer_norm"]
+    assert len(of_second) == 16
+    assert "softmax" in {node.name for node in added}
+
+
 def chain(length: int) -> Document:
     editor = Editor()
     x: Value = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=()))

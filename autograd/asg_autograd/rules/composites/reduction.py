@@ -61,9 +61,8 @@ def _log_softmax(op: LogSoftmax, at: Application) -> Cotangents:
 def _layer_norm(op: LayerNorm, at: Application) -> Cotangents:
     x, *affine = map(widen, at.operands)
     g, axes = widen(at.g), tuple(range(-len(op.normalized_shape), 0))
-    deviation = x - Mean.of(x, axis=axes, keepdims=True)
-    scale = Rsqrt.of(Mean.of(deviation * deviation, axis=axes, keepdims=True) + op.eps)
-    normalized = deviation * scale
+    scale = Rsqrt.of(Var.of(x, axis=axes, keepdims=True) + op.eps)
+    normalized = LayerNorm.of(x, normalized_shape=op.normalized_shape, eps=op.eps)
     weighted = g * affine[0] if affine else g
     centred = weighted - Mean.of(weighted, axis=axes, keepdims=True)
     projection = Mean.of(weighted * normalized, axis=axes, keepdims=True)
@@ -77,11 +76,11 @@ def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
     axis = op.axis_of(op.axis, scores.rank)
     kept = reduced_shape(scores.shape, (axis,), keepdims=True)
     logarithms = LogSoftmax.of(widen(scores), axis=axis)
-    losses = (*scores.shape[:axis], *scores.shape[axis + 1 :])
-    g = Reshape.of(BroadcastTo.of(_of_each_loss(op, widen(at.g), scores, axis), shape=losses), shape=kept)
+    g = _of_each_loss(op, widen(at.g), scores, axis)
+    g = Reshape.of(g, shape=kept) if op.reduction == "none" else g
     if not target.dtype.is_floating:
         indices = Reshape.of(class_indices(target, scores, axis), shape=kept)
-        by_scores = ScatterAddAlongAxis.of(Exp.of(logarithms) * g, indices, -g, axis=axis)
+        by_scores = ScatterAddAlongAxis.of(Exp.of(logarithms) * g, indices, BroadcastTo.of(-g, shape=kept), axis=axis)
         return narrow(by_scores, scores.dtype), None
     weights = widen(target)
     by_scores = g * (Exp.of(logarithms) * Sum.of(weights, axis=(axis,), keepdims=True) - weights)
