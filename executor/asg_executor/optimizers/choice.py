@@ -5,9 +5,9 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field, TypeAdapter, ValidationError
 
 from asg_executor.optimizers.adam import Adam, AdamW
+from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.sgd import SGD
-from asg_executor.sessions.errors import SessionError
 from asg_schema.wire import validation_problems
 
 __all__ = ["AnyOptimizer", "optimizer_kinds", "parse_optimizer"]
@@ -28,11 +28,11 @@ def parse_optimizer(source: Any) -> Optimizer:
     """The optimizer that a JSON form describes; an `Optimizer` as it is.
 
     Raises:
-        SessionError: with every fault of the form, each with its JSON Pointer from `/optimizer` on.
+        OptimizerError: with every fault of the form, each with its JSON Pointer from `/optimizer` on.
     """
     if isinstance(source, Optimizer):
         return source
     try:
         return _ADAPTER.validate_python(source)
     except ValidationError as error:
-        raise SessionError(validation_problems(error, source, ("optimizer",))) from None
+        raise OptimizerError(validation_problems(error, source, ("optimizer",))) from None

@@ -46,7 +46,8 @@ class Session:
             parameters with their gradients, slots and backup; None for no limit.
 
     Raises:
-        SessionError: the graphs do not fit together, or the optimizer is missing, is not valid or has nothing to do.
+        SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
+        OptimizerError: the optimizer's settings are not valid.
         InterfaceError: a first value has an unknown name or another dtype or shape.
         InitializationError: an initialiser describes no distribution.
         UnknownEngineError: there is no such engine.

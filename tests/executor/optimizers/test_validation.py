@@ -7,8 +7,8 @@ import pytest
 
 from asg_executor.optimizers.adam import Adam, AdamW
 from asg_executor.optimizers.choice import optimizer_kinds, parse_optimizer
+from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.optimizers.sgd import SGD
-from asg_executor.sessions.errors import SessionError
 
 
 def test_defaults_are_those_of_pytorch() -> None:
@@ -60,13 +60,13 @@ def test_a_form_survives_json() -> None:
     ids=str,
 )
 def test_a_wrong_form_is_refused_at_its_place(form: Any, pointer: str, code: str) -> None:
-    with pytest.raises(SessionError) as caught:
+    with pytest.raises(OptimizerError) as caught:
         parse_optimizer(form)
     assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [(pointer, code)]
 
 
 def test_all_faults_are_told_at_once() -> None:
-    with pytest.raises(SessionError) as caught:
+    with pytest.raises(OptimizerError) as caught:
         parse_optimizer({"kind": "adam", "eps": -1, "betas": [2, 0.9], "speed": 1})
     assert {problem.pointer for problem in caught.value.problems} == {
         "/optimizer/eps",

@@ -8,6 +8,7 @@ import pytest
 from asg_autograd import grad
 from asg_executor import Session
 from asg_executor.errors import InterfaceError, MemoryLimitError, UnknownEngineError
+from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.sessions.errors import SessionError
 from asg_executor.sessions.random_keys import step_key
 from asg_schema.document import Document
@@ -179,13 +180,18 @@ def test_graphs_share_parameters_and_must_agree_on_them() -> None:
         ({"train": regression_gradient()}, None, ("/optimizer", "missing_field")),
         ({"train": regression()}, SGD, ("/optimizer", "nothing_to_train")),
         ({"predict": regression()}, SGD, ("/optimizer", "nothing_to_train")),
-        ({"train": regression_gradient()}, {"kind": "sgd", "lr": 1}, ("/optimizer/lr", "unknown_field")),
     ],
 )
 def test_sessions_that_cannot_be(graphs: Any, optimizer: Any, expected: tuple[str, str]) -> None:
     with pytest.raises(SessionError) as error:
         Session(graphs, optimizer=optimizer)
     assert problems_of(error) == [expected]
+
+
+def test_an_optimizer_that_cannot_be() -> None:
+    with pytest.raises(OptimizerError) as error:
+        Session({"train": regression_gradient()}, optimizer={"kind": "sgd", "lr": 1})
+    assert [(problem.pointer, problem.code) for problem in error.value.problems] == [("/optimizer/lr", "unknown_field")]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64])
