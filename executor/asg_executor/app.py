@@ -56,7 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    app.add_middleware(RequestContext)
+    names = None if settings.allow_remote else {"localhost", settings.host.lower()}
+    app.add_middleware(RequestContext, names=names)
     install_problem_handlers(app)
     for resource in (capabilities, graphs, sessions, steps, parameters, health, documentation):
         app.include_router(resource.router)

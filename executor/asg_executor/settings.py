@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         default=64, ge=0, description="How many further requests may wait to compute; more are answered 503."
     )
     max_body_bytes: int = Field(default=256 * _MIB, ge=1, description="The largest body of a request.")
+    max_json_bytes: int = Field(
+        default=32 * _MIB,
+        ge=1,
+        description="The largest body in JSON, which takes up to 30 times as much memory while it is read; tensors "
+        "that are larger are sent in safetensors.",
+    )
     max_memory_bytes: int = Field(
         default=4096 * _MIB,
         ge=1,

@@ -43,11 +43,11 @@ class Server:
     def __init__(self, settings: Settings, runner: asyncio.Runner) -> None:
         self.app = create_app(settings)
         self.runner = runner
-        self.http = httpx.Client(transport=_Transport(self.app, runner), base_url="http://service")
+        self.http = httpx.Client(transport=_Transport(self.app, runner), base_url="http://localhost")
 
     def asynchronous(self) -> httpx.AsyncClient:
         """A client for several requests at a time, on the same event loop."""
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://service")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://localhost")
 
     def add_graph(self, text: str) -> str:
         """The digest of a document that the service now has."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
@@ -12,12 +12,27 @@ from starlette.responses import Response
 from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
+from asg_executor.api.safetensors_bodies import (
+    SafetensorsError,
+    check_tensor_names,
+    read_safetensors,
+    write_safetensors,
+)
 from asg_executor.plan.arrays import Array
+from asg_executor.settings import Settings
 from asg_schema.errors import DocumentError, Problem
 from asg_schema.wire import parse_json, validation_problems
 
-__all__ = ["Body", "Tensors", "json_response", "parse_body", "parse_json_body", "read_body", "tensor_response"]
+__all__ = [
+    "Body",
+    "Tensors",
+    "check_carries",
+    "json_response",
+    "parse_body",
+    "parse_json_body",
+    "read_body",
+    "tensor_response",
+]
 
 Tensors = Annotated[
     dict[StrictStr, Any],
@@ -73,36 +88,43 @@ class Body(BaseModel):
 B = TypeVar("B", bound=Body)
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+async def read_body(request: Request, media_type: str, settings: Settings) -> bytes:
     """The body of a request.
 
     Args:
         request: the request.
-        limit: the largest number of bytes that is read.
-        seconds: how long it may take to arrive.
+        media_type: `JSON` or `SAFETENSORS`: each has a limit of its own.
+        settings: they hold the limits.
 
     Raises:
         ProblemError: the body is too large, or did not arrive in time.
     """
+    limit, hint = settings.max_body_bytes, ""
+    if media_type == JSON and settings.max_json_bytes < limit:
+        hint = f" in JSON; as {SAFETENSORS} it may have {limit}"
+        limit = settings.max_json_bytes
     too_large = ProblemError(
-        "body_too_large", f"a body has at most {limit} bytes here", headers={"Connection": "close"}
+        "body_too_large", f"a body has at most {limit} bytes here{hint}", headers={"Connection": "close"}
     )
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise too_large
-    body = bytearray()
+    seconds = settings.body_timeout_seconds
+    chunks: list[bytes] = []
+    received = 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
-                if len(body) + len(chunk) > limit:
+                received += len(chunk)
+                if received > limit:
                     raise too_large
-                body += chunk
+                chunks.append(chunk)
     except TimeoutError:
-        message = f"the body did not arrive within {seconds:g} seconds; {len(body)} bytes had come"
+        message = f"the body did not arrive within {seconds:g} seconds; {received} bytes had come"
         raise ProblemError("body_timeout", message, headers={"Connection": "close"}) from None
     except ClientDisconnect:
         raise ProblemError("client_disconnected", "the connection was closed before the body had arrived") from None
-    return bytes(body)
+    return b"".join(chunks)
 
 
 def parse_json_body(body: bytes) -> Any:
@@ -160,6 +182,23 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     """A response in JSON."""
     body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
     return Response(body, status, headers, JSON)
+
+
+def check_carries(media_type: str, names: Iterable[str]) -> None:
+    """Refuse, before anything is computed or changed, an answer that its media type cannot carry.
+
+    Args:
+        media_type: `JSON` or `SAFETENSORS`.
+        names: the names of the tensors in the answer.
+
+    Raises:
+        ProblemError: a tensor has a name that safetensors cannot carry.
+    """
+    if media_type == SAFETENSORS:
+        try:
+            check_tensor_names(names)
+        except SafetensorsError as error:
+            raise ProblemError("not_acceptable", str(error)) from None
 
 
 def tensor_response(

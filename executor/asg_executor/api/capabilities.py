@@ -33,6 +33,7 @@ async def capabilities(service: ServiceDependency) -> Response:
             "optimizers": optimizer_kinds(),
             "limits": {
                 "max_body_bytes": settings.max_body_bytes,
+                "max_json_bytes": settings.max_json_bytes,
                 "max_memory_bytes": settings.max_memory_bytes,
                 "max_sessions": settings.max_sessions,
                 "max_graphs": settings.max_graphs,

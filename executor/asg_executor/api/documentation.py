@@ -3,6 +3,7 @@
 It is made from the OpenAPI description. Problem documents refer to it: `type` is `/docs#problem-<code>`.
 """
 
+import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any, cast
@@ -16,6 +17,8 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
+_CODE = re.compile("`([^`]+)`")
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 code, pre { font-family: ui-monospace, monospace; }
@@ -26,20 +29,21 @@ td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 """.strip()
 
 _EXAMPLES = """
-curl localhost:8765/v1/graphs --json @regression.json
-curl localhost:8765/v1/sessions --json '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
-curl -X PUT localhost:8765/v1/sessions/ID/steps/1 --json '{"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}'
-curl localhost:8765/v1/sessions/ID/parameters -H 'Accept: application/json'
+asg grad regression.json | curl URL/v1/graphs -d @-
+curl URL/v1/sessions -d '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
+curl -X PUT URL/v1/sessions/ID/steps/1 \
+  -d '{"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}'
+curl URL/v1/sessions/ID/parameters -H 'Accept: application/json'
 """.strip()
 
 
 @router.get("/docs")
 async def documentation(request: Request) -> HTMLResponse:
     """The page."""
-    return HTMLResponse(_page(request.app.openapi()))
+    return HTMLResponse(_page(request.app.openapi(), str(request.base_url).rstrip("/")))
 
 
-def _page(description: dict[str, Any]) -> str:
+def _page(description: dict[str, Any], url: str) -> str:
     title = escape(description["info"]["title"])
     return "\n".join(
         [
@@ -48,7 +52,7 @@ def _page(description: dict[str, Any]) -> str:
             f"<h1>{title} {escape(description['info']['version'])}</h1>",
             f"<p>{escape(description['info']['description'])}</p>",
             '<p>The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>',
-            f"<h2>By hand</h2><pre>{escape(_EXAMPLES)}</pre>",
+            f"<h2>By hand</h2><pre>{escape(_EXAMPLES.replace('URL', url))}</pre>",
             "<h2>Resources</h2>",
             *_resources(description["paths"]),
             "<h2>Problems</h2>",
@@ -60,11 +64,16 @@ def _page(description: dict[str, Any]) -> str:
     )
 
 
+def _prose(text: str) -> str:
+    """Text as HTML: what stands between backticks is code, and an empty line begins a paragraph."""
+    return _CODE.sub(r"<code>\1</code>", escape(text)).replace("\n\n", "</p><p>")
+
+
 def _resources(paths: dict[str, Any]) -> Iterable[str]:
     for path, methods in paths.items():
         for method, operation in cast("dict[str, Any]", methods).items():
             yield f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
-            yield f"<p>{escape(operation.get('description', ''))}</p>"
+            yield f"<p>{_prose(operation.get('description', ''))}</p>"
             content = operation.get("requestBody", {}).get("content", {})
             for media_type, body in content.items():
                 yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
@@ -73,7 +82,7 @@ def _resources(paths: dict[str, Any]) -> Iterable[str]:
 
 
 def _schema(schema: dict[str, Any]) -> Iterable[str]:
-    yield f"<p>{escape(schema.get('description', ''))}</p>"
+    yield f"<p>{_prose(schema.get('description', ''))}</p>"
     fields: dict[str, Any] = schema.get("properties", {})
     if not fields:
         return
@@ -81,7 +90,7 @@ def _schema(schema: dict[str, Any]) -> Iterable[str]:
     for name, field in fields.items():
         needed = "yes" if name in schema.get("required", ()) else "no"
         meaning = field.get("description", field.get("title", ""))
-        yield f"<tr><td><code>{escape(name)}</code></td><td>{needed}</td><td>{escape(meaning)}</td></tr>"
+        yield f"<tr><td><code>{escape(name)}</code></td><td>{needed}</td><td>{_prose(meaning)}</td></tr>"
     yield "</table>"
 
 

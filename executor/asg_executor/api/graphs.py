@@ -56,7 +56,7 @@ async def add_graph(request: Request, service: ServiceDependency) -> Response:
     async with service.pool.admit():
         if body_type(request) != JSON:
             raise ProblemError("unsupported_media_type", f"a document is sent as {JSON}")
-        content = await service.body_bytes(request)
+        content = await service.body_bytes(request, JSON)
 
         def add() -> tuple[dict[str, Any], bool]:
             document = Document.from_dict(parse_json_body(content))

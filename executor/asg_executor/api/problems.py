@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from asg_executor.errors import ExecutorError
+from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.sessions.errors import SessionError, StepError
 from asg_schema.errors import AsgError, DocumentError, Problem
 
@@ -54,6 +55,7 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_body": ProblemKind(400, "The body cannot be read"),
     "client_disconnected": ProblemKind(400, "The client went away before its body had arrived"),
     "cross_origin": ProblemKind(403, "Requests from other web sites are refused"),
+    "unknown_host": ProblemKind(403, "The service is not known by this name"),
     "not_found": ProblemKind(404, "There is no such resource"),
     "unknown_graph": ProblemKind(404, "There is no such graph"),
     "unknown_session": ProblemKind(404, "There is no such session"),
@@ -68,6 +70,7 @@ KINDS: dict[str, ProblemKind] = {
     "invalid_request": ProblemKind(422, "The request is not valid"),
     "invalid_document": ProblemKind(422, "The document is not valid"),
     "invalid_session": ProblemKind(422, "The session cannot be created"),
+    "invalid_optimizer": ProblemKind(422, "The optimizer's settings are not valid"),
     "invalid_initializer": ProblemKind(422, "A parameter cannot be initialised"),
     "interface_mismatch": ProblemKind(422, "A tensor does not fit the document"),
     "unbound_symbol": ProblemKind(422, "The symbols of the document's shapes have no value, or contradictory ones"),
@@ -205,7 +208,7 @@ def problem_for(error: Exception) -> ProblemError:
         return error
     if isinstance(error, DocumentError):
         return ProblemError("invalid_document", str(error), problems=error.problems)
-    if isinstance(error, SessionError):
+    if isinstance(error, SessionError | OptimizerError):
         return ProblemError(error.code, str(error), problems=error.problems)
     if isinstance(error, StepError):
         return ProblemError(error.code, str(error), extensions={"expected_step": error.expected})

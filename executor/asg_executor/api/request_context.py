@@ -1,8 +1,10 @@
 """What surrounds every request: its id, the refusal of other web sites, and the last resort for errors."""
 
 import asyncio
+import ipaddress
 import logging
 import re
+from collections.abc import Collection
 from contextvars import ContextVar
 from uuid import uuid4
 
@@ -35,11 +37,18 @@ class RequestContext:
 
     The id is the client's `X-Request-ID` where it sends a reasonable one, else a new one; the response names it. A
     request that changes something and comes from a page of another web site (its `Origin` is not this host) is
-    refused, because a browser sends it without asking the user.
+    refused, because a browser sends it without asking the user. So is, on a service that is for this machine alone,
+    one to a host name other than that of this machine: a web site's own name may be made to lead here, and then its
+    pages would be of this host (DNS rebinding).
+
+    Args:
+        app: what answers the requests.
+        names: the host names, in lower case, under which the service may be reached beside IP addresses; None for any.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str] | None) -> None:
         self._app = app
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -61,6 +70,7 @@ class RequestContext:
             await send(message)
 
         try:
+            _refuse_other_hosts(headers, self._names)
             _refuse_other_sites(scope["method"], headers)
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:
@@ -78,6 +88,22 @@ class RequestContext:
             await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
         finally:
             current_request_id.reset(token)
+
+
+def _refuse_other_hosts(headers: Headers, names: Collection[str] | None) -> None:
+    host = headers.get("host", "").lower()
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if names is None or name in names or _is_address(name):
+        return
+    raise ProblemError("unknown_host", f'this service is reached as {" or ".join(sorted(names))}, not as "{host}"')
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_other_sites(method: str, headers: Headers) -> None:

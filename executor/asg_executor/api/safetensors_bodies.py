@@ -5,7 +5,7 @@ header is read here as well, because the library does not give the metadata of a
 name that stands twice is an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError
 from asg_schema.wire import parse_json
 
-__all__ = ["MEDIA_TYPE", "SafetensorsError", "read_safetensors", "write_safetensors"]
+__all__ = ["MEDIA_TYPE", "SafetensorsError", "check_tensor_names", "read_safetensors", "write_safetensors"]
 
 MEDIA_TYPE = "application/vnd.safetensors"
 
@@ -100,13 +100,22 @@ def _array(name: str, fields: Mapping[str, Any]) -> Array:
     return array
 
 
+def check_tensor_names(names: Iterable[str]) -> None:
+    """Refuse the one name that the format keeps for itself.
+
+    Raises:
+        SafetensorsError: a tensor has it.
+    """
+    if _METADATA in names:
+        raise SafetensorsError(f'a tensor cannot be named "{_METADATA}" in safetensors; ask for JSON')
+
+
 def write_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
     """Write a body.
 
     Raises:
         SafetensorsError: a tensor has the one name that the format keeps for itself.
     """
-    if _METADATA in tensors:
-        raise SafetensorsError(f'a tensor cannot be named "{_METADATA}" in safetensors; ask for JSON')
+    check_tensor_names(tensors)
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
     return safetensors.numpy.save(contiguous, dict(metadata) or None)

@@ -16,6 +16,7 @@ __all__ = ["Server", "url_of"]
 
 _log = logging.getLogger("asg_executor")
 _LAST_RESPONSES_SECONDS = 5
+_KEEP_ALIVE_SECONDS = 75  # longer than clients keep idle connections, or one is closed just as a request is sent on it
 
 
 class Server(uvicorn.Server):
@@ -35,6 +36,8 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LAST_RESPONSES_SECONDS,
         )
         super().__init__(config)

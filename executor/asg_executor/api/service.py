@@ -69,13 +69,13 @@ class Service:
             raise ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
         return held
 
-    async def body_bytes(self, request: Request) -> bytes:
-        """The bytes of a request's body.
+    async def body_bytes(self, request: Request, media_type: str) -> bytes:
+        """The bytes of a request's body, which is of this media type.
 
         Raises:
             ProblemError: there are too many, or they do not arrive in time.
         """
-        return await read_body(request, self.settings.max_body_bytes, self.settings.body_timeout_seconds)
+        return await read_body(request, media_type, self.settings)
 
     async def body(self, request: Request, kind: type[B]) -> B:
         """The body of a request, in JSON or safetensors.
@@ -84,7 +84,7 @@ class Service:
             ProblemError: it cannot be read.
         """
         media_type = body_type(request)
-        content = await self.body_bytes(request)
+        content = await self.body_bytes(request, media_type)
         return await self.decode(content, lambda: parse_body(kind, content, media_type))
 
     async def decode(self, content: bytes, function: Callable[[], T]) -> T:

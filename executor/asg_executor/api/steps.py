@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
 from starlette.responses import Response
 
-from asg_executor.api.bodies import Body, Tensors, parse_body, tensor_response
+from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import ServiceDependency, body_documentation
 from asg_executor.plan.arrays import Array
-from asg_executor.sessions.graph_set import TRAIN
+from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.registry import HeldSession
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.step_record import request_digest
@@ -57,8 +57,9 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
         held = service.session(session_id)
         step = _step_number(number)
         answer_type, request_type = accepted_type(request), body_type(request)
-        content = await service.body_bytes(request)
+        content = await service.body_bytes(request, request_type)
         asked = await service.decode(content, lambda: _read(held.session, content, request_type))
+        check_carries(answer_type, _answered(held.session, asked))
 
         def answer() -> Response:
             outputs, replayed = _take(held, step, asked)
@@ -80,6 +81,11 @@ def _read(session: Session, content: bytes, media_type: str) -> _StepRequest:
     inputs, problems = decode_tensors("input", body.inputs, types, "inputs")
     refuse("interface_mismatch", problems)
     return _StepRequest(inputs, body.outputs, request_digest(inputs, body.outputs))
+
+
+def _answered(session: Session, asked: _StepRequest) -> list[str]:
+    """The names of the outputs that the step answers."""
+    return default_outputs(session.graph(TRAIN)) if asked.outputs is None else asked.outputs
 
 
 def _take(held: HeldSession, number: int, asked: _StepRequest) -> tuple[dict[str, Array], bool]:

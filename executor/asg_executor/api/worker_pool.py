@@ -1,7 +1,7 @@
 """`WorkerPool`: numerical work off the event loop, and no more of it than the machine can do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
@@ -64,12 +64,15 @@ class WorkerPool:
             if self._admitted == 0:
                 self._idle.set()
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Call `function` in a thread."""
+    def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
         future = self._threads.submit(copy_context().run, function)
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
-        return await asyncio.wrap_future(future)
+        return asyncio.wrap_future(future)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call `function` in a thread."""
+        return await self._submit(function)
 
     async def run_locked(self, lock: asyncio.Lock, function: Callable[[], T]) -> T:
         """Call `function` in a thread while holding `lock`.
@@ -77,12 +80,14 @@ class WorkerPool:
         The lock is held until the call has ended even if the caller is cancelled meanwhile: a thread cannot be
         stopped, and what the lock guards must not be touched by the next one beside it.
         """
-
-        async def locked() -> T:
-            async with lock:
-                return await self.run(function)
-
-        return await _finish(locked())
+        await lock.acquire()
+        try:
+            call = self._submit(function)
+        except BaseException:
+            lock.release()
+            raise
+        call.add_done_callback(lambda _: lock.release())
+        return await asyncio.shield(call)
 
     async def drain(self) -> None:
         """Take no new work, and wait until what was admitted has ended."""
@@ -92,8 +97,3 @@ class WorkerPool:
     def close(self) -> None:
         """End the threads once they are idle, without waiting for it."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-async def _finish(work: Awaitable[T]) -> T:
-    """Await work that goes on when the awaiting task is cancelled."""
-    return await asyncio.shield(asyncio.ensure_future(work))

@@ -114,7 +114,7 @@ class Arenas:
                 # A length before each name keeps different states from having the same bytes.
                 label = f"{len(name)}:{name}:{part}:{array.dtype.name}:{list(array.shape)}:"
                 result.update(label.encode())
-                result.update(array.tobytes())
+                result.update(array.reshape(-1).view(np.uint8).data)
         return result.hexdigest()
 
 

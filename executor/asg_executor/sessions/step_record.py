@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
+import numpy as np
+
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPassedError
 
@@ -23,7 +25,7 @@ def request_digest(inputs: Mapping[str, Array], outputs: Sequence[str] | None) -
         array = inputs[name]
         # A length before each name keeps different requests from having the same bytes.
         result.update(f"{len(name)}:{name}:{array.dtype.name}:{list(array.shape)}:".encode())
-        result.update(array.tobytes())
+        result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return result.hexdigest()
 
 

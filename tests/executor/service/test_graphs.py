@@ -191,8 +191,8 @@ HOSTILE: dict[str, list[dict[str, Any]]] = {
         {"id": "row", "op": "iota", "dtype": "float64", "shape": [1, 2**20]},
         {"id": "o", "op": "broadcast_to", "inputs": ["row"], "shape": SQUARE},
     ],
-    "more elements than a machine can count": [
-        {"id": "o", "op": "full", "dtype": "float64", "shape": [2**62, 2**62], "value": 1.0}
+    "more bytes than a machine can count": [
+        {"id": "o", "op": "full", "dtype": "float64", "shape": [2**31, 2**31], "value": 1.0}
     ],
 }
 

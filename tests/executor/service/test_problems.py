@@ -6,7 +6,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from asg_executor.api.problems import KINDS
 from asg_executor.sessions.session import Session
@@ -163,7 +165,7 @@ def test_pages_of_other_web_sites_change_nothing(server: Server) -> None:
     for origin in ("https://evil.example", "null"):
         response = server.http.post("/v1/graphs", json=regression_json(), headers={"Origin": origin})
         problem(response, "cross_origin")
-    assert server.http.post("/v1/graphs", json=regression_json(), headers={"Origin": "http://service"}).is_success
+    assert server.http.post("/v1/graphs", json=regression_json(), headers={"Origin": "http://localhost"}).is_success
     assert server.http.get("/v1", headers={"Origin": "https://evil.example"}).is_success
 
 
@@ -186,3 +188,34 @@ def test_every_code_that_the_package_uses_is_known(server: Server) -> None:
 
     # An abstract kind has the code of its base.
     assert codes(ExecutorError) <= KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8765", "localhost.evil.example", "127.0.0.1.evil.example"]
+)
+def test_a_name_that_is_made_to_lead_here_is_refused(server: Server, host: str) -> None:
+    """A page of a web site whose name was made to resolve to this machine is of one origin with it (DNS rebinding)."""
+    headers = {"Host": host, "Origin": f"http://{host}"}
+    problem(server.http.post("/v1/graphs", json=regression_json(), headers=headers), "unknown_host")
+    problem(server.http.get("/v1/sessions", headers=headers), "unknown_host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8765", "127.0.0.1:8765", "[::1]:8765", "192.168.0.7"])
+def test_names_and_addresses_of_this_machine_are_answered(server: Server, host: str) -> None:
+    assert server.http.get("/v1", headers={"Host": host}).is_success
+
+
+def test_a_service_for_other_machines_is_answered_under_any_name() -> None:
+    with in_process(allow_remote=True) as server:
+        assert server.http.get("/v1", headers={"Host": "executor.example"}).is_success
+
+
+def test_json_has_a_smaller_limit_than_tensors() -> None:
+    with in_process(max_body_bytes=100_000, max_json_bytes=5_000) as server:
+        path = f"{server.create_session()}/steps/1"
+        many = {"x": np.zeros((500, 3), np.float32), "target": np.zeros((500, 1), np.float32)}
+        text = {"inputs": {name: array.tolist() for name, array in many.items()}}
+        found = problem(server.http.put(path, json=text), "body_too_large")
+        assert "at most 5000 bytes here in JSON; as application/vnd.safetensors it may have 100000" in found["detail"]
+        headers = {"Content-Type": "application/vnd.safetensors"}
+        assert server.http.put(path, content=safetensors.numpy.save(many), headers=headers).is_success

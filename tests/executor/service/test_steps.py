@@ -1,6 +1,7 @@
 """`PUT …/steps/{n}`: each step is taken exactly once, and a failed one changes nothing."""
 
 import asyncio
+import json
 import threading
 from typing import Any
 
@@ -12,7 +13,7 @@ import safetensors.numpy
 from asg_executor.sessions.session import Session
 from executor_harness.in_process import Server
 from executor_harness.problems import problem
-from executor_harness.regression import descend, regression_data
+from executor_harness.regression import descend, regression_data, regression_gradient
 
 DATA: dict[str, Any] = {"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}
 OTHER: dict[str, Any] = {"inputs": {"x": [[1, 2, 3]], "target": [[0.75]]}}
@@ -248,3 +249,48 @@ def test_a_session_without_a_train_graph_takes_no_steps(server: Server) -> None:
     session = server.http.post("/v1/sessions", json={"graphs": {"predict": predict}}).headers["Location"]
     body = problem(server.http.put(f"{session}/steps/1", json=DATA), "interface_mismatch")
     assert 'no graph "train"' in body["detail"]
+
+
+def test_an_answer_that_cannot_be_written_takes_no_step(server: Server) -> None:
+    """Safetensors keeps the name `__metadata__` for itself."""
+    document = regression_gradient().to_dict()
+    document["outputs"].append({"name": "__metadata__", "value": "loss"})
+    graphs = {"train": server.add_graph(json.dumps(document))}
+    created = server.http.post("/v1/sessions", json={"graphs": graphs, "optimizer": {"kind": "sgd"}})
+    session = created.headers["Location"]
+    binary = {"Accept": "application/vnd.safetensors"}
+    for body in (DATA, {**DATA, "outputs": ["__metadata__"]}):
+        problem(server.http.put(f"{session}/steps/1", json=body, headers=binary), "not_acceptable")
+    assert server.http.get(session).json()["step"] == 0
+    assert server.digest(session) == created.json()["digest"]
+    assert server.http.put(f"{session}/steps/1", json={**DATA, "outputs": []}, headers=binary).is_success
+    assert "__metadata__" in server.http.put(f"{session}/steps/2", json=DATA).json()["outputs"]
+
+
+def test_a_step_that_waits_for_another_and_is_given_up_is_not_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = server.create_session()
+    original, entered, go_on = Session.step, threading.Event(), threading.Event()
+
+    def slow(self: Session, *args: Any) -> Any:
+        entered.set()
+        assert go_on.wait(30)
+        return original(self, *args)
+
+    monkeypatch.setattr(Session, "step", slow)
+
+    async def give_up_the_second() -> None:
+        async with server.asynchronous() as http:
+            first = asyncio.ensure_future(http.put(f"{session}/steps/1", json=DATA))
+            await asyncio.to_thread(entered.wait, 30)
+            second = asyncio.ensure_future(http.put(f"{session}/steps/2", json=DATA))
+            for _ in range(50):
+                await asyncio.sleep(0)
+            second.cancel()
+            go_on.set()
+            assert (await first).status_code == 200
+            assert (await http.get(session)).json()["step"] == 1
+
+    server.runner.run(give_up_the_second())
+    assert server.http.put(f"{session}/steps/2", json=OTHER).status_code == 200
