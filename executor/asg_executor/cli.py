@@ -3,6 +3,7 @@
 What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
 """
 
+import errno
 import ipaddress
 import json
 import logging
@@ -83,7 +84,11 @@ def _settings(given: dict[str, Any]) -> "Settings":
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}, not {item['input']!r}" for item in error.errors()]
+        names = [".".join(map(str, item["loc"])) for item in error.errors()]
+        lines = [
+            f"{name if name in given else f'ASG_{name.upper()}'}: {item['msg']}, not {item['input']!r}"
+            for name, item in zip(names, error.errors(), strict=True)
+        ]
         _fail("the settings are not valid:\n" + "\n".join(lines), _WRONG_USAGE)
 
 
@@ -120,7 +125,9 @@ def _listen(settings: "Settings") -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
-        _fail(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", _BAD_DATA)
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
+        hint = "; --port 0 takes a free port" if error.errno == errno.EADDRINUSE else ""
+        _fail(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}", _BAD_DATA)
 
 
 def _announce(url: str, *, as_json: bool) -> None:

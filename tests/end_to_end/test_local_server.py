@@ -76,7 +76,7 @@ def test_a_server_that_is_killed_is_told_as_such() -> None:
 
 def test_a_server_that_does_not_start_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASG_MAX_BODY_BYTES", "many")
-    with pytest.raises(LocalServerFailed, match="max_body_bytes"):
+    with pytest.raises(LocalServerFailed, match="ASG_MAX_BODY_BYTES: Input should be a valid integer"):
         Client.local()
     monkeypatch.delenv("ASG_MAX_BODY_BYTES")
     monkeypatch.setattr(local, "_COMMAND", (sys.executable, "-c", "print('hello')"))
@@ -109,3 +109,19 @@ def test_proxies_of_the_environment_are_not_asked_for_a_local_server(monkeypatch
     with Client.local(retries=0) as client, asg.graph() as g:
         g.output(one=asg.ones(()))
         assert float(client.run(g.document(), {})["one"]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_it_outlives_a_fork_of_its_parent() -> None:
+    code = """
+import os, sys
+from asg_builder.client import Client
+client = Client.local()
+child = os.fork()
+if child == 0:
+    sys.exit(0)  # runs what is registered for the end of the process
+os.waitpid(child, 0)
+print(client.info()["format_version"])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (found.stdout.strip(), found.returncode) == ("1", 0), found.stderr

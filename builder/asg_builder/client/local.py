@@ -1,6 +1,7 @@
 """A server of one's own: `asg serve` in a process beside this one."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ class LocalServer:
             stdout=subprocess.PIPE,
             stderr=self._log,
         )
-        self._stop = weakref.finalize(self, _stop, self._process, self._log)
+        self._stop = weakref.finalize(self, _stop, self._process, self._log, os.getpid())
         try:
             self.url = self._announced_url()
         except LocalServerFailed:
@@ -87,7 +88,9 @@ class LocalServer:
         self._stop()
 
 
-def _stop(process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], log: IO[bytes], owner: int) -> None:
+    if os.getpid() != owner:
+        return  # in a fork of the process that started the server, and the server is not the fork's to end
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

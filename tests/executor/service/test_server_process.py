@@ -232,7 +232,17 @@ def test_a_port_that_is_taken(process: Process, tmp_path: Path, capsys: pytest.C
     port = process.url.rpartition(":")[2]
     found = asg(capsys, tmp_path, "serve", "--port", port)
     assert found.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in found.stderr
+    expected = f"asg: cannot listen on 127.0.0.1:{port}: Address already in use; --port 0 takes a free port\n"
+    assert found.stderr == expected
+
+
+def test_a_setting_of_the_environment_is_named_as_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASG_MAX_QUEUE", "-1")
+    found = asg(capsys, tmp_path, "serve")
+    assert found.returncode == 2
+    assert "ASG_MAX_QUEUE: Input should be greater than or equal to 0, not '-1'" in found.stderr
 
 
 def test_other_machines_may_reach_it_when_that_is_asked_for() -> None:
