@@ -308,3 +308,65 @@ def test_every_dtype_survives_the_way_there_and_back(dtype: asg.DType) -> None:
     assert found.tensors["scalar"].shape == ()
     assert found.tensors["empty"].shape == (0, 2)
     assert found.fields == {"step": 3}
+
+
+def test_one_name_is_no_list_of_names() -> None:
+    server = Server()
+    session = server.client.create_session({"train": DOCUMENT})
+    for call in (
+        lambda: session.step(x=[[1, 2]], outputs="loss"),
+        lambda: session.run("train", x=[[1, 2]], outputs="loss"),
+        lambda: server.client.run(DOCUMENT, {"x": [[1, 2]]}, outputs="loss"),
+    ):
+        with pytest.raises(AsgError, match=r'a list of names is needed: \["loss"\]'):
+            call()
+    assert server.step == 0
+
+
+def test_fit_says_what_a_batch_and_a_loss_are() -> None:
+    session = Server().client.create_session({"train": DOCUMENT})
+    pairs: Any = [(np.ones((1, 2)), 1)]
+    with pytest.raises(AsgError, match=r"a batch is a tuple; a mapping of the inputs' names"):
+        session.fit(pairs)
+    assert session.number == 0
+    wide = httpx.MockTransport(
+        lambda request: (
+            httpx.Response(200, json={"id": "s", "step": 0, "graphs": {"train": "d"}, "parameters": []})
+            if request.method == "GET" and request.url.path == "/v1/sessions/s"
+            else httpx.Response(200, json={"inputs": []})
+            if request.method == "GET"
+            else Server.tensors({"loss": np.zeros(3, np.float32)})
+        )
+    )
+    with pytest.raises(AsgError, match=r'the output "loss" has the shape \[3\]; a loss is one number'):
+        Client("http://executor", transport=wide).session("s").fit([{}])
+
+
+@pytest.mark.parametrize("id", ["../sessions", "a/b", "a?b", "a#b"])
+def test_an_id_is_one_part_of_a_path(id: str) -> None:
+    paths: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(404, json={"code": "unknown_session", "detail": "none", "retryable": False})
+
+    client = Client("http://executor", transport=httpx.MockTransport(answer))
+    for ask in (client.session, client.graph):
+        with pytest.raises(NotFound):
+            ask(id)
+    assert [path.count(b"/") for path in paths] == [3, 3]
+    assert all(path.startswith(b"/v1/") and b"?" not in path for path in paths)
+
+
+def test_a_saved_file_is_as_open_to_others_as_any(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    Server().client.session("s").save(tmp_path / "weights.safetensors")
+    mode = (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "weights.safetensors").stat().st_mode == mode
+    assert {file.name for file in tmp_path.iterdir()} == {"plain", "weights.safetensors"}
+
+
+def test_answers_are_arrays_to_be_changed() -> None:
+    loss = Server().client.create_session({"train": DOCUMENT}).step(x=[[1, 2]])["loss"]
+    loss += 1
+    assert float(loss) == 1.5

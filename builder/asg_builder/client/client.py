@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 import numpy.typing as npt
 
 from asg_builder.arrays import Array
 from asg_builder.client.local import LocalServer
-from asg_builder.client.payload import convert_tensors, decode, encode
+from asg_builder.client.payload import as_names, convert_tensors, decode, encode
 from asg_builder.client.session import Session
 from asg_builder.client.transport import SAFETENSORS, Answer, Transport
 from asg_builder.optim import Optimizer
@@ -110,7 +111,7 @@ class Client:
         Raises:
             NotFound: the executor has none.
         """
-        return Document.from_dict(self._get(f"/v1/graphs/{digest}").field("document"))
+        return Document.from_dict(self._get(f"/v1/graphs/{quote(digest, safe='')}").field("document"))
 
     def run(
         self,
@@ -146,7 +147,7 @@ class Client:
         answer = self._transport.request(
             "POST",
             f"/v1/graphs/{digest}/run",
-            body=encode(tensors, outputs=None if outputs is None else list(outputs)),
+            body=encode(tensors, outputs=as_names(outputs)),
             content_type=SAFETENSORS,
             accept=SAFETENSORS,
             idempotent=True,
@@ -197,7 +198,7 @@ class Client:
         Raises:
             NotFound: the executor has none of this id.
         """
-        return Session(self._transport, self._get(f"/v1/sessions/{id}"))
+        return Session(self._transport, self._get(f"/v1/sessions/{quote(id, safe='')}"))
 
     def sessions(self) -> list[dict[str, Any]]:
         """All sessions, briefly: id, step, graphs, optimizer, seed and engine of each."""

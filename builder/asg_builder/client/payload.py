@@ -1,7 +1,7 @@
 """Tensors on their way to and from the executor: safetensors bodies."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from asg_builder.client.errors import UnexpectedAnswer
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 
-__all__ = ["Payload", "convert_tensors", "decode", "encode"]
+__all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode"]
 
 _DTYPES = {
     "F16": DType.FLOAT16,
@@ -72,6 +72,17 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names) or "none"
 
 
+def as_names(outputs: Sequence[str] | None) -> list[str] | None:
+    """The names of outputs as a list; None stays None.
+
+    Raises:
+        AsgError: it is one name, whose letters would be taken for names.
+    """
+    if isinstance(outputs, str):
+        raise AsgError(f'outputs is "{outputs}"; a list of names is needed: ["{outputs}"]')
+    return None if outputs is None else list(outputs)
+
+
 def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = None, **fields: Any) -> bytes:
     """A safetensors body.
 
@@ -106,4 +117,5 @@ def _array(entry: Mapping[str, Any]) -> Array:
     dtype = _DTYPES.get(entry["dtype"])
     if dtype is None:
         raise UnexpectedAnswer(f"the answer holds a tensor of dtype {entry['dtype']}, which documents have not")
-    return np.frombuffer(entry["data"], dtype=numpy_dtype(dtype)).reshape(entry["shape"]).copy()  # writable
+    array = np.frombuffer(entry["data"], dtype=numpy_dtype(dtype)).reshape(entry["shape"])
+    return array if array.flags.writeable else array.copy()

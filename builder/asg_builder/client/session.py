@@ -5,8 +5,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any, cast
+from uuid import uuid4
 
 import numpy.typing as npt
 from rich.console import Console
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from asg_builder.arrays import Array
 from asg_builder.client.errors import NotFound
-from asg_builder.client.payload import convert_tensors, decode, encode
+from asg_builder.client.payload import as_names, convert_tensors, decode, encode
 from asg_builder.client.transport import SAFETENSORS, Answer, Transport
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
@@ -80,7 +80,7 @@ class Session:
         answer = self._transport.request(
             "PUT",
             f"{self._path}/steps/{self.number + 1}",
-            body=encode(arrays, outputs=_names(outputs)),
+            body=encode(arrays, outputs=as_names(outputs)),
             content_type=SAFETENSORS,
             accept=SAFETENSORS,
             idempotent=True,
@@ -115,7 +115,7 @@ class Session:
         answer = self._transport.request(
             "POST",
             f"{self._path}/run",
-            body=encode(self._converted(graph, inputs, named), texts={"graph": graph}, outputs=_names(outputs)),
+            body=encode(self._converted(graph, inputs, named), texts={"graph": graph}, outputs=as_names(outputs)),
             content_type=SAFETENSORS,
             accept=SAFETENSORS,
             idempotent=True,
@@ -148,14 +148,14 @@ class Session:
         """
         target = Path(path)
         body = self._parameters_body()
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            try:
-                file.write(body)
-                file.close()
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        # Not a file of `tempfile`: only its owner could read those.
+        beside = target.with_name(f".{target.name}.{uuid4().hex}")
+        try:
+            beside.write_bytes(body)
+            beside.replace(target)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
     def refresh(self) -> int:
         """Ask the executor for the number of the last step, and go on from there."""
@@ -204,7 +204,7 @@ class Session:
             for epoch in range(1, epochs + 1):
                 losses: list[float] = []
                 for batch in batches:
-                    losses.append(float(self.step(batch, outputs=[loss])[loss]))
+                    losses.append(self._loss_of_step(batch, loss))
                     progress.update(task, advance=1, description=f"epoch {epoch}/{epochs}, loss {losses[-1]:.4f}")
                 if not losses:
                     raise AsgError(f"epoch {epoch} has no batch; give a list, or an object that can be iterated again")
@@ -212,6 +212,17 @@ class Session:
                 if on_epoch is not None:
                     on_epoch(epoch, history[-1])
         return history
+
+    def _loss_of_step(self, batch: Mapping[str, npt.ArrayLike], loss: str) -> float:
+        given = cast("object", batch)  # a caller without a type checker may give anything
+        if not isinstance(given, Mapping):
+            raise AsgError(
+                f"a batch is a {type(given).__name__}; a mapping of the inputs' names to their data is needed"
+            )
+        value = self.step(batch, outputs=[loss])[loss]
+        if value.shape != ():
+            raise AsgError(f'the output "{loss}" has the shape {list(value.shape)}; a loss is one number')
+        return float(value)
 
     def _converted(
         self, graph: str, inputs: Mapping[str, npt.ArrayLike] | None, named: Mapping[str, npt.ArrayLike]
@@ -227,7 +238,3 @@ class Session:
             answer = self._transport.request("GET", f"/v1/graphs/{self._digests[graph]}", idempotent=True)
             self._inputs[graph] = {item["id"]: DType(item["dtype"]) for item in answer.field("inputs")}
         return self._inputs[graph]
-
-
-def _names(outputs: Sequence[str] | None) -> list[str] | None:
-    return None if outputs is None else list(outputs)

@@ -101,11 +101,12 @@ class Transport:
         limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
         # The environment's proxies are not for an executor on this machine.
         local = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=limits, transport=http, trust_env=not local)
+        self._http = httpx.Client(headers=headers, timeout=limits, transport=http, trust_env=not local)
         self._retries = retries
         self._sleep = sleep
         self.diagnose: Callable[[], str] = lambda: ""
         self.url = url
+        self._base = url.rstrip("/")
 
     def close(self) -> None:
         """Close the connections."""
@@ -152,7 +153,8 @@ class Transport:
 
     def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         try:
-            response = self._http.request(method, path, content=body, headers=headers)
+            # A whole URL, because httpx parses a relative one twice.
+            response = self._http.request(method, self._base + path, content=body, headers=headers)
         except httpx.TransportError as error:
             self._raise_connection_failed(method, path, error)
         found = {name.lower(): value for name, value in response.headers.items()}
