@@ -212,7 +212,11 @@ def input(id: str, shape: ShapeLike = (), dtype: DTypeLike = "float32", *, role:
         AsgError: no graph is open, the id is taken, or the id or a dim is malformed.
     """
     opened = current_graph()
-    source = {"id": id, "shape": as_shape(shape), "dtype": as_dtype(dtype)}
+    dims = as_shape(shape)
+    for axis, dim in enumerate(dims):
+        if isinstance(dim, int) and dim < 0:
+            raise AsgError(f'input "{id}": axis {axis} is {dim}; a size of at least 0, or a symbol, is needed')
+    source = {"id": id, "shape": dims, "dtype": as_dtype(dtype)}
     return opened.add_input(_part(Input, f'input "{id}"', ("inputs", len(opened.inputs)), source, role))
 
 

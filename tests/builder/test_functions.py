@@ -159,3 +159,11 @@ def test_all_names_what_there_is() -> None:
     assert all(hasattr(asg, name) for name in asg.__all__)
     assert set(OPS) <= set(asg.__all__)
     assert issubclass(asg.Graph, Editor)
+
+
+def test_where_needs_a_tensor_to_choose_from() -> None:
+    with asg.graph("g"):
+        condition = asg.input("x", (3,)) > 0
+        with pytest.raises(TypeError, match=r"where: neither x1 \(1.0\) nor x2 \(0.0\) is a Tensor"):
+            asg.where(condition, 1.0, 0.0)
+        assert asg.where(condition, asg.constant(1.0), 0.0).shape == (3,)

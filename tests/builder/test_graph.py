@@ -180,3 +180,11 @@ def test_every_random_key_is_another() -> None:
     assert [getattr(node, "offset", None) for node in document.nodes[:3]] == [0, 2, 4]
     bits = asg_executor.run(document, {"rng_key": np.array([1, 2], np.uint32)})["bits"]
     assert len(np.unique(bits)) > 2990
+
+
+def test_an_input_has_no_negative_size() -> None:
+    with (
+        asg.graph("wrong"),
+        pytest.raises(AsgError, match=r'input "x": axis 0 is -1; a size of at least 0, or a symbol'),
+    ):
+        asg.input("x", (-1, 3))

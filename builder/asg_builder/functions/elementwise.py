@@ -321,7 +321,15 @@ def where(condition: TensorLike, x1: TensorLike, x2: TensorLike, /) -> Tensor:
     Returns:
         The broadcast shape of the three, the dtype of x1 and x2. At least one of those is a tensor, or the dtype of a
         number would be unknown.
+
+    Raises:
+        TypeError: neither x1 nor x2 is a tensor.
     """
+    if not isinstance(x1, Tensor) and not isinstance(x2, Tensor):
+        raise TypeError(
+            f"where: neither x1 ({x1!r}) nor x2 ({x2!r}) is a Tensor, so their dtype is unknown; "
+            "asg.constant(value, dtype) makes one of them a Tensor"
+        )
     return apply(Where, condition, x1, x2)
 
 
