@@ -24,6 +24,7 @@ from asg_executor.plan.program import Instruction
 from asg_executor.plan.simplification import simplify
 from asg_executor.plan.traits import can_fail
 from asg_schema.document import Document
+from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import prune
@@ -67,6 +68,18 @@ class NumpyEngine:
         memory_limit: int | None = None,
     ) -> "NumpyExecutable":
         """See `asg_executor.engines.engine.Engine.compile`."""
+        with garbage_collection_paused():
+            return self._compile(document, symbols, bound or {}, destinations or {}, outputs, memory_limit)
+
+    def _compile(
+        self,
+        document: Document,
+        symbols: Mapping[str, int],
+        bound: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        outputs: Sequence[str] | None,
+        memory_limit: int | None,
+    ) -> "NumpyExecutable":
         plan = self.plan(document, symbols, bound=bound, destinations=destinations, outputs=outputs)
         needed = plan.peak_bytes + plan.answer_bytes
         if memory_limit is not None and needed > memory_limit:
@@ -74,7 +87,7 @@ class NumpyEngine:
                 f'document "{document.name}" takes {needed:,} bytes for these shapes; the limit is {memory_limit:,}'
             )
         workspace = Workspace(None if memory_limit is None else memory_limit - needed)
-        return NumpyExecutable(plan, bound or {}, destinations or {}, workspace)
+        return NumpyExecutable(plan, bound, destinations, workspace)
 
 
 class NumpyExecutable:

@@ -17,23 +17,25 @@ class Arena:
 
     def __init__(self) -> None:
         self.size = 0
-        self._free: list[tuple[int, int]] = []  # (begin, end), sorted, never touching each other
+        self._holes: list[tuple[int, int]] = []  # (size, begin), sorted; holes never touch each other
+        self._ends: dict[int, int] = {}  # where each hole ends, by where it begins
+        self._begins: dict[int, int] = {}  # and the other way round
         self._taken: dict[int, int] = {}
 
     def allocate(self, size: int) -> int:
         """The first byte of a free range of `size` bytes: the smallest hole that fits, else the end of the arena."""
         size = max(ALIGNMENT, -(-size // ALIGNMENT) * ALIGNMENT)
-        fitting = [(end - begin, index) for index, (begin, end) in enumerate(self._free) if end - begin >= size]
-        if fitting:
-            begin, end = self._free.pop(min(fitting)[1])
+        index = bisect_left(self._holes, (size, 0))
+        if index < len(self._holes):
+            begin = self._holes[index][1]
+            end = self._remove(begin)
             if end - begin > size:
-                insort(self._free, (begin + size, end))
-        elif self._free and self._free[-1][1] == self.size:
-            begin = self._free.pop()[0]
-            self.size = begin + size
+                self._add(begin + size, end)
         else:
-            begin = self.size
-            self.size += size
+            begin = self._begins.get(self.size, self.size)
+            if begin < self.size:
+                self._remove(begin)
+            self.size = begin + size
         self._taken[begin] = size
         return begin
 
@@ -44,9 +46,21 @@ class Arena:
             KeyError: no range begins there.
         """
         end = begin + self._taken.pop(begin)
-        index = bisect_left(self._free, (begin, end))
-        if index < len(self._free) and self._free[index][0] == end:
-            end = self._free.pop(index)[1]
-        if index > 0 and self._free[index - 1][1] == begin:
-            begin = self._free.pop(index - 1)[0]
-        insort(self._free, (begin, end))
+        if end in self._ends:
+            end = self._remove(end)
+        if begin in self._begins:
+            begin = self._begins[begin]
+            self._remove(begin)
+        self._add(begin, end)
+
+    def _add(self, begin: int, end: int) -> None:
+        insort(self._holes, (end - begin, begin))
+        self._ends[begin] = end
+        self._begins[end] = begin
+
+    def _remove(self, begin: int) -> int:
+        """Take the hole that begins there out, and say where it ends."""
+        end = self._ends.pop(begin)
+        del self._begins[end]
+        del self._holes[bisect_left(self._holes, (end - begin, begin))]
+        return end

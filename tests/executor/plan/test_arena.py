@@ -44,3 +44,13 @@ def test_neighbouring_holes_become_one_and_the_last_one_grows() -> None:
 def test_a_range_that_is_not_out_cannot_be_taken_back() -> None:
     with pytest.raises(KeyError):
         Arena().free(0)
+
+
+def test_many_holes_that_do_not_fit_cost_nothing() -> None:
+    """Looking at each of them for each range would take minutes."""
+    arena, count = Arena(), 30_000
+    ranges = [arena.allocate(64 + 64 * (index % 3)) for index in range(2 * count)]
+    for begin in ranges[::2]:
+        arena.free(begin)
+    end = arena.size
+    assert [arena.allocate(640) for _ in range(count)] == [end + 640 * index for index in range(count)]

@@ -72,7 +72,6 @@ def test_an_op_without_kernel_or_expansion_is_named() -> None:
             0,
             ['node "f" (full)', "divides by zero"],
         ),
-        ({"id": "f", "op": "full", "dtype": "float32", "shape": ["m"], "value": 1.0}, 1, ['node "f"', 'symbol "m"']),
     ],
 )
 def test_a_rule_that_does_not_hold_for_these_symbols_names_node_and_values(
@@ -82,3 +81,9 @@ def test_a_rule_that_does_not_hold_for_these_symbols_names_node_and_values(
         run(document(node), {"x": np.zeros((n, 3), np.float32)})
     for part in said:
         assert part in str(error.value)
+
+
+def test_a_symbol_without_a_value_is_named() -> None:
+    graph = document({"id": "e", "op": "exp", "inputs": ["x"]})
+    with pytest.raises(SymbolError, match=r'"x" float32\[n, 3\]: no input determines the symbol "n"'):
+        lower(graph, {}, KERNELS)
