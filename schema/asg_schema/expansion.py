@@ -1,18 +1,16 @@
 """Pieces that the expansions of several composites share."""
 
-import math
 from collections.abc import Sequence
 
 from asg_schema.dims import element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
-from asg_schema.errors import RuleError
 from asg_schema.ops.comparison import IsFinite, Less
 from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
 from asg_schema.ops.reduction import Max
 
-__all__ = ["check_overflow", "class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
+__all__ = ["class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
 
 
 def widen(x: Value) -> Value:
@@ -50,16 +48,6 @@ def class_indices(target: Value, scores: Value, axis: int) -> Value:
     """
     zero = target.scalar(0)
     return Where.of(Less.of(target, zero), count_elements(scores, [axis], target.dtype), target)
-
-
-def check_overflow(field: str, value: float, dtype: DType) -> None:
-    """Refuse an attribute that is a finite number, but not one of a floating-point dtype.
-
-    Raises:
-        RuleError: naming the field.
-    """
-    if dtype.overflow <= abs(value) < math.inf:
-        raise RuleError(f"{field} is {value}, which overflows the dtype of {{0}}", field=field)
 
 
 def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:

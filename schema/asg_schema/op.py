@@ -5,14 +5,14 @@ type rule (`infer`) and, in its docstring, its formula. The other packages attac
 class through `asg_schema.op_table.FacetTable`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from asg_schema.attributes import Identifier, Reference, Shape, encode_number, encode_shape
-from asg_schema.dims import SymbolicDim, bind_dim
+from asg_schema.dims import SymbolicDim, bind_dim, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import RuleError
 from asg_schema.tensor_type import TensorType
@@ -163,6 +163,11 @@ class Op(BaseModel):
             if (shape := getattr(self, key)) and any(isinstance(dim, SymbolicDim) for dim in shape)
         }
         return self.model_copy(update=update) if update else self
+
+    def symbols(self) -> frozenset[str]:
+        """The names of the symbols in the op's attributes."""
+        dims: Iterable[Any] = (dim for key in self._shape_fields for dim in getattr(self, key) or ())
+        return frozenset(name for dim in dims if isinstance(dim, SymbolicDim) for name in symbols_of(dim))
 
     def attribute_json(self) -> dict[str, Any]:
         """The attributes that differ from their defaults, as JSON has them."""

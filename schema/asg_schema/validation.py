@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from asg_schema.dims import SymbolicDim, format_shape
+from asg_schema.dims import SymbolicDim, format_shape, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
 from asg_schema.inference import infer_node, type_problem
@@ -71,6 +71,7 @@ class _Checker:
         self._parameters: dict[str, Parameter] = {}
         self._sources: dict[str, TensorType] = {}
         self._names: set[str] = set()
+        self._symbols: set[str] = set()
 
     def run(self) -> None:
         parts = self.parts
@@ -78,6 +79,7 @@ class _Checker:
             self._input(item, f"/inputs/{index}")
         for index, item in enumerate(parts.parameters):
             self._parameter(item, f"/parameters/{index}")
+        self._symbols = set(self._known_symbols())
         self._node_ids = {name for node in parts.nodes if (name := _name(node)) is not None}
         for index, node in enumerate(parts.nodes):
             self._node(node, index)
@@ -160,8 +162,26 @@ class _Checker:
                     types[node.id] = results[0]
                 else:
                     types.update(zip(node.references(), results, strict=True))
+                if not self._symbols.issuperset(node.symbols()):
+                    self._undetermined(node, f"/nodes/{index}")
                 return
         self._faulty_node(node, f"/nodes/{index}")
+
+    def _known_symbols(self) -> Iterable[str]:
+        """The symbols that a run finds from what it is given: those in the shapes of inputs."""
+        for item in self.parts.inputs:
+            if isinstance(item, Input):
+                yield from chain.from_iterable(map(symbols_of, item.shape))
+
+    def _undetermined(self, node: Op, pointer: str) -> None:
+        """Report the symbols of a node that no input has, once each, unless an input that is broken may have them."""
+        if not self.parts.whole or any(isinstance(item, Broken) for item in self.parts.inputs):
+            return
+        for name in sorted(node.symbols() - self._symbols):
+            hint = nearest(name, self._symbols if len(self.problems) < MOST_PROBLEMS else ())
+            message = f'node "{node.id}" ({node.name}): no input has the symbol "{name}", so that no run can know it'
+            self._report(pointer, "unknown_symbol", message + hint)
+            self._symbols.add(name)
 
     def _faulty_node(self, node: Op, pointer: str) -> None:
         fresh = self._declare(node.id, "node", pointer)

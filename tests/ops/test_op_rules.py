@@ -153,6 +153,35 @@ CASES: list[Case] = [
         "/inputs/1",
         '"x1" int32[n] cannot tell 2147483648 classes apart; int64 is needed there',
     ),
+    *(
+        Case(
+            "pad",
+            [f"{dtype}[2]"],
+            {"low": [1], "high": [0], "value": value},
+            "/value",
+            f'value is {said}; for "x0" {dtype}[2] an integer from {span} is needed',
+        )
+        for dtype, value, said, span in (
+            ("int8", 1.5, "1.5", "-128 to 127"),
+            ("int8", 300, "300.0", "-128 to 127"),
+            ("uint8", "nan", "nan", "0 to 255"),
+            ("bool", "inf", "inf", "0 to 1"),
+        )
+    ),
+    Case(
+        "pad",
+        ["float16[2]"],
+        {"low": [1], "high": [0], "value": 1e9},
+        "/value",
+        'value is 1000000000.0, which overflows the dtype of "x0" float16[2]',
+    ),
+    Case(
+        "constant",
+        [],
+        {"dtype": "bool", "shape": [2], "value": {"base64": "AQI="}},
+        "/value",
+        "value has a byte that is neither 0 nor 1; a bool is one of these",
+    ),
     Case("var", ["float32[2]"], {"correction": "inf"}, "/correction", "correction is inf; a finite number is needed"),
     Case(
         "reshape",

@@ -34,7 +34,7 @@ unary: list[Callable[[Any, Value], Value]] = [
     lambda draw, x: Reshape.of(x, shape=(x.type.size,)),
     lambda draw, x: Sum.of(x, axis=draw(st.none() | st.just(())), keepdims=draw(st.booleans())),
     lambda draw, x: CumulativeSum.of(x, axis=0, reverse=draw(st.booleans())) if x.rank else x,
-    lambda draw, x: Pad.of(x, low=(1,) * x.rank, high=(N,) * x.rank, value=draw(st.floats())),
+    lambda draw, x: Pad.of(x, low=(1,) * x.rank, high=(N,) * x.rank, value=draw(numbers)),
     lambda draw, x: Astype.of(Astype.of(x, dtype=DType.INT32), dtype=x.dtype),
 ]
 binary = (Add, Subtract, Multiply, Maximum)

@@ -8,6 +8,7 @@ from pydantic import Field, StrictBool
 from typing_extensions import override
 
 from asg_schema.attributes import Number
+from asg_schema.bounds import check_overflow
 from asg_schema.broadcasting import broadcast_shapes
 from asg_schema.composite import Composite
 from asg_schema.composites.reduction import Softmax
@@ -15,7 +16,7 @@ from asg_schema.dims import Dim, format_shape
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
-from asg_schema.expansion import check_overflow, finite_maximum, narrow, widen
+from asg_schema.expansion import finite_maximum, narrow, widen
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Equal, GreaterEqual
 from asg_schema.ops.contraction import Matmul

@@ -12,11 +12,11 @@ from pydantic import Field
 from typing_extensions import override
 
 from asg_schema.attributes import Number
+from asg_schema.bounds import check_overflow
 from asg_schema.composite import Composite
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
-from asg_schema.expansion import check_overflow
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Greater, Less, LessEqual
 from asg_schema.ops.elementwise import Erf, Exp, Log1p, Sigmoid, Tanh, Where

@@ -13,12 +13,12 @@ from pydantic import Field
 from typing_extensions import override
 
 from asg_schema.attributes import Axis, Number, Shape
+from asg_schema.bounds import check_overflow
 from asg_schema.composite import Composite
 from asg_schema.dims import Dim, format_shape
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import (
-    check_overflow,
     class_indices,
     count_elements,
     finite_maximum,

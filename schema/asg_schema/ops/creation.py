@@ -135,6 +135,8 @@ class Constant(Op):
             given = len(self.value.decode())
             if given != (expected := size * self.dtype.itemsize):
                 raise RuleError(f"value has {given} bytes; {result} needs {expected}", field="value")
+            if self.dtype is DType.BOOL and not set(self.value.decode()) <= {0, 1}:
+                raise RuleError("value has a byte that is neither 0 nor 1; a bool is one of these", field="value")
             if size > MOST_CONSTANT_ELEMENTS:
                 raise RuleError(
                     f"value has {size} elements; a constant has at most {MOST_CONSTANT_ELEMENTS}", field="value"
@@ -145,7 +147,7 @@ class Constant(Op):
 
 
 class Iota(Op):
-    """An array whose elements are their index along `axis`: 0, 1, 2 and so on."""
+    """An array whose elements are their index along `axis`: 0, 1, 2 and so on. Integers wrap around."""
 
     op: Literal["iota"] = "iota"
     dtype: DType = Field(description="The dtype of the result: a number.")

@@ -12,7 +12,9 @@ from pydantic import Field
 from typing_extensions import override
 
 from asg_schema.attributes import Axes, Axis, Number, Shape
+from asg_schema.bounds import check_overflow
 from asg_schema.dims import Dim, SymbolicDim
+from asg_schema.dtype import DType
 from asg_schema.errors import RuleError
 from asg_schema.op import DTypeGroup, Op, Operand
 from asg_schema.tensor_type import TensorType
@@ -154,6 +156,15 @@ class Slice(Op):
         return (TensorType(x.dtype, tuple(dims)),)
 
 
+def _check_padding(value: float, dtype: DType) -> None:
+    if dtype.is_floating:
+        check_overflow("value", value, dtype)
+        return
+    low, high = dtype.integer_range if dtype.is_integer else (0, 1)
+    if not (value.is_integer() and low <= value <= high):
+        raise RuleError(f"value is {value}; for {{0}} an integer from {low} to {high} is needed", field="value")
+
+
 class Pad(Op):
     """x with `value` put before, behind and between its elements along each axis.
 
@@ -168,12 +179,13 @@ class Pad(Op):
     interior: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...] | None = Field(
         default=None, description="How many elements go between two neighbours, along each axis; absent: 0."
     )
-    value: Number = Field(default=0.0, description="The value of the new elements, converted to the dtype of x.")
+    value: Number = Field(default=0.0, description="The value of the new elements, in the dtype of x; 0 or 1 for bool.")
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         (x,) = operands
         interior = self.interior or (0,) * x.rank
+        _check_padding(self.value, x.dtype)
         _check_length("low", self.low, x.rank)
         _check_length("high", self.high, x.rank)
         _check_length("interior", interior, x.rank)
