@@ -1,6 +1,6 @@
 """`create_app`: the executor as an ASGI application."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -19,11 +19,13 @@ from asg_executor.store.graphs import MemoryGraphStore
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, host_names: Collection[str] | None = None) -> FastAPI:
     """The service. Graphs and sessions live in memory, for as long as the application does.
 
     Args:
         settings: its settings; absent: those of the environment.
+        host_names: the host names, in lower case, that requests may be addressed to beside IP addresses; absent: any.
+            `asg serve` names those of the address that it listens on.
 
     Returns:
         An ASGI application; `app.state.service` is its `Service`.
@@ -56,8 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.service = service
-    names = None if settings.allow_remote else {"localhost", settings.host.lower()}
-    app.add_middleware(RequestContext, names=names)
+    app.add_middleware(RequestContext, names=host_names)
     install_problem_handlers(app)
     for resource in (capabilities, graphs, sessions, steps, parameters, health, documentation):
         app.include_router(resource.router)

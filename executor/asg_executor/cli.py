@@ -65,9 +65,11 @@ def serve(
     _check_exposure(settings)
     _configure_logging(settings.log_level)
     try:
-        app = create_app(settings)
+        names = None if settings.allow_remote else {"localhost", settings.host.lower()}
+        app = create_app(settings, host_names=names)
     except AsgError as error:
         _fail(str(error), _WRONG_USAGE)
+    keep_freed_memory()
     listener = _listen(settings)
     server = Server(app, lambda: _announce(url_of(listener), as_json=announce_json))
     if exit_with_parent:

@@ -41,7 +41,7 @@ class Server:
     """
 
     def __init__(self, settings: Settings, runner: asyncio.Runner) -> None:
-        self.app = create_app(settings)
+        self.app = create_app(settings, host_names={"localhost"})
         self.runner = runner
         self.http = httpx.Client(transport=_Transport(self.app, runner), base_url="http://localhost")
 

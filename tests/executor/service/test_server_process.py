@@ -206,6 +206,10 @@ def test_a_person_reads_where_the_server_listens() -> None:
         process.terminate()
 
 
+def test_a_local_server_is_not_reached_under_a_foreign_name(process: Process) -> None:
+    problem(httpx.get(f"{process.url}/v1", headers={"Host": "evil.example"}), "unknown_host")
+
+
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
