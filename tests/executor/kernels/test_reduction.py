@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from asg_executor.kernels.kernel import Step
-from asg_executor.kernels.reduction import sum_
+from asg_executor.kernels.reduction import extreme, sum_
+from asg_executor.kernels.workspace import Workspace
 
 EPS = 2.0**-23
 
@@ -44,6 +45,19 @@ def test_numbers_that_are_not_finite_are_summed_like_others() -> None:
     result = np.empty(3, np.float32)
     run_step(sum_(x, (1,), result))
     np.testing.assert_array_equal(result, [np.inf, np.nan, np.nan])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.float64])
+@pytest.mark.parametrize("shape", [(64, 2), (100, 5, 13), (40_000, 3), (63, 7), (200, 64), (200, 65), (70, 1)])
+def test_the_maximum_of_rows_of_any_length(dtype: type[Any], shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(2).integers(-100, 100, shape).astype(dtype)
+    if dtype is not np.int8:
+        x[3, ..., 0] = np.nan
+    for axes in ((len(shape) - 1,), tuple(range(1, len(shape)))):
+        expected = x.max(axis=axes)
+        result = np.empty_like(expected)
+        run_step(extreme(np.maximum, x, axes, result, Workspace()))
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_the_sum_of_nothing_is_zero() -> None:
