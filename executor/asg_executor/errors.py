@@ -11,7 +11,6 @@ AsgError (asg_schema.errors)
         └── IndexOutOfRangeError
 """
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from typing_extensions import override
@@ -98,30 +97,16 @@ class IndexOutOfRangeError(RunError):
     Args:
         node: the id of the document's node.
         op: the name of its op.
-        index: the index, and where it stands among the indices.
-        axis: the axis that it points into, and its size.
+        reason: which index, and what would be right.
+        composite_reason: the same for the user of a composite that hands its indices on to the op.
     """
 
     code: ClassVar[str] = "index_out_of_range"
 
-    def __init__(self, node: str, op: str, index: tuple[int, Sequence[int]], axis: tuple[int, int]) -> None:
-        self.index = index
-        self.axis = axis
-        super().__init__(node, op, self._told(f"index {index[0]}", -axis[1]))
+    def __init__(self, node: str, op: str, reason: str, composite_reason: str) -> None:
+        self.composite_reason = composite_reason
+        super().__init__(node, op, reason)
 
     @override
     def within(self, node: str, op: str) -> RunError:
-        """To a composite an index below 0 is out of range, too; its expansion puts the size of the axis there."""
-        (index, _), (_, size) = self.index, self.axis
-        error = type(self)(node, op, self.index, self.axis)
-        RunError.__init__(
-            error, node, op, self._told(f"a negative index, or {size}," if index == size else f"index {index}", 0)
-        )
-        return error
-
-    def _told(self, index: str, least: int) -> str:
-        (_, place), (axis, size) = self.index, self.axis
-        return (
-            f"{index} at {list(place)} of the indices is out of range for axis {axis} of size {size}; "
-            f"an index from {least} to {size - 1} is needed"
-        )
+        return type(self)(node, op, self.composite_reason, self.composite_reason)

@@ -34,7 +34,15 @@ def check_indices(indices: Array, size: int, op: Op, axis: int) -> None:
         return
     place = np.argwhere((indices < -size) | (indices >= size))[0]
     found = indices[tuple(place)]
-    raise IndexOutOfRangeError(op.id, op.name, (int(found), [int(i) for i in place]), (axis, size))
+    where = f"at {[int(i) for i in place]} of the indices is out of range for axis {axis} of size {size}"
+    # To the user of a composite an index below 0 is wrong, too: its expansion puts the size of the axis there.
+    shown = f"a negative index, or {size}," if found == size else f"index {found}"
+    raise IndexOutOfRangeError(
+        op.id,
+        op.name,
+        f"index {found} {where}; an index from {-size} to {size - 1} is needed",
+        f"{shown} {where}; an index from 0 to {size - 1} is needed",
+    )
 
 
 @kernels.define(Take)

@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 
-from asg_executor.kernels.conversion import convert
 from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
@@ -84,9 +83,7 @@ def pad(op: Pad, operands: Arrays, results: Arrays, workspace: Workspace) -> Ste
         source, target = _kept(x.shape[axis], result.shape[axis], int(str(low)), between + 1)
         sources.append(source)
         targets.append(target)
-    value = np.empty((), result.dtype)
-    with np.errstate(all="ignore"):
-        convert(np.asarray(op.value), value, workspace)()
+    value = np.asarray(op.value).astype(result.dtype)
     return sequence(copy(value, result), copy(x[(*sources, ...)], result[(*targets, ...)]))
 
 

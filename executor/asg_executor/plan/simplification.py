@@ -25,7 +25,7 @@ Evaluate: TypeAlias = Callable[[Instruction, Sequence[Array], Sequence[TensorTyp
 """Computes an instruction's results, of the given types, from its operands, once."""
 
 _MOST_FOLDED = 65_536  # elements of one instruction's operands and results
-_MOST_FOLDED_IN_ALL = 8 * 1024 * 1024  # elements that folding may hold in all, so that a document cannot fill memory
+_MOST_FOLDED_IN_ALL = 8 * 1024 * 1024  # that folding may read and make in all, so that it takes little time and memory
 _POINTWISE = frozenset({"elementwise", "comparison"})
 
 
@@ -131,10 +131,10 @@ class _Simplification:
             (value,) = self.evaluate(instruction, scalars, (TensorType(results[0].dtype, ()),))
             self._add_constant(instruction.results[0], np.broadcast_to(value, concrete_shape(results[0])))
             return True
-        size = sum(map(_count, results))
-        if max([size, *(array.size for array in arrays)]) > _MOST_FOLDED or self.folded + size > _MOST_FOLDED_IN_ALL:
+        sizes = [sum(map(_count, results)), *(array.size for array in arrays)]
+        if max(sizes) > _MOST_FOLDED or self.folded + sum(sizes) > _MOST_FOLDED_IN_ALL:
             return False
-        self.folded += size
+        self.folded += sum(sizes)
         for reference, array in zip(instruction.results, self.evaluate(instruction, arrays, results), strict=True):
             self._add_constant(reference, array)
         return True

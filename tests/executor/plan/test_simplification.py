@@ -127,3 +127,12 @@ def test_attributes_that_python_calls_equal_are_told_apart() -> None:
     assert attribute_key(pad(0.0)) != attribute_key(pad(-0.0))
     assert attribute_key(pad(math.nan)) == attribute_key(pad(math.nan))
     assert attribute_key(full(1, DType.INT32)) != attribute_key(full(True, DType.BOOL))
+
+
+def test_arithmetic_on_constants_beforehand_has_an_end() -> None:
+    """A document of many reductions of large constants would otherwise keep its compilation busy."""
+    editor = Editor()
+    (line,) = editor.emit(Iota, (), {"dtype": DType.FLOAT32, "shape": (65_536,)})
+    values = [Sum.of(line * float(index)) for index in range(100)]
+    computed = names(plan(editor, *values))
+    assert 0 < computed.count("sum") < 100
