@@ -7,6 +7,7 @@ from typing import TypeAlias
 from asg_executor.errors import InterfaceError, SymbolError
 from asg_executor.plan.arrays import Array, array_type, dtype_of
 from asg_schema.dims import SymbolicDim, bind_dim, symbols_of
+from asg_schema.symbolic_dim import Division, Symbol
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest
 
@@ -105,7 +106,15 @@ def _solve(pending: Iterable[_Sized], types: Mapping[str, TensorType], arrays: M
     while queue:
         item = queue.popleft()
         before = len(values)
-        if not _settle(item, types, arrays, values, sources):
+        try:
+            settled = _settle(item, types, arrays, values, sources)
+        except ZeroDivisionError:
+            name, axis, dim = item
+            known = {symbol: values[symbol] for symbol in sorted(symbols_of(dim) & values.keys())}
+            raise SymbolError(
+                f'axis {axis} of "{name}" {types[name]}: the dim {dim} divides by zero for {_show(known)}'
+            ) from None
+        if not settled:
             for symbol in symbols_of(item[2]) - values.keys():
                 waiting.setdefault(symbol, []).append(item)
         elif len(values) > before:
@@ -162,12 +171,12 @@ def _settle(
 
 def _line(dim: SymbolicDim, symbol: str, values: Mapping[str, int]) -> tuple[int, int] | None:
     """The slope and the offset of a dim that is a linear function of `symbol`, else None."""
-    if any(
-        sum(symbol in symbols_of(SymbolicDim((((atom,), 1),))) for atom in monomial) > 1
-        or any(not hasattr(atom, "name") and symbol in symbols_of(SymbolicDim((((atom,), 1),))) for atom in monomial)
-        for monomial, _ in dim.terms
-    ):
-        return None
+    for monomial, _ in dim.terms:
+        if monomial.count(Symbol(symbol)) > 1 or any(
+            isinstance(atom, Division) and symbol in symbols_of(atom.numerator) | symbols_of(atom.denominator)
+            for atom in monomial
+        ):
+            return None
     offset = bind_dim(dim, {**values, symbol: 0})
     slope = bind_dim(dim, {**values, symbol: 1}) - offset
     return (slope, offset) if slope else None

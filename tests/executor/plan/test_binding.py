@@ -100,6 +100,13 @@ def test_a_division_is_checked_once_its_symbols_are_known() -> None:
         bind_symbols(types, {"x": zeros(7), "y": zeros(4)})
 
 
+@pytest.mark.parametrize("rest", [0, "m"])
+def test_a_division_by_a_size_of_zero_is_named(rest: object) -> None:
+    types = {"x": declared("n"), "y": declared({"add": [{"floordiv": [12, "n"]}, rest]})}
+    with pytest.raises(SymbolError, match=r'axis 0 of "y".* divides by zero for n = 0'):
+        bind_symbols(types, {"x": zeros(0), "y": zeros(3)})
+
+
 def test_names_are_checked_both_ways() -> None:
     check_names("input", ["a", "b"], ["b", "a"])
     with pytest.raises(InterfaceError, match='no input "weigth"; did you mean "weight"'):
