@@ -50,6 +50,7 @@ def serve(
     Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on; options come
     first.
     """
+    from asg_executor.api.memory import keep_freed_memory
     from asg_executor.api.server import Server, url_of
     from asg_executor.app import create_app
 
