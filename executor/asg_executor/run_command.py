@@ -11,10 +11,11 @@ import numpy as np
 from asg_executor.api.json_tensors import TensorError, decode_tensor, encode_tensor
 from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.errors import InterfaceError
-from asg_executor.plan.arrays import Array, array_type
+from asg_executor.plan.arrays import Array, array_type, numpy_dtype
 from asg_executor.sessions.session import Session
 from asg_schema.command_line import CommandError, read_bytes, read_document, write_text
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest, parse_json
@@ -22,6 +23,7 @@ from asg_schema.wire import nearest, parse_json
 __all__ = ["run_document"]
 
 _GRAPH = "document"
+_BFLOAT16_ON_DISK = np.dtype("V2")  # NumPy's format has no name for it
 
 
 def run_document(
@@ -91,7 +93,8 @@ def _inputs(document: Document, assignments: Sequence[str]) -> dict[str, Array]:
         if not equals:
             raise InterfaceError(f'--input "{assignment}": NAME=VALUE is needed')
         if name not in declared:
-            raise InterfaceError(f'there is no input "{name}"{nearest(name, declared)}')
+            known = ", ".join(f'"{item}"' for item in declared) or "none"
+            raise InterfaceError(f'there is no input "{name}"{nearest(name, declared) or f"; declared: {known}"}')
         if name in arrays:
             raise InterfaceError(f'the input "{name}" is given twice')
         arrays[name] = _value(name, value, declared[name])
@@ -101,7 +104,7 @@ def _inputs(document: Document, assignments: Sequence[str]) -> dict[str, Array]:
 def _value(name: str, value: str, declared: TensorType) -> Array:
     try:
         if value.endswith(".npy"):
-            return decode_tensor(_load(value), declared)
+            return decode_tensor(_load(value, declared), declared)
         return decode_tensor(parse_json(read_bytes(value) if value.endswith(".json") else value), declared)
     except TensorError as error:
         where = "".join(f"[{part}]" for part in error.path)
@@ -112,11 +115,14 @@ def _value(name: str, value: str, declared: TensorType) -> Array:
         ) from None
 
 
-def _load(file: str) -> Array:
+def _load(file: str, declared: TensorType) -> Array:
     try:
-        return np.load(BytesIO(read_bytes(file)), allow_pickle=False)
+        array: Array = np.load(BytesIO(read_bytes(file)), allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise InterfaceError(f"{file} is not a .npy file of numbers: {error}") from None
+    if array.dtype == _BFLOAT16_ON_DISK and declared.dtype is DType.BFLOAT16:
+        return array.view(numpy_dtype(DType.BFLOAT16))
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _write(output: Path, results: Mapping[str, Array]) -> None:
@@ -125,7 +131,9 @@ def _write(output: Path, results: Mapping[str, Array]) -> None:
     elif output.suffix == ".safetensors":
         try:
             output.write_bytes(write_safetensors(results, {}))
-        except (OSError, SafetensorsError) as error:
+        except OSError as error:
+            raise CommandError(f"cannot write {output}: {error.strerror or error}") from None
+        except SafetensorsError as error:
             raise CommandError(f"cannot write {output}: {error}") from None
     else:
         raise InterfaceError(f'--output "{output}": a .safetensors or .json file is needed')

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -82,11 +83,14 @@ def test_a_seed_initialises_parameters(asg_run: Run) -> None:
         (["--input", "x=abc", "--seed", "0"], '"abc"'),
         (["--input", "x=[[1, true, 3]]", "--seed", "0"], "[0][1]: the element true is not a number"),
         (["--input", "x", "--seed", "0"], "NAME=VALUE is needed"),
-        (["--input", "y=1", "--seed", "0"], 'no input "y"'),
+        (["--input", "y=1", "--seed", "0"], 'no input "y"; declared: "x", "target"'),
         (["--input", "x=x.npy", "--input", "x=x.npy", "--seed", "0"], "given twice"),
         (["--seed", "0"], 'input "x" is missing; output "prediction" needs it'),
         (["--input", "x=x.npy", "--seed", "0", "--only", "loss"], 'input "target" is missing'),
-        (["--input", "x=x.npy", "--seed", "0", "--output", "none/out.safetensors"], "none/out.safetensors"),
+        (
+            ["--input", "x=x.npy", "--seed", "0", "--output", "none/out.safetensors"],
+            "out.safetensors: No such file or directory\n",
+        ),
         (["--input", "x=x.npy", "--seed", "0", "--output", "none/out.json"], "none/out.json"),
         (["--input", "x=x.npy", "--seed", "0", "--output", "out.txt"], "a .safetensors or .json file is needed"),
         (["--input", "x=x.npy", "--seed", "0", "--engine", "nunpy"], 'mean "numpy"'),
@@ -101,6 +105,27 @@ def test_what_is_wrong_is_said_in_a_line(asg_run: Run, options: list[str], messa
     assert found.stderr.startswith("asg: ")
     assert "Traceback" not in found.stderr
     assert found.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [("float32", np.dtype(">f4")), ("int64", np.dtype(">i8")), ("bfloat16", np.dtype(ml_dtypes.bfloat16))],
+    ids=str,
+)
+def test_arrays_as_other_machines_and_other_dtypes_store_them(
+    asg_run: Run, folder: Path, dtype: str, stored: Any
+) -> None:
+    document = {
+        "asg": 1,
+        "inputs": [{"id": "x", "dtype": dtype, "shape": ["n", 2]}],
+        "nodes": [{"id": "y", "op": "negative", "inputs": ["x"]}],
+        "outputs": [{"name": "y", "value": "y"}],
+    }
+    (folder / "negative.json").write_text(json.dumps(document))
+    np.save(folder / "stored.npy", np.asfortranarray(np.array([[1, 2], [3, 4]], stored)))
+    found = asg_run("negative.json", "--input", "x=stored.npy", "--json")
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["y"] == {"dtype": dtype, "shape": [2, 2], "data": [-1, -2, -3, -4]}
 
 
 def test_an_invalid_document(asg_run: Run) -> None:
