@@ -34,7 +34,8 @@ def run_demo() -> None:
     with Client.local() as client:
         session = client.create_session({"predict": forward, "train": gradient}, _OPTIMIZER, seed=0)
         _say(console, "Executor", f"process {client.server_pid} at {client.url}")
-        _say(console, "Session", f"{session.id} with SGD(lr={_OPTIMIZER.lr}, momentum={_OPTIMIZER.momentum}), seed 0")
+        _say(console, "Session", f"{session.id}, seed 0")
+        _say(console, "Optimizer", f"SGD(lr={_OPTIMIZER.lr}, momentum={_OPTIMIZER.momentum})")
         console.print()
         batches = _batches()
         started = time.perf_counter()
