@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from collections.abc import Iterable, Mapping, Sized
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 from starlette.requests import ClientDisconnect, Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.api.media_types import JSON, SAFETENSORS
-from asg_executor.api.problems import ProblemError
+from asg_executor.api.problems import ProblemError, problem_of, refuse
 from asg_executor.api.safetensors_bodies import (
     SafetensorsError,
     check_tensor_names,
@@ -21,7 +21,7 @@ from asg_executor.api.safetensors_bodies import (
 from asg_executor.plan.arrays import Array
 from asg_executor.settings import Settings
 from asg_schema.errors import DocumentError, Problem
-from asg_schema.wire import parse_json, validation_problems
+from asg_schema.wire import json_pointer, parse_json, validation_problems
 
 __all__ = [
     "Body",
@@ -60,6 +60,9 @@ Tensors = Annotated[
 """Tensors by name, as they came in: JSON values, or arrays from a binary body."""
 
 
+_LONGEST = 100_000
+
+
 class Body(BaseModel):
     """The body of a request. It is strict: no unknown field, no coercion."""
 
@@ -77,12 +80,25 @@ class Body(BaseModel):
         Raises:
             ProblemError: with every fault of the body.
         """
+        cls._check_lengths(source)
         try:
             return cls.model_validate(source)
         except ValidationError as error:
-            problems = validation_problems(error, source)
-            detail = "\n".join(map(str, problems))
-            raise ProblemError("invalid_request", detail, problems=problems) from None
+            raise problem_of("invalid_request", validation_problems(error, source)) from None
+
+    @classmethod
+    def _check_lengths(cls, source: Any) -> None:
+        """Refuse what could have so many faults that telling them would take much memory."""
+        fields = cast("dict[str, Any]", source) if isinstance(source, dict) else {}
+        parts: dict[tuple[str, ...], Any] = {(): fields}
+        parts.update({(name,): fields[name] for name in cls.model_fields if name in fields})
+        lengths = {path: len(cast("Sized", part)) for path, part in parts.items() if isinstance(part, list | dict)}
+        problems = [
+            Problem(json_pointer(path), "too_long", f"it has {length} entries; at most {_LONGEST} may be")
+            for path, length in lengths.items()
+            if length > _LONGEST
+        ]
+        refuse("invalid_request", problems)
 
 
 B = TypeVar("B", bound=Body)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from asg_executor.errors import ExecutorError
 from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.sessions.errors import SessionError, StepError
-from asg_schema.errors import AsgError, DocumentError, Problem
+from asg_schema.errors import MOST_PROBLEMS, AsgError, DocumentError, Problem
 
 __all__ = [
     "KINDS",
@@ -29,6 +29,7 @@ __all__ = [
     "ProblemKind",
     "install_problem_handlers",
     "problem_for",
+    "problem_of",
     "refuse",
 ]
 
@@ -199,7 +200,14 @@ def refuse(code: str, problems: Sequence[Problem]) -> None:
         ProblemError: there are problems.
     """
     if problems:
-        raise ProblemError(code, "\n".join(map(str, problems)), problems=problems)
+        raise problem_of(code, problems)
+
+
+def problem_of(code: str, problems: Sequence[Problem]) -> ProblemError:
+    """The problem that consists of these; the first 100 where there are more."""
+    kept = problems[:MOST_PROBLEMS]
+    more = [f"and {len(problems) - len(kept)} more problems"] if len(problems) > len(kept) else []
+    return ProblemError(code, "\n".join([*map(str, kept), *more]), problems=kept)
 
 
 def problem_for(error: Exception) -> ProblemError:
@@ -209,7 +217,7 @@ def problem_for(error: Exception) -> ProblemError:
     if isinstance(error, DocumentError):
         return ProblemError("invalid_document", str(error), problems=error.problems)
     if isinstance(error, SessionError | OptimizerError):
-        return ProblemError(error.code, str(error), problems=error.problems)
+        return problem_of(error.code, error.problems)
     if isinstance(error, StepError):
         return ProblemError(error.code, str(error), extensions={"expected_step": error.expected})
     if isinstance(error, ExecutorError):

@@ -226,3 +226,33 @@ def test_an_application_that_is_mounted_elsewhere_answers_under_any_name() -> No
             return (await client.get("/v1")).status_code
 
     assert asyncio.run(status()) == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"inputs": {f"x{index}": 1 for index in range(500)}},
+        {"inputs": {}, **{f"field{index}": 1 for index in range(500)}},
+        {"inputs": {}, "outputs": list(range(500))},
+    ],
+    ids=["inputs", "fields", "outputs"],
+)
+def test_of_many_problems_the_first_hundred_are_told(server: Server, fields: dict[str, Any]) -> None:
+    response = server.http.put(f"{server.create_session()}/steps/1", json=fields)
+    assert response.status_code == 422
+    assert len(response.json()["problems"]) == 100
+    assert response.json()["detail"].endswith("\nand 400 more problems")
+
+
+@pytest.mark.parametrize("pointer", ["", "/inputs", "/outputs"])
+def test_a_body_of_very_many_parts_is_one_problem(server: Server, pointer: str) -> None:
+    many = {f"name{index}": 1 for index in range(100_001)}
+    body: dict[str, Any] = {"inputs": {}, "outputs": []}
+    if pointer == "":
+        body.update(many)
+    elif pointer == "/inputs":
+        body["inputs"] = many
+    else:
+        body["outputs"] = list(many.values())
+    found = problem(server.http.put(f"{server.create_session()}/steps/1", json=body), "invalid_request")
+    assert [(item["pointer"], item["code"]) for item in found["problems"]] == [(pointer, "too_long")]
