@@ -1,6 +1,8 @@
 """How modules name their parameters, share them, and find them again."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,3 +184,42 @@ def test_the_representation_shows_the_tree() -> None:
     text = repr(nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.1), name="net"))
     assert text == "Sequential(name='net'\n  0: Linear(in_features=3, out_features=4)\n  1: Dropout(p=0.1)\n)"
     assert re.search(r"layers: ModuleList\(\n    0: Linear", repr(Net()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: {"first": nn.Dropout(0.5)},
+        lambda: [[nn.Dropout(0.5)]],
+        lambda: [nn.Dropout(0.5), None],
+        lambda: ({1: [nn.Dropout(0.5)]}, 2),
+    ],
+    ids=["dict", "nested list", "mixed list", "deeper"],
+)
+def test_modules_that_no_name_and_no_eval_would_reach_are_refused(make: Callable[[], Any]) -> None:
+    class Holder(nn.Module):
+        def __init__(self) -> None:
+            self.layers = make()
+
+        def forward(self, x: asg.Tensor) -> asg.Tensor:
+            return x
+
+    with (
+        asg.graph("g"),
+        pytest.raises(AsgError, match=r"Holder\.layers is a \w+ of modules that are no parts of the Holder"),
+    ):
+        Holder()(asg.input("x", (3,)))
+
+
+def test_a_list_that_is_filled_after_it_was_assigned_is_refused() -> None:
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            self.layers: Any = []
+            for _ in range(2):
+                self.layers.append(nn.Linear(3, 3))
+
+        def forward(self, x: asg.Tensor) -> asg.Tensor:
+            return self.layers[1](self.layers[0](x))
+
+    with asg.graph("g"), pytest.raises(AsgError, match=r"Late\.layers is a list of modules"):
+        Late()(asg.input("x", ("batch", 3)))

@@ -37,6 +37,9 @@ class Module:
     good: so a model that is called in two graphs has the same parameter names in both. `name=""` leaves the beginning
     out.
 
+    A list or tuple of modules becomes a `ModuleList` when it is assigned. In any other container they would be no parts
+    of the module, and calling it says so.
+
     A module that is assigned in two places has one set of parameters, under the name of the first.
 
     Args:
@@ -59,13 +62,21 @@ class Module:
         """`forward` in the current graph.
 
         Raises:
-            AsgError: no graph is open, or a name of the module is taken in it.
+            AsgError: no graph is open, a name of the module is taken in it, or an attribute holds modules that are not
+                parts of this one.
         """
         graph = current_graph()
         scope = self.prefix
-        for child in vars(self).values():
+        for attribute, child in vars(self).items():
             if isinstance(child, Parameter):
                 _ = child.value
+            elif _holds_modules(child):
+                own, kind = type(self).__name__, type(child).__name__
+                raise AsgError(
+                    f"{own}.{attribute} is a {kind} of modules that are no parts of the {own}: they would have names of "
+                    "their own, and eval() would not reach them. Assign a whole list, an nn.ModuleList, or each module "
+                    "to an attribute"
+                )
         outer, graph.scope = graph.scope, scope
         try:
             return self.forward(*args, **kwargs)
@@ -170,6 +181,14 @@ class Module:
 
 def _items(value: Any) -> list[Any]:
     return list(value)
+
+
+def _holds_modules(value: Any) -> bool:
+    """Whether a value is a container with a module in it, or in a container within."""
+    if not isinstance(value, list | tuple | dict | set):
+        return False
+    items: Iterable[Any] = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("Any", value)
+    return any(isinstance(item, Module) or _holds_modules(item) for item in items)
 
 
 def _root_name(module: Module) -> str:
