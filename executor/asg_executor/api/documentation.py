@@ -28,9 +28,10 @@ td, th { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px s
 :target { background: #fd08; }
 """.strip()
 
-_EXAMPLES = """
+_EXAMPLES = r"""
 asg grad regression.json | curl URL/v1/graphs -d @-
-curl URL/v1/sessions -d '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
+curl URL/v1/sessions \
+  -d '{"graphs": {"train": "DIGEST"}, "optimizer": {"kind": "sgd"}}'
 curl -X PUT URL/v1/sessions/ID/steps/1 \
   -d '{"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}'
 curl URL/v1/sessions/ID/parameters -H 'Accept: application/json'

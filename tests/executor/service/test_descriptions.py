@@ -90,6 +90,6 @@ def test_the_documentation_has_every_resource_and_every_problem(server: Server) 
 
 def test_the_documentation_reads_as_prose_and_names_this_service(server: Server) -> None:
     page = server.http.get("/docs", headers={"Host": "127.0.0.1:4321"}).text
-    assert "curl http://127.0.0.1:4321/v1/sessions -d" in page
+    assert "curl http://127.0.0.1:4321/v1/sessions \\\n  -d &#x27;{" in page
     assert "`" not in page
     assert "With <code>If-Match</code> this happens only" in page
