@@ -73,9 +73,9 @@ class Module:
             elif _holds_modules(child):
                 own, kind = type(self).__name__, type(child).__name__
                 raise AsgError(
-                    f"{own}.{attribute} is a {kind} of modules that are no parts of the {own}: they would have names of "
-                    "their own, and eval() would not reach them. Assign a whole list, an nn.ModuleList, or each module "
-                    "to an attribute"
+                    f"{own}.{attribute} is a {kind} of modules that are no parts of the {own}: they would have names "
+                    "of their own, and eval() would not reach them. Assign a whole list, an nn.ModuleList, or each "
+                    "module to an attribute"
                 )
         outer, graph.scope = graph.scope, scope
         try:
