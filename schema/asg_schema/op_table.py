@@ -11,7 +11,7 @@ from asg_schema.op import Op, registered_ops
 
 __all__ = ["OPS", "FacetTable"]
 
-O = TypeVar("O", bound=Op)  # noqa: E741 - the op's class; the name that a reader of a signature expects
+OpT = TypeVar("OpT", bound=Op)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -45,14 +45,14 @@ class FacetTable(Generic[P, R], Mapping[type[Op], Callable[Concatenate[Op, P], R
         self._kind = kind
         self._functions: dict[type[Op], Callable[..., R]] = {}
 
-    def define(self, op: type[O]) -> Callable[[Callable[Concatenate[O, P], R]], Callable[Concatenate[O, P], R]]:
+    def define(self, op: type[OpT]) -> Callable[[Callable[Concatenate[OpT, P], R]], Callable[Concatenate[OpT, P], R]]:
         """A decorator that enters a function for `op`.
 
         Raises:
             TypeError: the op already has one.
         """
 
-        def enter(function: Callable[Concatenate[O, P], R]) -> Callable[Concatenate[O, P], R]:
+        def enter(function: Callable[Concatenate[OpT, P], R]) -> Callable[Concatenate[OpT, P], R]:
             if op in self._functions:
                 raise TypeError(f"{op.__name__} already has a {self._kind}: {self._functions[op].__qualname__}")
             self._functions[op] = function

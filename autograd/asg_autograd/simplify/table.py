@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Rewrite", "rewrite", "rewrites"]
 
-O = TypeVar("O", bound=Op)  # noqa: E741 - the op's class, as in asg_schema.op_table
+OpT = TypeVar("OpT", bound=Op)
 
 
 class Candidate:
@@ -59,11 +59,11 @@ are tried whatever the operands are."""
 
 
 def rewrite(
-    *ops: type[O], of: Sequence[type[Op] | None] = (None,)
-) -> Callable[[Callable[[O, Candidate], Value | None]], Callable[[O, Candidate], Value | None]]:
+    *ops: type[OpT], of: Sequence[type[Op] | None] = (None,)
+) -> Callable[[Callable[[OpT, Candidate], Value | None]], Callable[[OpT, Candidate], Value | None]]:
     """Enter a rule for nodes of `ops`. With `of` it is only tried where an operand comes from a node of such an op."""
 
-    def enter(rule: Callable[[O, Candidate], Value | None]) -> Callable[[O, Candidate], Value | None]:
+    def enter(rule: Callable[[OpT, Candidate], Value | None]) -> Callable[[OpT, Candidate], Value | None]:
         for op in ops:
             for source in of:
                 rewrites.setdefault(op, {}).setdefault(source, []).append(rule)
