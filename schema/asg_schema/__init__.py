@@ -20,7 +20,7 @@ from asg_schema.editing import Editor, Value
 from asg_schema.errors import AsgError, DimError, DocumentError, Problem, RuleError
 from asg_schema.inference import infer_node
 from asg_schema.op import DTypeGroup, Op, Operand
-from asg_schema.op_table import OPS, FacetTable
+from asg_schema.op_table import OPS, OpTable
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import dependents, live_nodes, prune
 
@@ -36,9 +36,9 @@ __all__ = [
     "Document",
     "DocumentError",
     "Editor",
-    "FacetTable",
     "Input",
     "Op",
+    "OpTable",
     "Operand",
     "Output",
     "Parameter",

@@ -2,7 +2,7 @@
 
 A subclass declares everything that defines the op: its name (`op`), its operands, its attributes (typed fields), its
 type rule (`infer`) and, in its docstring, its formula. The other packages attach kernels and gradient rules to the
-class through `asg_schema.op_table.FacetTable`.
+class through `asg_schema.op_table.OpTable`.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""`OPS`, the complete table of ops, and `FacetTable`, through which other packages attach something to each op."""
+"""`OPS`, the complete table of ops, and `OpTable`, through which other packages attach something to each op."""
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -9,7 +9,7 @@ import asg_schema.composites
 import asg_schema.ops
 from asg_schema.op import Op, registered_ops
 
-__all__ = ["OPS", "FacetTable"]
+__all__ = ["OPS", "OpTable"]
 
 OpT = TypeVar("OpT", bound=Op)
 P = ParamSpec("P")
@@ -27,11 +27,11 @@ OPS: Mapping[str, type[Op]] = _load()
 """Every op of the format by name, primitives and composites."""
 
 
-class FacetTable(Generic[P, R], Mapping[type[Op], Callable[Concatenate[Op, P], R]]):
+class OpTable(Generic[P, R], Mapping[type[Op], Callable[Concatenate[Op, P], R]]):
     """Functions of one kind, one for each op: its kernels, its gradient rules.
 
     ```python
-    kernels: FacetTable[[Arrays], Step] = FacetTable("kernel")
+    kernels: OpTable[[Arrays], Step] = OpTable("kernel")
 
     @kernels.define(Sum)
     def sum_kernel(op: Sum, arrays: Arrays) -> Step: ...

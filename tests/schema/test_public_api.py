@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import asg_schema
-from asg_schema import OPS, DType, FacetTable, Op, Operand, TensorType, infer_node
+from asg_schema import OPS, DType, Op, Operand, OpTable, TensorType, infer_node
 from asg_schema.op import DTypeGroup
 from asg_schema.ops.elementwise import Add
 from asg_schema.ops.reduction import Sum
@@ -21,8 +21,8 @@ ROOT = FOLDER.parents[1]
 MODULES = sorted(".".join(path.relative_to(FOLDER.parent).with_suffix("").parts) for path in FOLDER.rglob("[a-z]*.py"))
 
 PUBLIC = """
-AsgError Composite DType DTypeGroup Dim DimError Document DocumentError Editor FORMAT_VERSION FacetTable Input OPS Op
-Operand Output Parameter Problem RuleError SymbolicDim TensorType Value bind_dim dependents dim_from_json dim_to_json
+AsgError Composite DType DTypeGroup Dim DimError Document DocumentError Editor FORMAT_VERSION Input OPS Op
+OpTable Operand Output Parameter Problem RuleError SymbolicDim TensorType Value bind_dim dependents dim_from_json dim_to_json
 infer_node initializers live_nodes prune roles symbol
 """
 
@@ -89,7 +89,7 @@ def test_an_op_that_is_declared_incompletely_is_refused() -> None:
 
 
 def test_a_facet_table_refuses_a_second_entry() -> None:
-    table: FacetTable[[int], int] = FacetTable("count")
+    table: OpTable[[int], int] = OpTable("count")
 
     @table.define(Sum)
     def count(op: Sum, more: int) -> int:
@@ -106,11 +106,11 @@ def test_a_facet_table_refuses_a_second_entry() -> None:
 TYPED = """
 from typing_extensions import assert_type
 
-from asg_schema import Editor, FacetTable, Value
+from asg_schema import Editor, OpTable, Value
 from asg_schema.ops.elementwise import Add
 from asg_schema.ops.reduction import Sum
 
-rules: FacetTable[[int], float] = FacetTable("rule")
+rules: OpTable[[int], float] = OpTable("rule")
 
 
 @rules.define(Sum)

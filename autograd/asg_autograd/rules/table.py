@@ -8,7 +8,7 @@ the operand's shape to it (see `asg_autograd.unbroadcast`).
 from typing import TypeAlias, cast
 
 from asg_schema.editing import Value
-from asg_schema.op_table import FacetTable
+from asg_schema.op_table import OpTable
 
 __all__ = ["Application", "Cotangents", "rules"]
 
@@ -49,5 +49,5 @@ class Application:
         return cast("Value", self.cotangents[0])
 
 
-rules: FacetTable[[Application], Cotangents] = FacetTable("gradient rule")
+rules: OpTable[[Application], Cotangents] = OpTable("gradient rule")
 """For each op with a differentiable operand its rule; composites without one are differentiated by expansion."""

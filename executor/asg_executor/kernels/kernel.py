@@ -12,14 +12,14 @@ from typing import TypeAlias
 
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
-from asg_schema.op_table import FacetTable
+from asg_schema.op_table import OpTable
 
 __all__ = ["Arrays", "Step", "kernels", "sequence"]
 
 Arrays: TypeAlias = Sequence[Array]
 Step: TypeAlias = Callable[[], object]
 
-kernels: FacetTable[[Arrays, Arrays, Workspace], Step] = FacetTable("kernel")
+kernels: OpTable[[Arrays, Arrays, Workspace], Step] = OpTable("kernel")
 """For each op its kernel: from the op, its operands, its results and scratch memory to a step."""
 
 

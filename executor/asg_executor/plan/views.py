@@ -3,7 +3,7 @@
 from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.layout import Layout
 from asg_schema.op import Op
-from asg_schema.op_table import FacetTable
+from asg_schema.op_table import OpTable
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.elementwise import Astype, StopGradient
 from asg_schema.ops.layout import BroadcastTo, Flip, PermuteDims, Reshape, Slice
@@ -11,7 +11,7 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = ["view_of", "views"]
 
-views: FacetTable[[Layout, TensorType, TensorType], Layout | None] = FacetTable("view")
+views: OpTable[[Layout, TensorType, TensorType], Layout | None] = OpTable("view")
 """For ops that may be views: the result's layout from the operand's layout and both types, or None for a copy."""
 
 
