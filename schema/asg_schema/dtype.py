@@ -49,21 +49,25 @@ class DType(StrEnum):
         return self.bits // 8
 
     @cached_property
-    def overflow(self) -> int:
-        """The least magnitude that a floating-point type rounds to infinity.
+    def precision(self) -> int:
+        """The bits of a floating-point type's significand: it holds every integer up to 2 to this power.
 
         Raises:
             ValueError: the type is not a floating-point type.
         """
         if not self.is_floating:
             raise ValueError(f"{self.value} is not a floating-point dtype")
-        exponent, precision = {
-            DType.FLOAT16: (15, 11),
-            DType.BFLOAT16: (127, 8),
-            DType.FLOAT32: (127, 24),
-            DType.FLOAT64: (1023, 53),
-        }[self]
-        return 2 ** (exponent + 1) - 2 ** (exponent - precision)
+        return {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}[self.value]
+
+    @cached_property
+    def overflow(self) -> int:
+        """The least magnitude that a floating-point type rounds to infinity.
+
+        Raises:
+            ValueError: the type is not a floating-point type.
+        """
+        exponent = 2 ** (self.bits - self.precision - 1) - 1
+        return 2 ** (exponent + 1) - 2 ** (exponent - self.precision)
 
     @cached_property
     def integer_range(self) -> tuple[int, int]:

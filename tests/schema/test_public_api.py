@@ -22,8 +22,8 @@ MODULES = sorted(".".join(path.relative_to(FOLDER.parent).with_suffix("").parts)
 
 PUBLIC = """
 AsgError Composite DType DTypeGroup Dim DimError Document DocumentError Editor FORMAT_VERSION Input OPS Op
-OpTable Operand Output Parameter Problem RuleError SymbolicDim TensorType Value bind_dim dependents dim_from_json dim_to_json
-infer_node initializers live_nodes prune roles symbol
+OpTable Operand Output Parameter Problem RuleError SymbolicDim TensorType Value bind_dim dependents dim_from_json
+dim_to_json infer_node initializers live_nodes prune roles symbol
 """
 
 

@@ -126,7 +126,7 @@ def test_replaced_parameters_are_those_that_run_and_train() -> None:
     [
         ({"wieght": np.zeros((3, 1), np.float32)}, 'no parameter "wieght"; did you mean "weight"'),
         ({"bias": np.zeros(1, np.float32), "weight": np.zeros((3, 2), np.float32)}, r'"weight" is float32\[3, 2\]'),
-        ({"bias": np.zeros(1, np.float32), "weight": np.zeros((3, 1))}, r"float64"),
+        ({"bias": np.zeros(1, np.float32), "weight": np.full((3, 1), 1e39)}, "overflows float32"),
     ],
 )
 def test_wrong_parameters_replace_nothing(values: dict[str, Any], message: str) -> None:
