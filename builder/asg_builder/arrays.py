@@ -39,8 +39,8 @@ def dtype_of(array: Array) -> DType:
 def convert(data: npt.ArrayLike, dtype: DType, what: str) -> Array:
     """`data` as an array of `dtype`, where that keeps its kind.
 
-    Floats become floats of another width, rounded to nearest; integers become integers that hold each value exactly, or
-    floats. Nothing else is converted: a fraction never becomes an integer, and a bool only a bool.
+    Floats become floats of another width, rounded to nearest; integers become integers or floats that hold each value
+    exactly. Nothing else is converted: a fraction never becomes an integer, and a bool only a bool.
 
     Args:
         data: an array, a number, or nested sequences of numbers.
@@ -49,7 +49,7 @@ def convert(data: npt.ArrayLike, dtype: DType, what: str) -> Array:
 
     Raises:
         TypeError: the conversion would change the kind of the data, or the data is not numeric.
-        ValueError: an integer does not fit, or nested sequences are ragged.
+        ValueError: a number does not fit, or nested sequences are ragged.
     """
     target = _NUMPY[dtype]
     try:
@@ -63,7 +63,10 @@ def convert(data: npt.ArrayLike, dtype: DType, what: str) -> Array:
     source = _kind(array.dtype)
     if source == "float" and dtype.is_floating:
         with np.errstate(over="ignore"):
-            return array.astype(target)
+            result = array.astype(target)
+        if np.any(np.isfinite(array) & ~np.isfinite(result)):
+            raise ValueError(f"{what}: it holds a number that overflows {dtype.value}")
+        return result
     if source == "integer" and dtype.is_integer:
         low, high = dtype.integer_range
         if array.size and not (low <= int(array.min()) and int(array.max()) <= high):
@@ -71,11 +74,22 @@ def convert(data: npt.ArrayLike, dtype: DType, what: str) -> Array:
             raise ValueError(f"{what}: {outside} does not fit into {dtype.value}, which holds {low} to {high}")
         return array.astype(target)
     if source == "integer" and dtype.is_floating:
-        return array.astype(target)
+        with np.errstate(over="ignore"):  # what overflows is found to differ
+            result = array.astype(target)
+        if _is_exact(array, result, 2**dtype.precision):
+            return result
+        raise ValueError(f"{what}: it holds an integer that {dtype.value} cannot represent")
     raise TypeError(
         f"{what}: an array of {array.dtype} is not converted to {dtype.value} in silence; "
         f'convert it where you made it, such as with .astype("{dtype.value}")'
     )
+
+
+def _is_exact(integers: Array, floats: Array, largest: int) -> bool:
+    """Whether every integer became the float of the same value; up to `largest` each does."""
+    if integers.size == 0 or (-largest <= int(integers.min()) and int(integers.max()) <= largest):
+        return True
+    return np.array_equal(floats.astype(np.float64).astype(object), integers.astype(object))
 
 
 def _kind(dtype: np.dtype[Any]) -> str:

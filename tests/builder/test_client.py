@@ -163,6 +163,8 @@ def test_arrays_of_any_layout_are_sent_as_they_read() -> None:
         ({"x": [[True]]}, 'input "x": an array of bool is not converted to float32'),
         ({"n": 1.5}, 'input "n": an array of float64 is not converted to int32'),
         ({"n": 2**40}, r'input "n": 1099511627776 does not fit into int32'),
+        ({"x": [[1e39]]}, 'input "x": it holds a number that overflows float32'),
+        ({"x": [[2**24 + 1]]}, 'input "x": it holds an integer that float32 cannot represent'),
         ({"x": [[1], [1, 2]]}, 'input "x": the data is not an array'),
         ({"x": "text"}, 'input "x": an array of <U4'),
         ({"y": 1}, r'the graph "train": there is no input "y"; known are "x", "n"'),
