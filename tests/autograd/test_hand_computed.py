@@ -8,31 +8,11 @@ import numpy.typing as npt
 
 from asg_autograd import grad, vjp
 from asg_schema.document import Document
+from executor_harness.regression import REGRESSION
 
 Run = Callable[[Document, Mapping[str, Any], Sequence[str]], dict[str, npt.NDArray[Any]]]
 
-REGRESSION = Document.from_dict(
-    {
-        "asg": 1,
-        "name": "regression",
-        "inputs": [
-            {"id": "x", "dtype": "float64", "shape": ["batch", 3]},
-            {"id": "target", "dtype": "float64", "shape": ["batch", 1]},
-        ],
-        "parameters": [
-            {"id": "weight", "dtype": "float64", "shape": [3, 1], "init": {"kind": "xavier_uniform"}},
-            {"id": "bias", "dtype": "float64", "shape": [1], "init": {"kind": "zeros"}},
-        ],
-        "nodes": [
-            {"id": "xw", "op": "matmul", "inputs": ["x", "weight"]},
-            {"id": "prediction", "op": "add", "inputs": ["xw", "bias"]},
-            {"id": "error", "op": "subtract", "inputs": ["prediction", "target"]},
-            {"id": "squared", "op": "multiply", "inputs": ["error", "error"]},
-            {"id": "loss", "op": "mean", "inputs": ["squared"], "axis": [0, 1]},
-        ],
-        "outputs": [{"name": "prediction", "value": "prediction"}, {"name": "loss", "value": "loss"}],
-    }
-)
+MODEL = Document.from_json(REGRESSION.replace("float32", "float64"))
 
 
 def scalar_document(*nodes: Mapping[str, Any], output: str = "y") -> Document:
@@ -52,7 +32,7 @@ def test_linear_regression(run: Run) -> None:
     x, target = generator.normal(size=(5, 3)), generator.normal(size=(5, 1))
     weight, bias = generator.normal(size=(3, 1)), generator.normal(size=1)
     point = {"x": x, "target": target, "weight": weight, "bias": bias}
-    results = run(grad(REGRESSION), point, ["loss", "prediction", "grad.weight", "grad.bias"])
+    results = run(grad(MODEL), point, ["loss", "prediction", "grad.weight", "grad.bias"])
     error = x @ weight + bias - target
     np.testing.assert_allclose(results["prediction"], x @ weight + bias)
     np.testing.assert_allclose(results["loss"], np.mean(error**2))
@@ -111,8 +91,13 @@ def test_vjp_of_two_outputs_adds_their_shares(run: Run) -> None:
 
 
 def test_two_outputs_with_one_value_add_their_cotangents(run: Run) -> None:
-    document = REGRESSION.model_copy(
-        update={"outputs": (*REGRESSION.outputs, REGRESSION.outputs[1].model_copy(update={"name": "again"}))}
+    document = MODEL.model_copy(
+        update={
+            "outputs": (
+                *MODEL.outputs,
+                MODEL.outputs[1].model_copy(update={"name": "again"}),
+            )
+        }
     )
     point = {"x": np.ones((1, 3)), "target": np.zeros((1, 1)), "weight": np.ones((3, 1)), "bias": np.zeros(1)}
     seeds = {"cotangent.loss": np.array(1.0), "cotangent.again": np.array(10.0)}

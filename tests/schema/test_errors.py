@@ -6,27 +6,9 @@ from typing import Any
 import pytest
 
 from asg_schema import Document, DocumentError, Problem
+from executor_harness.regression import regression_json
 
-REGRESSION: dict[str, Any] = {
-    "asg": 1,
-    "name": "regression",
-    "inputs": [
-        {"id": "x", "dtype": "float32", "shape": ["batch", 3]},
-        {"id": "target", "dtype": "float32", "shape": ["batch", 1]},
-    ],
-    "parameters": [
-        {"id": "weight", "dtype": "float32", "shape": [3, 1], "init": {"kind": "xavier_uniform"}},
-        {"id": "bias", "dtype": "float32", "shape": [1], "init": {"kind": "zeros"}},
-    ],
-    "nodes": [
-        {"id": "xw", "op": "matmul", "inputs": ["x", "weight"]},
-        {"id": "prediction", "op": "add", "inputs": ["xw", "bias"]},
-        {"id": "error", "op": "subtract", "inputs": ["prediction", "target"]},
-        {"id": "squared", "op": "multiply", "inputs": ["error", "error"]},
-        {"id": "loss", "op": "mean", "inputs": ["squared"], "axis": [0, 1]},
-    ],
-    "outputs": [{"name": "prediction", "value": "prediction"}, {"name": "loss", "value": "loss"}],
-}
+REGRESSION = regression_json()
 
 
 def problems(source: Any) -> list[Problem]:

@@ -14,9 +14,7 @@ from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import Service, ServiceDependency, body_documentation
-from asg_executor.plan.binding import bind_symbols
 from asg_executor.run import run
-from asg_executor.sessions.limits import check_answer
 from asg_executor.sessions.selection import select_outputs, selected
 from asg_schema.document import Document
 from asg_schema.tensor_type import TensorType
@@ -106,15 +104,12 @@ def _run(service: Service, document: Document, body: RunGraphBody, media_type: s
     )
     refuse("interface_mismatch", [*input_problems, *parameter_problems])
     outputs = select_outputs(document, body.outputs, inputs)
-    types = {name: type for name, type in input_types.items() if name in inputs}
-    limit = service.settings.max_memory_bytes
-    check_answer(document, outputs, bind_symbols(types, inputs), limit)
     results = run(
         selected(document, inputs),
         inputs,
         parameters,
         engine=service.settings.engine,
         outputs=outputs,
-        memory_limit=limit,
+        memory_limit=service.settings.max_memory_bytes,
     )
     return tensor_response("outputs", results, media_type, {})

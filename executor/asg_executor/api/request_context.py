@@ -81,7 +81,7 @@ class RequestContext:
                 )
                 await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
             raise
-        except Exception as error:
+        except Exception as error:  # the last resort: whatever it is, it is logged, and the client gets a problem
             problem = problem_for(error)
             if started:
                 raise

@@ -56,5 +56,5 @@ class ExecutableCache:
     def _is_full(self) -> bool:
         if len(self._executables) > _MOST:
             return True
-        total = sum(executable.plan.peak_bytes for executable in self._executables.values())
+        total = sum(executable.held_bytes for executable in self._executables.values())
         return self._memory_limit is not None and total > self._memory_limit
