@@ -119,8 +119,11 @@ class Op(BaseModel):
 
     @classmethod
     def family(cls) -> str:
-        """The family that the op belongs to: the name of the module that declares it."""
-        return cls.__module__.rpartition(".")[2]
+        """The family that the op belongs to: how the name of the module that declares it begins.
+
+        A family that is split has its name before an underscore in each module's: `reduction_normalization`.
+        """
+        return cls.__module__.rpartition(".")[2].partition("_")[0]
 
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The types of the op's results. `asg_schema.inference.infer_node` checks number and dtypes of operands first.

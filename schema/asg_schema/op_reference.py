@@ -1,8 +1,8 @@
 """The reference of all ops as Markdown, generated from their classes: `schema/OPS.md`."""
 
 import inspect
-from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -73,7 +73,8 @@ def op_reference() -> str:
     for title, families in (("Primitives", primitives), ("Composites", composites)):
         for family, ops in families.items():
             parts.append(f"## {title}: {family}\n")
-            parts.append(_module_text(ops[0]))
+            modules = {op.__module__: op for op in sorted(ops, key=lambda op: op.__module__)}
+            parts.extend(_module_text(op) for op in modules.values())
             parts.extend(op_section(op) for op in ops)
     return "\n".join(parts)
 
@@ -142,8 +143,8 @@ def _attribute_table(op: type[Op]) -> str:
 def _expansion(op: type[Composite]) -> str:
     types, attributes = EXAMPLES[op]
     editor = Editor()
-    named = zip(op.operands, types, strict=False)
-    operands = [editor.add_input(Input(id=operand.name, dtype=type.dtype, shape=type.shape)) for operand, type in named]
+    named = zip(_operand_names(op), types, strict=False)
+    operands = [editor.add_input(Input(id=name, dtype=type.dtype, shape=type.shape)) for name, type in named]
     (result,) = op.of(*operands, **attributes).editor.nodes
     editor.nodes.clear()
     node = op(id=op.name, inputs=result.inputs, **attributes)
@@ -152,6 +153,14 @@ def _expansion(op: type[Composite]) -> str:
     lines = [f"{item.id.ljust(width)} = {format_call(item)} : {editor.types[item.id]}" for item in editor.nodes]
     given = ", ".join(f"{operand.id} : {operand.type}" for operand in operands)
     return f"`{format_call(node)}` with {given} is `{value.id}` in:\n\n```\n" + "\n".join(lines) + "\n```\n"
+
+
+def _operand_names(op: type[Op]) -> Iterator[str]:
+    """What to call the operands of an application; those that a variadic one stands for are numbered."""
+    for operand in op.operands:
+        if operand.variadic:
+            yield from (f"{operand.name}_{index}" for index in count())
+        yield operand.name
 
 
 def _type_in_words(field: FieldInfo) -> str:

@@ -30,4 +30,5 @@ def test_no_rule_is_for_an_op_without_a_differentiable_operand() -> None:
 def test_a_rule_stands_in_the_module_of_its_family() -> None:
     for op in rules:
         prefix = "composites." if issubclass(op, Composite) else ""
-        assert rules[op].__module__ == f"asg_autograd.rules.{prefix}{op.family()}", op.name
+        module = rules[op].__module__.removeprefix(f"asg_autograd.rules.{prefix}")
+        assert module.partition("_")[0] == op.family(), op.name
