@@ -130,6 +130,7 @@ from asg_builder.functions.reduction import (
     sum,
     var,
 )
+from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.graph import Graph, current_graph, graph, input, name_scope, parameter, rng_key
 from asg_builder.tensor import Tensor
 from asg_schema.dims import symbol
@@ -156,6 +157,7 @@ __all__ = [
     "atanh",
     "attention",
     "barrier",
+    "batch_norm",
     "broadcast_to",
     "ceil",
     "clip",
@@ -189,8 +191,10 @@ __all__ = [
     "graph",
     "greater",
     "greater_equal",
+    "group_norm",
     "index_add",
     "input",
+    "instance_norm",
     "iota",
     "isfinite",
     "isinf",
@@ -232,6 +236,7 @@ __all__ = [
     "relu",
     "remainder",
     "reshape",
+    "rms_norm",
     "rng_bits",
     "rng_key",
     "round",

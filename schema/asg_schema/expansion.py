@@ -8,9 +8,10 @@ from asg_schema.editing import Value
 from asg_schema.ops.comparison import IsFinite, Less
 from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
+from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Max
 
-__all__ = ["class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
+__all__ = ["along_axis", "class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
 
 
 def widen(x: Value) -> Value:
@@ -39,6 +40,11 @@ def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
     for size in measured[1:]:
         total = total * size
     return Astype.of(total if known == 1 else total * known, dtype=dtype)
+
+
+def along_axis(x: Value, axis: int, rank: int) -> Value:
+    """A vector laid along one axis of `rank`, so that it broadcasts with an array whose axis has its size."""
+    return Reshape.of(x, shape=(*(1,) * axis, x.shape[0], *(1,) * (rank - axis - 1)))
 
 
 def class_indices(target: Value, scores: Value, axis: int) -> Value:

@@ -13,6 +13,7 @@ from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -26,13 +27,18 @@ __all__ = ["EXAMPLES", "op_reference", "op_section"]
 
 _FLOAT, _N = DType.FLOAT32, symbol("n")
 _X = TensorType(_FLOAT, (_N, 3))
+_CHANNELS = (TensorType(_FLOAT, (3,)),)
+_CHANNELS_OF_4 = (TensorType(_FLOAT, (4,)),)
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
+    BatchNorm: ((_X, *_CHANNELS * 4), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Dropout: ((_X, TensorType(DType.UINT32, (2,))), {"p": 0.5}),
     Gelu: ((_X,), {}),
+    GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
+    InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
     LayerNorm: ((_X, TensorType(_FLOAT, (3,)), TensorType(_FLOAT, (3,))), {"normalized_shape": (3,)}),
     LeakyRelu: ((_X,), {}),
     Linear: ((_X, TensorType(_FLOAT, (2, 3)), TensorType(_FLOAT, (2,))), {}),
@@ -40,6 +46,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Logsumexp: ((_X,), {"axis": (1,)}),
     Mean: ((_X,), {"axis": (0,)}),
     Relu: ((_X,), {}),
+    RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),

@@ -19,7 +19,9 @@ CONCRETE = {
     "dropout": "a key has two words",
     "full": "no operand",
     "iota": "no operand",
+    "group_norm": "num_groups divides the channels",
     "layer_norm": "normalized_shape",
+    "rms_norm": "normalized_shape",
     "reshape": "shape",
     "rng_bits": "a key has two words",
 }

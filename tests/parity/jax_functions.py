@@ -17,13 +17,17 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 WITHOUT_COUNTERPART = {
     "barrier": "its optimization barrier is another thing",
     "constant": "no operand",
+    "batch_norm": "a composite of its own there; compared with PyTorch",
     "cross_entropy": "a composite of its own there; compared with PyTorch",
     "dim_size": "a shape is not an array there",
     "dropout": "a composite of its own there; its random bits are compared",
     "full": "no operand",
+    "group_norm": "a composite of its own there; compared with PyTorch",
+    "instance_norm": "a composite of its own there; compared with PyTorch",
     "iota": "no operand",
     "layer_norm": "a composite of its own there; compared with PyTorch",
     "linear": "a composite of its own there; compared with PyTorch",
+    "rms_norm": "a composite of its own there; compared with PyTorch",
     "rng_bits": "compared by itself",
     "softplus": "without beta and threshold there; compared with PyTorch",
 }

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
+from parity import torch_composites
 
 TorchFunction = Callable[..., Tensor]
 FUNCTIONS: dict[type[Op], TorchFunction] = {}
@@ -43,7 +44,7 @@ _SAME_NAME = [
 ]
 for _name in _SAME_NAME:
     FUNCTIONS[OPS[_name]] = getattr(torch, _name)
-for _name, _function in _RENAMED.items():
+for _name, _function in (_RENAMED | torch_composites.FUNCTIONS).items():
     FUNCTIONS[OPS[_name]] = _function
 
 

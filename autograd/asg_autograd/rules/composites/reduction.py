@@ -6,12 +6,13 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 import math
 
 from asg_autograd.rules.axes import restore_axes
+from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.editing import Value
 from asg_schema.expansion import class_indices, count_elements, narrow, widen
 from asg_schema.ops.comparison import Equal
-from asg_schema.ops.elementwise import Exp, Maximum, Rsqrt, Where
+from asg_schema.ops.elementwise import Exp, Maximum, Where
 from asg_schema.ops.indexing import ScatterAddAlongAxis
 from asg_schema.ops.layout import BroadcastTo, Reshape
 from asg_schema.ops.reduction import Sum, reduced_shape
@@ -61,12 +62,9 @@ def _log_softmax(op: LogSoftmax, at: Application) -> Cotangents:
 def _layer_norm(op: LayerNorm, at: Application) -> Cotangents:
     x, *affine = map(widen, at.operands)
     g, axes = widen(at.g), tuple(range(-len(op.normalized_shape), 0))
-    scale = Rsqrt.of(Var.of(x, axis=axes, keepdims=True) + op.eps)
     normalized = LayerNorm.of(x, normalized_shape=op.normalized_shape, eps=op.eps)
     weighted = g * affine[0] if affine else g
-    centred = weighted - Mean.of(weighted, axis=axes, keepdims=True)
-    projection = Mean.of(weighted * normalized, axis=axes, keepdims=True)
-    cotangents = scale * (centred - normalized * projection), g * normalized, g
+    cotangents = standardization_cotangent(x, normalized, weighted, axes, op.eps), g * normalized, g
     return tuple(narrow(cotangent, operand.dtype) for cotangent, operand in zip(cotangents, at.operands, strict=False))
 
 
