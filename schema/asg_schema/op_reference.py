@@ -1,8 +1,9 @@
 """The reference of all ops as Markdown, generated from their classes: `schema/OPS.md`."""
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -58,13 +59,26 @@ _HEADER = """# The ops
 
 Generated from the classes in `asg_schema` by `asg ops --markdown > schema/OPS.md`; do not edit.
 
-Operands that bear the same letter have the same dtype. An operand with ∂ is differentiable: where its dtype is a
-floating-point one, a derivative passes through it. Attributes without a default must be given. Element-wise ops
-broadcast as NumPy does. An integer dtype is one of int8, int32, int64, uint8 and uint32; a number is an integer or one
-of float16, bfloat16, float32 and float64.
+**Types.** Operands that bear the same letter have the same dtype. An integer dtype is one of int8, int32, int64, uint8
+and uint32; a number is an integer or one of float16, bfloat16, float32 and float64. Element-wise ops broadcast as NumPy
+does: shapes are aligned at their last axes, a missing axis counts as 1, and along each axis the sizes are equal or 1; a
+symbol is equal to itself alone.
 
-How an op's result is computed, and by how much it may differ in the last digits, is the executor's choice; the
-expansion of a composite defines its derivatives.
+**Attributes.** Those without a default must be given. A negative axis counts from the end, -1 being the last.
+
+**Errors.** Operands and attributes that break what is said here make a document invalid. What a symbol leaves open is
+checked when a program runs, once the symbol's value is known, and makes the run fail. An index out of range makes the
+run fail; infinite and NaN values never do.
+
+**Accuracy.** How a result is computed, and by how much it may differ in the last digits, is the executor's choice.
+Roundings are to nearest, halves to even. A primitive op on float16 or bfloat16 is at least as accurate as if computed
+in float32 and rounded once. Where the text of a composite leaves an edge open, its expansion decides.
+
+**Gradients.** An operand with ∂ is differentiable: where its dtype is a floating-point one, a derivative passes through
+it. *Gradient* says for each such operand what its cotangent is, the derivative of what is differentiated by that
+operand; ḡ is the cotangent of the result (ḡ₀, ḡ₁, … of several; 0 where nothing depends on one). It is made of ops, so
+that it can be differentiated again. A cotangent has the type of its operand: along axes that broadcasting repeated it
+is summed. The values at kinks and ties are part of the definition.
 """
 
 
@@ -101,7 +115,8 @@ def _module_text(op: type[Op]) -> str:
 
 def op_section(op: type[Op]) -> str:
     """One op as a Markdown section: what it is, its operands, attributes and result, and a composite's expansion."""
-    parts = [f"### {op.name}\n", _cleaned(op.__doc__), _call(op)]
+    text, gradient = _split_off_gradient(inspect.cleandoc(op.__doc__ or ""))
+    parts = [f"### {op.name}\n", text, _call(op)]
     if op.operands:
         parts.append(_operand_table(op))
     if op.attributes:
@@ -110,9 +125,43 @@ def op_section(op: type[Op]) -> str:
     parts.extend(_cleaned(text) for text in islice((text for text in shared if text.startswith("The result")), 1))
     if len(op.results) > 1:
         parts.append(f"Results: {', '.join(op.results)}.\n")
+    if gradient:
+        parts.append(_gradient_list(op, gradient))
     if issubclass(op, Composite):
         parts.append(_expansion(op))
     return "\n".join(parts)
+
+
+def _split_off_gradient(text: str) -> tuple[str, str]:
+    """A docstring without its section `Gradient:`, and the lines of that section."""
+    before, _, section = f"\n{text}\n".partition("\nGradient:\n")
+    lines = section.splitlines(keepends=True)
+    end = next((index for index, line in enumerate(lines) if line.strip() and not line.startswith(" ")), len(lines))
+    after = "".join(lines[end:])
+    kept = "\n\n".join(part for part in (before.strip(), after.strip()) if part)
+    return f"{kept}\n", inspect.cleandoc("".join(lines[:end]))
+
+
+def _gradient_list(op: type[Op], text: str) -> str:
+    """The section `Gradient:` as a list of operands; what is no entry of an operand stays a paragraph."""
+    names = "|".join(re.escape(operand.name) for operand in op.operands)
+    entry = re.compile(rf"((?:{names})(?:(?:, | and )(?:{names}))*): (?=.)")
+    blocks: list[str] = []
+    for line in text.splitlines():
+        found = entry.match(line)
+        if found:
+            blocks.append(f"- `{found[1]}`: {line[found.end() :]}")
+        elif line.startswith(" ") and blocks:
+            blocks[-1] += f"\n  {line.strip()}"
+        elif not blocks or not line or not blocks[-1] or blocks[-1].startswith("- "):
+            blocks.append(line)
+        else:
+            blocks[-1] += f"\n{line}"
+    result = "*Gradient*\n"
+    for previous, block in pairwise(["", *filter(None, blocks)]):
+        apart = "" if block.startswith("- ") and previous.startswith("- ") else "\n"
+        result += f"{apart}{block}\n"
+    return result
 
 
 def _call(op: type[Op]) -> str:

@@ -128,8 +128,8 @@ _UNARY_EDGES: list[tuple[type[Op], Array, list[float]]] = [
     (Ceil, floats(-3.0, 0.0, _INF, _NAN), [-3.0, 0.0, _INF, _NAN]),
     (Round, floats(-2.5, -0.5, 0.5, 1.5, 2.5, _INF), [-2.0, -0.0, 0.0, 2.0, 2.0, _INF]),
     (Sigmoid, floats(-800.0, 800.0, -_INF, _INF, _NAN), [0.0, 1.0, 0.0, 1.0, _NAN]),
-    (Lgamma, floats(0.0, -1.0, 1.0, 2.0, _INF), [_INF, _INF, 0.0, 0.0, _INF]),
-    (Digamma, floats(0.0, -0.0, -1.0, -2.0, _INF), [-_INF, _INF, _NAN, _NAN, _INF]),
+    (Lgamma, floats(0.0, -1.0, 1.0, 2.0, _INF, -_INF), [_INF, _INF, 0.0, 0.0, _INF, _INF]),
+    (Digamma, floats(0.0, -0.0, -1.0, -2.0, _INF, -_INF), [-_INF, _INF, _NAN, _NAN, _INF, _NAN]),
 ]
 
 _BINARY_EDGES: list[tuple[type[Op], Array, Array, list[float]]] = [

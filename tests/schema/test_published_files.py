@@ -141,6 +141,22 @@ def test_a_section_says_what_an_implementer_needs(op: Any) -> None:
         assert re.search(rf"`{op.name}\(.*\)` with .* in:\n\n```\n(.+\n)+```", section)
 
 
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.name != "cross_entropy"], ids=lambda op: op.name)
+def test_a_section_says_the_gradient_of_each_differentiable_operand(op: Any) -> None:
+    before, _, gradient = op_section(op).partition("\n*Gradient*\n")
+    assert "Gradient:" not in before
+    differentiable = [operand.name for operand in op.operands if operand.differentiable]
+    assert bool(gradient) is bool(differentiable)
+    for name in differentiable:
+        assert re.search(rf"\b{name}\b", gradient), f"nothing is said of {name}"
+
+
+def test_a_gradient_section_is_rendered_as_a_list() -> None:
+    section = op_section(OPS["attention"])
+    assert "\n*Gradient*\n\nLet P be " in section
+    assert "\n- `value`: Pᵀ · ḡ.\n- `mask`: S̄, where it is a number.\n\nP and S̄ are 0 where" in section
+
+
 def test_the_worked_digest_of_the_readme() -> None:
     source = next(text for text in readme_documents() if '"scaled"' in text)
     hashed = re.findall(r"^(\w+:[\[{].*)\n  ([0-9a-f]{64})$", README, re.MULTILINE)

@@ -75,8 +75,13 @@ def erfinv(op: Erfinv, operands: Arrays, results: Arrays, workspace: Workspace) 
 
 @kernels.define(Lgamma)
 def lgamma(op: Lgamma, operands: Arrays, results: Arrays, workspace: Workspace) -> Step:
-    """The logarithm of |Γ|."""
-    return through(special.gammaln, operands, results[0], workspace)
+    """The logarithm of |Γ|. At -inf SciPy's function is -inf; the limit, and C's lgamma, are inf."""
+    lowest = workspace.empty(results[0].shape, np.bool_)
+    return sequence(
+        partial(np.isneginf, operands[0], out=lowest),
+        through(special.gammaln, operands, results[0], workspace),
+        partial(np.copyto, results[0], np.inf, where=lowest),
+    )
 
 
 @kernels.define(Digamma)

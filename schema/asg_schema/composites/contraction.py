@@ -32,7 +32,13 @@ __all__ = ["Attention", "Linear"]
 class Linear(Composite):
     """x · weightᵀ + bias (`torch.nn.functional.linear`).
 
-    x has the shape […, in], `weight` [out, in], `bias` [out]; the result […, out].
+    x has the shape […, in], `weight` [out, in], `bias` [out]; the result […, out]. x has at least one axis. All have
+    one dtype, and so has the result.
+
+    Gradient:
+        x: ḡ · weight.
+        weight: Σ ḡᵀ · x over the leading axes: [out, in].
+        bias: Σ ḡ over the leading axes.
     """
 
     op: Literal["linear"] = "linear"
@@ -65,9 +71,19 @@ class Attention(Composite):
     """softmax(scale · query · keyᵀ) · value, the softmax taken over the keys.
 
     `query` has the shape […, L, E], `key` […, S, E], `value` […, S, Ev]; the result […, L, Ev]; leading axes broadcast.
-    `mask` broadcasts to […, L, S]: a bool says who may attend (True) and who may not, a number is added to the score.
-    With `causal` the query at position i attends only to the keys 0 to i. A query that may attend to no key yields 0
-    (Vaswani et al., "Attention is all you need", 2017; `torch.nn.functional.scaled_dot_product_attention`).
+    `mask` broadcasts to […, L, S]: a bool says who may attend (True) and who may not, a number of the query's dtype is
+    added to the score. With `causal` the query at position i attends only to the keys 0 to i. A query that may attend
+    to no key, or all of whose scores are -inf under a mask, yields 0 (Vaswani et al., "Attention is all you need",
+    2017; `torch.nn.functional.scaled_dot_product_attention`).
+
+    Gradient:
+        Let P be the weights after the softmax, P̄ = ḡ · valueᵀ and S̄ = P · (P̄ - Σ P̄ · P over the keys), element by
+        element; then
+        query: scale · S̄ · key.
+        key: scale · S̄ᵀ · query.
+        value: Pᵀ · ḡ.
+        mask: S̄, where it is a number.
+        P and S̄ are 0 where a query may not attend, so nothing flows there, and nothing to a query that yields 0.
     """
 
     op: Literal["attention"] = "attention"

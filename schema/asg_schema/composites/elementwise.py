@@ -40,8 +40,12 @@ class _Activation(Composite):
 class Clip(_Activation):
     """x held between `min` and `max`: min where x < min, max where x > max, else x. NaN stays NaN.
 
-    Where min > max the result is max. The derivative is 1 from `min` to `max`, both included, and 0 outside and for
-    NaN.
+    Where min > max the result is max. At least one of them must be given; NaN is no bound, and neither is a finite
+    number that overflows the dtype of x or, where that is an integer dtype, is not one of its values (of magnitude at
+    most 2⁵³).
+
+    Gradient:
+        x: ḡ from `min` to `max`, both included; 0 outside and for NaN.
     """
 
     op: Literal["clip"] = "clip"
@@ -87,7 +91,13 @@ def _bound(x: Value, bound: float) -> Value:
 
 
 class Relu(_Activation):
-    """x where x > 0, else 0; NaN stays NaN. The derivative at 0 is 0."""
+    """x where x > 0, else 0; NaN stays NaN.
+
+    -0 yields 0.
+
+    Gradient:
+        x: 0 where x ≤ 0, so at 0 too; else ḡ, for NaN too.
+    """
 
     op: Literal["relu"] = "relu"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x", DTypeGroup.NUMERIC),)
@@ -101,7 +111,11 @@ class Relu(_Activation):
 
 
 class LeakyRelu(_Activation):
-    """x where x > 0, else negative_slope · x. The derivative at 0 is `negative_slope`."""
+    """x where x > 0, else negative_slope · x; NaN stays NaN.
+
+    Gradient:
+        x: ḡ where x > 0, else negative_slope · ḡ, so at 0 too.
+    """
 
     op: Literal["leaky_relu"] = "leaky_relu"
     negative_slope: Number = Field(default=0.01, description="The factor of negative elements; finite.")
@@ -125,7 +139,11 @@ class Gelu(_Activation):
     """x · Φ(x), where Φ is the distribution function of the standard normal: x/2 · (1 + erf(x/√2)).
 
     With `approximate` "tanh" it is x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))) (Hendrycks and Gimpel, "Gaussian
-    error linear units", 2016).
+    error linear units", 2016). inf at inf; NaN at -inf, where it is -inf · 0.
+
+    Gradient:
+        x: ḡ · (Φ(x) + x · exp(-x²/2) / √(2π)); with "tanh", where t is the tanh, ḡ · (½ · (1 + t) + ½ · x · (1 - t²) ·
+            √(2/π) · (1 + 3 · 0.044715 · x²)).
     """
 
     op: Literal["gelu"] = "gelu"
@@ -142,7 +160,13 @@ class Gelu(_Activation):
 
 
 class Silu(_Activation):
-    """x · sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2017)."""
+    """x · sigmoid(x), also called swish (Elfwing, Uchibe and Doya, 2017).
+
+    inf at inf; NaN at -inf, where it is -inf · 0.
+
+    Gradient:
+        x: ḡ · (s + y · (1 - s)), with s = sigmoid(x) and y the result.
+    """
 
     op: Literal["silu"] = "silu"
 
@@ -153,7 +177,13 @@ class Silu(_Activation):
 
 
 class Softplus(_Activation):
-    """log(1 + exp(beta · x)) / beta, without overflow; x itself where beta · x > threshold."""
+    """log(1 + exp(beta · x)) / beta, without overflow; x itself where beta · x > threshold.
+
+    With z = beta · x it is computed as (max(z, 0) + log1p(exp(-|z|))) / beta.
+
+    Gradient:
+        x: ḡ · sigmoid(beta · x), and ḡ where beta · x > threshold.
+    """
 
     op: Literal["softplus"] = "softplus"
     beta: Number = Field(default=1.0, description="How sharp the bend at 0 is; finite and not 0.")

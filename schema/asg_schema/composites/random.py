@@ -23,8 +23,12 @@ __all__ = ["Dropout"]
 class Dropout(Composite):
     """0 with probability p, else x / (1 - p), independently for each element (Srivastava et al., 2014).
 
-    An element is kept where rng_bits(key, shape of x) ≥ floor(p · 2³²), so that a key always drops the same elements.
-    With p = 1 all are 0.
+    An element is kept where rng_bits(key, shape of x) ≥ floor(p · 2³²), compared as uint32, so that a key always drops
+    the same elements. p and 1 - p are binary64 numbers; 1 - p is then rounded to the dtype of x. With p = 1 all are 0,
+    NaN and inf too, as is every element that is dropped.
+
+    Gradient:
+        x: ḡ / (1 - p) where the element is kept, else 0: dropout(ḡ, key, p).
     """
 
     op: Literal["dropout"] = "dropout"

@@ -43,7 +43,11 @@ class _FloatingReduction(Composite, Reduction):
 
 
 class Mean(_FloatingReduction):
-    """The arithmetic mean over `axis`: Σ x / n, where n is the number of elements; NaN over no elements."""
+    """The arithmetic mean over `axis`: Σ x / n, where n is the number of elements; NaN over no elements.
+
+    Gradient:
+        x: ḡ / n, repeated along the reduced axes.
+    """
 
     op: Literal["mean"] = "mean"
 
@@ -60,7 +64,10 @@ class Var(_FloatingReduction):
     """The variance over `axis`: Σ (x - mean(x))² / max(n - correction, 0), where n is the number of elements.
 
     Computed in two passes, so that a large mean costs no accuracy. NaN where nothing is left to divide by and the sum
-    is 0, as in NumPy and `torch.var`.
+    is 0, as in NumPy and `torch.var`, and so over no elements.
+
+    Gradient:
+        x: 2 · ḡ · (x - mean(x)) / max(n - correction, 0).
     """
 
     op: Literal["var"] = "var"
@@ -92,6 +99,10 @@ class Logsumexp(_FloatingReduction):
 
     Where the maximum is infinite, m counts as 0, so that the result is that infinity and not NaN, as
     `scipy.special.logsumexp` has it; -inf over no elements.
+
+    Gradient:
+        x: ḡ · exp(x - y), with y the result, which counts as 0 where it is -inf: elements of -inf get 0. Where y is
+            inf, elements of inf get NaN and all others 0.
     """
 
     op: Literal["logsumexp"] = "logsumexp"
@@ -142,6 +153,9 @@ class Softmax(_AlongAxis):
     """exp(x) / Σ exp(x) along `axis`, computed from x minus its maximum, so that nothing overflows.
 
     A line that holds NaN or inf, or nothing but -inf, yields NaN, as `torch.nn.functional.softmax` has it.
+
+    Gradient:
+        x: y · (ḡ - Σ ḡ · y), with y the result and the sum along `axis`.
     """
 
     op: Literal["softmax"] = "softmax"
@@ -157,6 +171,9 @@ class LogSoftmax(_AlongAxis):
 
     Computed as s - log Σ exp(s) from s = x minus its maximum. A line that holds NaN or inf, or nothing but -inf, yields
     NaN, as `torch.nn.functional.log_softmax` has it.
+
+    Gradient:
+        x: ḡ - exp(y) · Σ ḡ, with y the result and the sum along `axis`.
     """
 
     op: Literal["log_softmax"] = "log_softmax"
@@ -170,7 +187,15 @@ class LayerNorm(Composite):
     """(x - mean) / sqrt(var + eps) · weight + bias, where mean and variance are taken over the last axes of x.
 
     Those axes must be `normalized_shape`, as must the shapes of `weight` and `bias`; the variance is divided by the
-    number of elements (Ba, Kiros and Hinton, "Layer normalization", 2016; `torch.nn.functional.layer_norm`).
+    number of elements (Ba, Kiros and Hinton, "Layer normalization", 2016; `torch.nn.functional.layer_norm`). The result
+    has the type of x. A group of equal elements yields 0 · weight + bias where eps > 0.
+
+    Gradient:
+        Let n be (x - mean) / sqrt(var + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over the
+        normalised axes. Then
+        x: (w - mean(w) - n · mean(w · n)) / sqrt(var + eps).
+        weight: Σ ḡ · n over all groups.
+        bias: Σ ḡ over all groups.
     """
 
     op: Literal["layer_norm"] = "layer_norm"
@@ -180,7 +205,7 @@ class LayerNorm(Composite):
         Operand("bias", optional=True),
     )
     normalized_shape: Shape = Field(description="The last axes of x, over which each group is normalised.")
-    eps: Number = Field(default=1e-5, description="Added to the variance before its root is taken; at least 0.")
+    eps: Number = Field(default=1e-5, description="Added to the variance before its root is taken; finite, at least 0.")
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:

@@ -72,37 +72,37 @@ class _Test(Op):
 
 
 class Equal(_Equality):
-    """x1 = x2; NaN equals nothing."""
+    """x1 = x2; NaN equals nothing, itself included, and 0 equals -0."""
 
     op: Literal["equal"] = "equal"
 
 
 class NotEqual(_Equality):
-    """x1 ≠ x2; NaN differs from everything."""
+    """x1 ≠ x2: the negation of `equal`; NaN differs from everything, itself included."""
 
     op: Literal["not_equal"] = "not_equal"
 
 
 class Less(_Comparison):
-    """x1 < x2; false where either is NaN."""
+    """x1 < x2; false where either is NaN; -0 is not less than 0."""
 
     op: Literal["less"] = "less"
 
 
 class LessEqual(_Comparison):
-    """x1 ≤ x2; false where either is NaN."""
+    """x1 ≤ x2; false where either is NaN; 0 and -0 are equal."""
 
     op: Literal["less_equal"] = "less_equal"
 
 
 class Greater(_Comparison):
-    """x1 > x2; false where either is NaN."""
+    """x1 > x2; false where either is NaN; 0 is not greater than -0."""
 
     op: Literal["greater"] = "greater"
 
 
 class GreaterEqual(_Comparison):
-    """x1 ≥ x2; false where either is NaN."""
+    """x1 ≥ x2; false where either is NaN; 0 and -0 are equal."""
 
     op: Literal["greater_equal"] = "greater_equal"
 

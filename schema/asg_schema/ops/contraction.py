@@ -17,7 +17,16 @@ class Matmul(Op):
     """The matrix product over the last two axes, as `numpy.matmul` has it.
 
     result[…, i, j] = Σₖ x1[…, i, k] · x2[…, k, j]; leading axes broadcast. A rank-1 operand is a row on the left, a
-    column on the right, and its axis leaves the result. Rank 0 is refused.
+    column on the right, and its axis leaves the result: [k] and [k] yield rank 0. The last axis of x1 and the last but
+    one of x2 (the only one of a rank-1 x2) must be equal; rank 0 is refused.
+
+    The result has the operands' dtype. Over an inner axis of size 0 it is 0. Products and sums of integers wrap around;
+    those of float16 and bfloat16 are formed in float32 or better, and the sum is rounded once.
+
+    Gradient:
+        x1: ḡ · x2ᵀ, where ᵀ exchanges the last two axes.
+        x2: x1ᵀ · ḡ.
+        A rank-1 operand counts as its row or column; leading axes along which an operand was repeated are summed.
     """
 
     op: Literal["matmul"] = "matmul"

@@ -15,6 +15,10 @@ class Barrier(Op):
     """x itself, behind a wall: what stands behind it is never merged with what stands before it.
 
     Two barriers are never duplicates of each other, so a value that is computed again behind one stays computed again.
+    The result has the operand's type and its very bits.
+
+    Gradient:
+        x: ḡ, behind no barrier of its own.
     """
 
     op: Literal["barrier"] = "barrier"

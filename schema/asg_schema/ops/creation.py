@@ -47,7 +47,12 @@ def _as_dtype(value: object, dtype: DType) -> object:
 
 
 class Full(Op):
-    """An array in which every element is `value`."""
+    """An array in which every element is `value`.
+
+    A floating-point value is rounded to the dtype, to nearest, halves to even. Refused are an integer outside the
+    dtype's range, a finite number that would become infinite, a value of another kind (a fraction for an integer, 1 for
+    a bool), and a negative dim.
+    """
 
     op: Literal["full"] = "full"
     dtype: DType = Field(description="The dtype of the result.")
@@ -107,7 +112,9 @@ Elements: TypeAlias = Annotated[tuple[Scalar, ...], Field(max_length=MOST_CONSTA
 class Constant(Op):
     """An array whose elements stand in the document, row-major: a flat list, or little-endian bytes in base64.
 
-    At most 65,536 elements; larger arrays are parameters.
+    There are exactly as many elements as the shape has, at most 65,536; larger arrays are parameters. Elements of a
+    list follow the rules of `full`. In bytes, float16, bfloat16, float32 and float64 are their IEEE 754 formats
+    (bfloat16 the upper half of a float32), integers two's complement, and a bool one byte, 0 or 1.
     """
 
     op: Literal["constant"] = "constant"
@@ -147,7 +154,11 @@ class Constant(Op):
 
 
 class Iota(Op):
-    """An array whose elements are their index along `axis`: 0, 1, 2 and so on. Integers wrap around."""
+    """An array whose elements are their index along `axis`: 0, 1, 2 and so on.
+
+    Integers wrap around; floating-point numbers are the index rounded to nearest, inf beyond their range. A result of
+    rank 0 has no axis and is refused.
+    """
 
     op: Literal["iota"] = "iota"
     dtype: DType = Field(description="The dtype of the result: a number.")
@@ -166,7 +177,7 @@ class Iota(Op):
 
 
 class DimSize(Op):
-    """The size of one axis of x, as a rank-0 int64."""
+    """The size of one axis of x, as a rank-0 int64; only the shape of x matters."""
 
     op: Literal["dim_size"] = "dim_size"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x", DTypeGroup.ANY, differentiable=False),)

@@ -23,7 +23,11 @@ _INDICES = Operand("indices", DTypeGroup.INDEX, variable="I", differentiable=Fal
 class Take(Op):
     """The slices of x along `axis` that `indices` name: result[…, i…, …] = x[…, indices[i…], …].
 
-    The axis is replaced by the axes of `indices`, which may have any rank.
+    The result has the dtype of x and its shape with the axis replaced by the axes of `indices`, which may have any
+    rank: with rank 0 the axis is gone.
+
+    Gradient:
+        x: index_add(zeros of the shape of x, indices, ḡ, axis): repeated indices add up.
     """
 
     op: Literal["take"] = "take"
@@ -40,7 +44,12 @@ class Take(Op):
 class IndexAdd(Op):
     """x with slices of `source` added along `axis` where `indices` say: the adjoint of `take`.
 
-    result = x; result[…, indices[i…], …] += source[…, i…, …]. Repeated indices add up.
+    result = x; result[…, indices[i…], …] += source[…, i…, …]. Repeated indices add up; integers wrap around. `source`
+    has the dtype of x and its shape with the axis replaced by the axes of `indices`; the result has the type of x.
+
+    Gradient:
+        x: ḡ.
+        source: take(ḡ, indices, axis).
     """
 
     op: Literal["index_add"] = "index_add"
@@ -73,7 +82,11 @@ def _check_along_axis(op: Op, x: TensorType, indices: TensorType, axis: int) -> 
 class TakeAlongAxis(Op):
     """For each place of `indices` the element of x at that index along `axis`, all other indices alike.
 
-    result[i, j, k] = x[i, indices[i, j, k], k] for axis 1. The shapes agree on all other axes.
+    result[i, j, k] = x[i, indices[i, j, k], k] for axis 1. The operands have equally many axes, and equal sizes on all
+    but this one: nothing broadcasts. The result has the dtype of x and the shape of `indices`.
+
+    Gradient:
+        x: scatter_add_along_axis(zeros of the shape of x, indices, ḡ, axis): repeated indices add up.
     """
 
     op: Literal["take_along_axis"] = "take_along_axis"
@@ -90,7 +103,13 @@ class TakeAlongAxis(Op):
 class ScatterAddAlongAxis(Op):
     """x with elements of `source` added along `axis` where `indices` say: the adjoint of `take_along_axis`.
 
-    result = x; result[i, indices[i, j, k], k] += source[i, j, k] for axis 1. Repeated indices add up.
+    result = x; result[i, indices[i, j, k], k] += source[i, j, k] for axis 1. Repeated indices add up; integers wrap
+    around. `indices` and `source` have one shape, which differs from that of x along `axis` alone; the result has the
+    type of x.
+
+    Gradient:
+        x: ḡ.
+        source: take_along_axis(ḡ, indices, axis).
     """
 
     op: Literal["scatter_add_along_axis"] = "scatter_add_along_axis"

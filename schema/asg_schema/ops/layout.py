@@ -50,7 +50,13 @@ def _check_length(field: str, values: Sequence[object], rank: int) -> None:
 
 
 class Reshape(Op):
-    """The same elements in row-major order under another shape with as many elements."""
+    """The same elements in row-major order under another shape with as many elements.
+
+    No dim is inferred: -1 is refused.
+
+    Gradient:
+        x: reshape(ḡ, shape of x).
+    """
 
     op: Literal["reshape"] = "reshape"
     operands: ClassVar[tuple[Operand, ...]] = _X
@@ -70,7 +76,13 @@ class Reshape(Op):
 
 
 class PermuteDims(Op):
-    """The axes in another order: axis i of the result is axis axes[i] of x."""
+    """The axes in another order: axis i of the result is axis axes[i] of x.
+
+    The result has the dtype of x, and along axis i the size of x along axes[i].
+
+    Gradient:
+        x: permute_dims(ḡ, the inverse of axes).
+    """
 
     op: Literal["permute_dims"] = "permute_dims"
     operands: ClassVar[tuple[Operand, ...]] = _X
@@ -85,7 +97,13 @@ class PermuteDims(Op):
 
 
 class BroadcastTo(Op):
-    """x repeated along new leading axes and along axes of size 1, as NumPy broadcasts."""
+    """x repeated along new leading axes and along axes of size 1, as NumPy broadcasts.
+
+    Aligned from the last axis, each size of x is 1 or that of the result.
+
+    Gradient:
+        x: ḡ summed over the axes along which x was repeated.
+    """
 
     op: Literal["broadcast_to"] = "broadcast_to"
     operands: ClassVar[tuple[Operand, ...]] = _X
@@ -102,7 +120,14 @@ class BroadcastTo(Op):
 
 
 class Concat(Op):
-    """The operands joined along an existing axis. All other axes must agree."""
+    """The operands joined along an existing axis, in order. All other axes must agree.
+
+    The result has their dtype; along the axis its size is the sum of theirs, of which some or all may be 0. One operand
+    is returned as it is.
+
+    Gradient:
+        arrays: to each the slice of ḡ along the axis at which its elements stand.
+    """
 
     op: Literal["concat"] = "concat"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("arrays", DTypeGroup.ANY, variadic=True),)
@@ -125,8 +150,12 @@ class Concat(Op):
 class Slice(Op):
     """Along each axis the elements start, start + step, … before stop.
 
-    `start`, `stop` and `step` have one entry for each axis; 0 ≤ start ≤ stop ≤ dim and step ≥ 1. (`flip` turns an axis
-    round.)
+    `start`, `stop` and `step` have one entry for each axis; 0 ≤ start ≤ stop ≤ dim and step ≥ 1: nothing is clamped and
+    nothing counts from the end. (`flip` turns an axis round.) Along an axis the result has ⌈(stop - start) / step⌉
+    elements.
+
+    Gradient:
+        x: ḡ at the places that were taken, 0 elsewhere: zeros padded round it and between its elements.
     """
 
     op: Literal["slice"] = "slice"
@@ -134,7 +163,7 @@ class Slice(Op):
     start: Shape = Field(description="The first index along each axis.")
     stop: Shape = Field(description="The index behind the last, along each axis.")
     step: tuple[Annotated[int, Field(strict=True, ge=1, lt=2**63)], ...] | None = Field(
-        default=None, description="The distance between elements along each axis; absent: 1."
+        default=None, description="The distance between elements along each axis, at least 1; absent: 1."
     )
 
     @override
@@ -168,8 +197,13 @@ def _check_padding(value: float, dtype: DType) -> None:
 class Pad(Op):
     """x with `value` put before, behind and between its elements along each axis.
 
-    An axis of size n gets the size low + n + max(n - 1, 0) · interior + high. Negative `low` or `high` remove elements
-    instead, after the interior padding. A symbolic n counts as at least 1 where `interior` is not 0.
+    An axis of size n gets the size low + n + max(n - 1, 0) · interior + high, which must be at least 0. Negative `low`
+    or `high` remove elements instead, after the interior padding. A symbolic n counts as at least 1 where `interior` is
+    not 0. The value is rounded to a floating-point dtype; where it would overflow, or is no element of an integer
+    dtype, it is refused.
+
+    Gradient:
+        x: ḡ at the place where each element stands in the result; 0 for elements that were removed.
     """
 
     op: Literal["pad"] = "pad"
@@ -177,7 +211,7 @@ class Pad(Op):
     low: Shape = Field(description="How many elements go before, along each axis.")
     high: Shape = Field(description="How many elements go behind, along each axis.")
     interior: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...] | None = Field(
-        default=None, description="How many elements go between two neighbours, along each axis; absent: 0."
+        default=None, description="How many elements go between two neighbours, along each axis, at least 0; absent: 0."
     )
     value: Number = Field(default=0.0, description="The value of the new elements, in the dtype of x; 0 or 1 for bool.")
 
@@ -202,7 +236,13 @@ class Pad(Op):
 
 
 class Flip(Op):
-    """The elements in reverse order along each of `axis`."""
+    """The elements in reverse order along each of `axis`.
+
+    The result has the operand's type.
+
+    Gradient:
+        x: flip(ḡ, axis).
+    """
 
     op: Literal["flip"] = "flip"
     operands: ClassVar[tuple[Operand, ...]] = _X
@@ -235,7 +275,11 @@ def _window_fault(x: TensorType, window: tuple[Dim, ...], what: str) -> str | No
 class DynamicSlice(Op):
     """The block of the given shape that begins at `start`, indices that are known at run time.
 
-    Each start is clamped to [0, dim - size], so that the block always lies within x.
+    `start` has the shape [rank of x]. Each start is clamped to [0, dim - size], so that the block always lies within x;
+    a negative one does not count from the end.
+
+    Gradient:
+        x: dynamic_update_slice(zeros of the shape of x, ḡ, start).
     """
 
     op: Literal["dynamic_slice"] = "dynamic_slice"
@@ -258,7 +302,13 @@ class DynamicSlice(Op):
 class DynamicUpdateSlice(Op):
     """x with the block that begins at `start` replaced by `update`.
 
-    Each start is clamped to [0, dim - size], so that the block always lies within x.
+    `update` has the dtype and rank of x and along no axis more elements; `start` has the shape [rank of x]. Each start
+    is clamped to [0, dim - size], so that the block always lies within x; a negative one does not count from the end.
+    The result has the type of x.
+
+    Gradient:
+        x: ḡ with zeros in place of the block.
+        update: dynamic_slice(ḡ, start, shape of update).
     """
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"

@@ -28,17 +28,23 @@ def check_key(key: TensorType, operand: int) -> None:
 class RngBits(Op):
     """Independent uniform 32-bit words, a function of the key alone: Threefry-2x32 with 20 rounds.
 
-    With c = offset + the row-major index of an element, the element is a XOR b where (a, b) is the block that
-    Threefry-2x32 makes of the counter (c >> 32, c mod 2³²) under the key (Salmon et al., "Parallel random numbers: as
-    easy as 1, 2, 3", 2011). With offset 0 these are the bits of `jax.random.bits` for a threefry key with
+    With c = offset + the row-major index of an element, modulo 2⁶⁴, the element is a XOR b, where (a, b) is the block
+    that Threefry-2x32 makes of the counter (c >> 32, c mod 2³²) under the key (Salmon et al., "Parallel random numbers:
+    as easy as 1, 2, 3", 2011). With offset 0 these are the bits of `jax.random.bits` for a threefry key with
     `jax_threefry_partitionable`; every engine yields the same.
+
+    The block of a counter (a, b) under a key (k₀, k₁), in arithmetic modulo 2³²: let k₂ = k₀ XOR k₁ XOR 0x1BD11BDA; a
+    += k₀, b += k₁; then for i = 1 to 5: four rounds with the rotations r = 13, 15, 26, 6 (i odd) or 17, 29, 16, 24 (i
+    even), a round being a += b, b = b rotated left by r, b = b XOR a; and after the four, a += kⱼ with j = i mod 3 and
+    b += kⱼ + i with j = (i + 1) mod 3. The key 13198a2e 03707344 (hexadecimal) makes of 243f6a88 85a308d3 the block
+    c4923a9c 483df7a0.
     """
 
     op: Literal["rng_bits"] = "rng_bits"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("key", DTypeGroup.UINT32, variable="K", differentiable=False),)
     shape: Shape = Field(description="The shape of the result.")
     offset: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
-        default=0, description="The counter of the first element."
+        default=0, description="The counter of the first element, at least 0."
     )
 
     @override

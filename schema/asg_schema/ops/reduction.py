@@ -58,7 +58,14 @@ def _refuse_empty(x: TensorType, axis: int) -> None:
 
 
 class Sum(Reduction):
-    """The sum; 0 over no elements. The result has the operand's dtype; integers wrap around."""
+    """The sum; 0 over no elements. Integers wrap around.
+
+    float16 and bfloat16 are summed in float32 or better, and the sum is rounded once. inf and -inf together, or a NaN,
+    yield NaN.
+
+    Gradient:
+        x: ḡ, repeated along the reduced axes.
+    """
 
     op: Literal["sum"] = "sum"
 
@@ -66,25 +73,37 @@ class Sum(Reduction):
 class Prod(Reduction):
     """The product; 1 over no elements. Integers wrap around.
 
-    The derivative by an element is the product of all others, exact with any number of zeros and at any order.
+    float16 and bfloat16 are multiplied in float32 or better, and the product is rounded once.
+
+    Gradient:
+        x: to each element ḡ times the product of all other elements of its group, exact with any number of zeros and at
+            any order: never the result divided by the element.
     """
 
     op: Literal["prod"] = "prod"
 
 
 class Max(_NonEmptyReduction):
-    """The largest element; NaN if one is NaN.
+    """The largest element; NaN if one is NaN. Over no elements there is none: an empty axis is refused.
 
-    The derivative is shared equally by all elements that attain it, as by `torch.amax`.
+    Of 0 and -0 it may be either.
+
+    Gradient:
+        x: ḡ / m where x equals the result, else 0, with m the number of elements of the group that do: ties share
+            equally, as by `torch.amax`. A group with NaN gets 0.
     """
 
     op: Literal["max"] = "max"
 
 
 class Min(_NonEmptyReduction):
-    """The smallest element; NaN if one is NaN.
+    """The smallest element; NaN if one is NaN. Over no elements there is none: an empty axis is refused.
 
-    The derivative is shared equally by all elements that attain it, as by `torch.amin`.
+    Of 0 and -0 it may be either.
+
+    Gradient:
+        x: ḡ / m where x equals the result, else 0, with m the number of elements of the group that do: ties share
+            equally, as by `torch.amin`. A group with NaN gets 0.
     """
 
     op: Literal["min"] = "min"
@@ -107,19 +126,33 @@ class _ArgReduction(Op):
 
 
 class Argmax(_ArgReduction):
-    """The index of the first largest element, int64; the first NaN counts as the largest."""
+    """The index of the first largest element, int64; the first NaN counts as the largest.
+
+    Without `axis` it is the row-major index into all elements. An empty axis is refused.
+    """
 
     op: Literal["argmax"] = "argmax"
 
 
 class Argmin(_ArgReduction):
-    """The index of the first smallest element, int64; the first NaN counts as the smallest."""
+    """The index of the first smallest element, int64; the first NaN counts as the smallest.
+
+    Without `axis` it is the row-major index into all elements. An empty axis is refused.
+    """
 
     op: Literal["argmin"] = "argmin"
 
 
 class CumulativeSum(Op):
-    """Running totals along an axis: result[i] = x[0] + … + x[i]."""
+    """Running totals along an axis: result[i] = x[0] + … + x[i].
+
+    With `exclusive` it is x[0] + … + x[i-1], with `reverse` x[i] + … + x[n-1], with both x[i+1] + … + x[n-1]; an empty
+    sum is 0. The result has the operand's type; integers wrap around, and float16 and bfloat16 are summed in float32 or
+    better and rounded once.
+
+    Gradient:
+        x: cumulative_sum(ḡ) along the same axis, with `reverse` negated and the same `exclusive`.
+    """
 
     op: Literal["cumulative_sum"] = "cumulative_sum"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x", DTypeGroup.NUMERIC),)
