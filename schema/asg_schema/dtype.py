@@ -70,6 +70,15 @@ class DType(StrEnum):
         return 2 ** (exponent + 1) - 2 ** (exponent - self.precision)
 
     @cached_property
+    def smallest_normal(self) -> float:
+        """The smallest number above 0 that a floating-point type holds with all its digits.
+
+        Raises:
+            ValueError: the type is not a floating-point type.
+        """
+        return 2.0 ** (2 - 2 ** (self.bits - self.precision - 1))
+
+    @cached_property
     def integer_range(self) -> tuple[int, int]:
         """The smallest and the largest value of an integer type.
 

@@ -7,7 +7,7 @@ class through `asg_schema.op_table.OpTable`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -67,6 +67,7 @@ class Operand(NamedTuple):
 _OPS: dict[str, type["Op"]] = {}
 _COMMON = ("id", "op", "inputs", "metadata")
 _SHAPE = get_args(Shape)[0]  # without the bound on the number of axes, as a field keeps it
+_SHAPE_OR_NONE: object = Union[Shape, None]  # noqa: UP007 - `|` takes no Annotated in a checker's eyes
 _ENCODERS: dict[object, Callable[[Any], Any]] = {
     float: encode_number,
     _SHAPE: encode_shape,
@@ -114,7 +115,7 @@ class Op(BaseModel):
         cls.name = name
         cls.attributes = tuple(fields)
         cls._encoders = tuple((key, field.default, _encoder(field.annotation)) for key, field in fields.items())
-        cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation == _SHAPE)
+        cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation in (_SHAPE, _SHAPE_OR_NONE))
         _OPS[name] = cls
 
     @classmethod
@@ -195,15 +196,15 @@ class Op(BaseModel):
     def _serialize(self, _handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return self.to_json()
 
-    def axis_of(self, axis: int, rank: int, field: str = "axis") -> int:
-        """`axis` counted from the front, for an operand of `rank` axes.
+    def axis_of(self, axis: int, rank: int, field: str = "axis", operand: int = 0) -> int:
+        """`axis` counted from the front, for the operand number `operand`, which has `rank` axes.
 
         Raises:
             RuleError: there is no such axis.
         """
         if not -rank <= axis < rank:
             allowed = f"an axis from {-rank} to {rank - 1} is needed" if rank else "a rank-0 operand has no axis"
-            raise RuleError(f"{field} {axis} is out of range for {{0}}: {allowed}", field=field)
+            raise RuleError(f"{field} {axis} is out of range for {{{operand}}}: {allowed}", field=field)
         return axis % rank
 
     def axes_of(self, axes: tuple[int, ...] | None, rank: int, field: str = "axis") -> tuple[int, ...]:

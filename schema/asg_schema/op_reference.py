@@ -8,11 +8,12 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from asg_schema.attributes import Axes, Axis, Number, Scalar, encode_number
+from asg_schema.attributes import Axes, Axis, Number, Scalar, Shape, encode_number
 from asg_schema.composite import Composite
 from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.random import Dropout
+from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
 from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
 from asg_schema.dims import Dim, symbol
@@ -30,13 +31,16 @@ _FLOAT, _N = DType.FLOAT32, symbol("n")
 _X = TensorType(_FLOAT, (_N, 3))
 _CHANNELS = (TensorType(_FLOAT, (3,)),)
 _CHANNELS_OF_4 = (TensorType(_FLOAT, (4,)),)
+_KEY = TensorType(DType.UINT32, (2,))
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
     BatchNorm: ((_X, *_CHANNELS * 4), {}),
+    Bernoulli: ((_KEY, _X), {}),
+    Categorical: ((_KEY, _X), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
-    Dropout: ((_X, TensorType(DType.UINT32, (2,))), {"p": 0.5}),
+    Dropout: ((_X, _KEY), {"p": 0.5}),
     Gelu: ((_X,), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
     InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
@@ -46,11 +50,13 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     LogSoftmax: ((_X,), {}),
     Logsumexp: ((_X,), {"axis": (1,)}),
     Mean: ((_X,), {"axis": (0,)}),
+    Normal: ((_KEY,), {"shape": (_N, 3)}),
     Relu: ((_X,), {}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),
+    Uniform: ((_KEY,), {"shape": (_N, 3), "low": -1.0}),
     Var: ((_X,), {"axis": (1,), "correction": 1.0}),
 }
 """Operand types and attributes for which the reference shows each composite's expansion."""
@@ -229,7 +235,7 @@ def _type_in_words(field: FieldInfo) -> str:
 
 
 def _union_in_words(members: Sequence[Any], annotation: Any) -> str:
-    known = {Axes: "list of integers", Axis: "integer", Number: "number"}
+    known = {Axes: "list of integers", Axis: "integer", Number: "number", Shape: "list of dims"}
     if get_origin(annotation) is tuple:
         return "list of dims" if members[0] == Dim else "list of integers"
     if len(members) == 1:

@@ -6,7 +6,7 @@ import numpy as np
 
 from asg_schema.ops.random import RngBits
 from op_samples.sample import Array, Sample
-from op_samples.threefry import random_word
+from op_samples.threefry import random_word, threefry_2x32
 
 
 def _bits(name: str, key: tuple[int, int], shape: tuple[int, ...], offset: int | None = None) -> Sample:
@@ -19,6 +19,14 @@ def _bits(name: str, key: tuple[int, int], shape: tuple[int, ...], offset: int |
     return Sample(f"rng_bits.{name}", RngBits, (np.array(key, np.uint32),), attributes, reference)
 
 
+def _word(word: str, place: int) -> Sample:
+    def reference(key: Array) -> Array:
+        first, second = key.tolist()
+        return np.array([threefry_2x32((first, second), (0, index))[place] for index in range(4)], np.uint32)
+
+    return Sample(f"rng_bits.{word}", RngBits, (np.array([5, 6], np.uint32),), {"shape": (4,), "word": word}, reference)
+
+
 SAMPLES: list[Sample] = [
     _bits("vector", (0, 0), (7,)),
     _bits("matrix", (0x13198A2E, 0x03707344), (2, 3)),
@@ -27,4 +35,6 @@ SAMPLES: list[Sample] = [
     _bits("offset", (0xFFFFFFFF, 0xFFFFFFFF), (2,), 6),
     _bits("offset_across_32_bits", (3, 4), (4,), 2**32 - 2),
     _bits("largest_offset", (3, 4), (1,), 2**63 - 1),
+    _word("first", 0),
+    _word("second", 1),
 ]

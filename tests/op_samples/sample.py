@@ -13,7 +13,7 @@ import numpy.typing as npt
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
-from asg_schema.op import Op, Operand
+from asg_schema.op import DTypeGroup, Op, Operand
 
 Array: TypeAlias = npt.NDArray[Any]
 Results: TypeAlias = Array | tuple[Array, ...]
@@ -43,6 +43,8 @@ class Sample:
         attributes: the node's attributes.
         reference: the result as a formula over the operands, written without what a kernel would use.
         differentiable: whether finite differences make sense at these operands: the op is smooth there.
+        of_its_dtype: whether the result is one of the operands' dtype alone, such as a draw of as many bits, so that
+            the operands in a narrower dtype are another sample.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Sample:
     attributes: Mapping[str, Any]
     reference: Reference
     differentiable: bool = True
+    of_its_dtype: bool = False
 
     def expected(self) -> tuple[Array, ...]:
         """The reference's results; what it computed in extended precision is rounded to float64."""
@@ -77,7 +80,7 @@ class Sample:
         The reference is computed from the rounded operands in float64, and its float64 results are rounded.
         """
         floating = [operand.dtype == np.float64 for operand in self.operands]
-        if not any(floating) or "dtype" in self.op.attributes:
+        if not any(floating) or "dtype" in self.op.attributes or self.of_its_dtype:
             return None
         target = array_dtype(dtype)
 
@@ -104,6 +107,11 @@ def rounded(array: Array, dtype: np.dtype[Any]) -> Array:
 def declared_operand(op: type[Op], index: int) -> Operand:
     """The declaration of an op's operand by its place; a variadic one stands for all that follow."""
     return op.operands[min(index, len(op.operands) - 1)]
+
+
+def is_random_key(op: type[Op], index: int) -> bool:
+    """Whether an op's operand is a key of random numbers, uint32[2]."""
+    return declared_operand(op, index).dtypes is DTypeGroup.UINT32
 
 
 def array_dtype(dtype: DType) -> np.dtype[Any]:

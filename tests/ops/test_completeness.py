@@ -39,6 +39,9 @@ WITHOUT_RANK_0 = {
     "scatter_add_along_axis": "needs an axis",
     "dim_size": "needs an axis",
     "rng_bits": "its operand is a key",
+    "uniform": "its operand is a key",
+    "normal": "its operand is a key",
+    "categorical": "needs an axis",
 }
 
 

@@ -11,7 +11,7 @@ from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
 from op_samples.expansion import expanded_document
-from op_samples.sample import Array, Sample, sample_document, sample_inputs
+from op_samples.sample import Array, Sample, is_random_key, sample_document, sample_inputs
 from op_samples.threefry import threefry_2x32
 
 NARROW_SAMPLES = [
@@ -57,9 +57,10 @@ def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) ->
     fixed = set(sample.attributes.get("normalized_shape", ()))
     fixed |= {operand.shape[1] for operand in sample.operands[:1] if sample.op.name == "group_norm"}
     sizes = {size for operand in sample.operands for size in operand.shape if size > 1 and size not in fixed}
-    key = len(sample.operands) - 1 if sample.op.name == "dropout" else None
     shapes = [
-        operand.shape if index == key else tuple(f"n{size}" if size in sizes else size for size in operand.shape)
+        operand.shape
+        if is_random_key(sample.op, index)
+        else tuple(f"n{size}" if size in sizes else size for size in operand.shape)
         for index, operand in enumerate(sample.operands)
     ]
     document = expanded_document(sample, shapes)

@@ -16,12 +16,16 @@ FUNCTIONS: dict[type[Op], TorchFunction] = {}
 
 # Ops that PyTorch has no counterpart of.
 WITHOUT_COUNTERPART = {
+    "bernoulli": "another generator; compared with JAX",
+    "categorical": "another generator; compared with JAX",
     "constant": "no operand",
     "dim_size": "a shape is not a tensor there",
     "dropout": "other random bits; the scaling is compared by itself",
     "full": "no operand",
     "iota": "no operand",
+    "normal": "another generator; compared with JAX",
     "rng_bits": "another generator; compared with JAX",
+    "uniform": "another generator; compared with JAX",
 }
 
 _RENAMED = {

@@ -27,20 +27,23 @@ def rng_bits(op: RngBits, operands: Arrays, results: Arrays, workspace: Workspac
     tile = min(_TILE, max(result.size, 1))
     scratch = tuple(workspace.empty((tile,), np.uint32) for _ in range(2))
     steps = np.arange(tile, dtype=np.uint32)
-    return partial(_fill, result, op.offset, operands[0], steps, scratch)
+    return partial(_fill, result, op, operands[0], steps, scratch)
 
 
-def _fill(result: Array, offset: int, key: Array, steps: Array, scratch: tuple[Array, ...]) -> None:
+def _fill(result: Array, op: RngBits, key: Array, steps: Array, scratch: tuple[Array, ...]) -> None:
     begin = 0
     while begin < result.size:
-        counter = offset + begin
+        counter = op.offset + begin
         # A tile ends where the low word of the counter would wrap around, so that its high word is one number.
         count = min(steps.size, result.size - begin, (1 << 32) - counter % (1 << 32))
         low, high, spare = result[begin : begin + count], scratch[0][:count], scratch[1][:count]
         np.add(steps[:count], np.uint32(counter % (1 << 32)), out=low)
         high.fill((counter >> 32) % (1 << 32))
         threefry_2x32(int(key[0]), int(key[1]), high, low, spare)
-        np.bitwise_xor(low, high, out=low)
+        if op.word == "xor":
+            np.bitwise_xor(low, high, out=low)
+        elif op.word == "first":
+            np.copyto(low, high)
         begin += count
 
 

@@ -17,7 +17,7 @@ from asg_schema.errors import RuleError
 from asg_schema.op import DTypeGroup, Op, Operand
 from asg_schema.tensor_type import MOST_AXES, TensorType
 
-__all__ = ["MOST_CONSTANT_ELEMENTS", "Bytes", "Constant", "DimSize", "Full", "Iota"]
+__all__ = ["MOST_CONSTANT_ELEMENTS", "Bytes", "Constant", "DimSize", "Full", "Iota", "check_shape"]
 
 MOST_CONSTANT_ELEMENTS = 65_536
 """A larger array is not a constant but a parameter."""
@@ -67,11 +67,16 @@ class Full(Op):
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        _check_shape(self.shape)
+        check_shape(self.shape)
         return (TensorType(self.dtype, self.shape),)
 
 
-def _check_shape(shape: tuple[Dim, ...]) -> None:
+def check_shape(shape: tuple[Dim, ...]) -> None:
+    """Refuse an attribute `shape` with a dim below 0.
+
+    Raises:
+        RuleError: naming the dim.
+    """
     for dim in shape:
         if isinstance(dim, int) and dim < 0:
             raise RuleError(f"a dim is at least 0, not {dim}", field="shape")
@@ -167,7 +172,7 @@ class Iota(Op):
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        _check_shape(self.shape)
+        check_shape(self.shape)
         if self.dtype is DType.BOOL:
             raise RuleError("a bool cannot count; a number is needed", field="dtype")
         rank = len(self.shape)

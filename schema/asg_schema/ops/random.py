@@ -10,6 +10,7 @@ from asg_schema.attributes import Shape
 from asg_schema.dtype import DType
 from asg_schema.errors import RuleError
 from asg_schema.op import DTypeGroup, Op, Operand
+from asg_schema.ops.creation import check_shape
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["RngBits", "check_key"]
@@ -28,10 +29,11 @@ def check_key(key: TensorType, operand: int) -> None:
 class RngBits(Op):
     """Independent uniform 32-bit words, a function of the key alone: Threefry-2x32 with 20 rounds.
 
-    With c = offset + the row-major index of an element, modulo 2⁶⁴, the element is a XOR b, where (a, b) is the block
-    that Threefry-2x32 makes of the counter (c >> 32, c mod 2³²) under the key (Salmon et al., "Parallel random numbers:
-    as easy as 1, 2, 3", 2011). With offset 0 these are the bits of `jax.random.bits` for a threefry key with
-    `jax_threefry_partitionable`; every engine yields the same.
+    With c = offset + the row-major index of an element, modulo 2⁶⁴, let (a, b) be the block that Threefry-2x32 makes of
+    the counter (c >> 32, c mod 2³²) under the key (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+    The element is a XOR b, or with `word` a or b, which are independent of each other and together are 64 bits. With
+    offset 0 these are the bits of `jax.random.bits` for a threefry key with `jax_threefry_partitionable`: a XOR b those
+    of uint32, a · 2³² + b those of uint64. Every engine yields the same.
 
     The block of a counter (a, b) under a key (k₀, k₁), in arithmetic modulo 2³²: let k₂ = k₀ XOR k₁ XOR 0x1BD11BDA; a
     += k₀, b += k₁; then for i = 1 to 5: four rounds with the rotations r = 13, 15, 26, 6 (i odd) or 17, 29, 16, 24 (i
@@ -46,11 +48,12 @@ class RngBits(Op):
     offset: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
         default=0, description="The counter of the first element, at least 0."
     )
+    word: Literal["xor", "first", "second"] = Field(
+        default="xor", description="What becomes of a block's two words: their exclusive or, the first, or the second."
+    )
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         check_key(operands[0], 0)
-        for dim in self.shape:
-            if isinstance(dim, int) and dim < 0:
-                raise RuleError(f"a dim is at least 0, not {dim}", field="shape")
+        check_shape(self.shape)
         return (TensorType(DType.UINT32, self.shape),)
