@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice, pairwise
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -250,6 +250,8 @@ def _default(field: FieldInfo) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
         return str(encode_number(value))
+    if isinstance(value, tuple):
+        return str(list(cast("tuple[Any, ...]", value)))
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

@@ -16,6 +16,8 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 # Ops that JAX has no counterpart of.
 WITHOUT_COUNTERPART = {
     "barrier": "its optimization barrier is another thing",
+    "bernoulli": "compared by itself",
+    "categorical": "compared by itself",
     "constant": "no operand",
     "batch_norm": "a composite of its own there; compared with PyTorch",
     "cross_entropy": "a composite of its own there; compared with PyTorch",
@@ -28,8 +30,10 @@ WITHOUT_COUNTERPART = {
     "layer_norm": "a composite of its own there; compared with PyTorch",
     "linear": "a composite of its own there; compared with PyTorch",
     "rms_norm": "a composite of its own there; compared with PyTorch",
+    "normal": "compared by itself",
     "rng_bits": "compared by itself",
     "softplus": "without beta and threshold there; compared with PyTorch",
+    "uniform": "compared by itself",
 }
 
 _SAME_NAME = [
