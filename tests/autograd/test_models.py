@@ -108,13 +108,13 @@ def test_transformer_block_twice(values: Values, assert_gradients: AssertGradien
     first = grad(block())
     point = values(first, batch=2, length=3)
     assert_gradients(first, point, "loss", tolerance=1e-6)
-    second = grad(penalize(first), of="penalty", wrt=["block.attention.q_proj.weight", "block.norm1.weight", "x"])
+    second = grad(penalize(first), of="penalty", wrt=["block.self_attn.in_proj_weight", "block.norm1.weight", "x"])
     assert_gradients(second, point, "penalty", tolerance=1e-6)
 
 
 def test_a_transformer_block_needs_no_batch_of_one(run: Run, values: Values) -> None:
     model = grad(block())
-    name = "grad.block.attention.q_proj.weight"
+    name = "grad.block.self_attn.in_proj_weight"
     point = values(model, batch=4, length=7)
     whole = run(model, point, [name])[name]
     samples = [

@@ -16,7 +16,9 @@ from asg_schema import AsgError
 RNG = np.random.default_rng(7)
 
 
-def run_layer(layer: nn.Module, x: Any, *others: Any, dtype: str = "float64") -> tuple[Any, dict[str, Any]]:
+def run_layer(
+    layer: Callable[..., asg.Tensor], x: Any, *others: Any, dtype: str = "float64"
+) -> tuple[Any, dict[str, Any]]:
     """The result of a layer for random parameters, and those by the end of their names."""
     with asg.graph() as g:
         tensors = [asg.input(f"x{i}", np.shape(value), np.asarray(value).dtype) for i, value in enumerate((x, *others))]
@@ -78,9 +80,13 @@ def test_embedding() -> None:
 
 def attention_by_hand(p: dict[str, Any], q: Any, k: Any, v: Any, heads: int, allowed: Any) -> Any:
     """Each batch and head by itself, in loops."""
-    project = {
-        name: x @ p[f"{name}_proj.weight"].T + p[f"{name}_proj.bias"] for name, x in zip("qkv", (q, k, v), strict=True)
-    }
+    size = q.shape[-1]
+    packed = p["in_proj_weight"].reshape(3, size, size) if "in_proj_weight" in p else None
+    biases = dict(zip("qkv", p["in_proj_bias"].reshape(3, size), strict=True))
+    project: dict[str, Any] = {}
+    for i, (name, x) in enumerate(zip("qkv", (q, k, v), strict=True)):
+        weight = p[f"{name}_proj_weight"] if packed is None else packed[i]
+        project[name] = x @ weight.T + biases[name]
     size = q.shape[-1] // heads
     merged = np.zeros_like(q)
     for b in range(q.shape[0]):
@@ -110,7 +116,11 @@ def test_multi_head_attention_to_others_with_a_mask(shape: tuple[int, ...]) -> N
     mask = RNG.random(shape) < 0.7
     mask[..., 0] = True
     layer = nn.MultiHeadAttention(4, 2, kdim=6, vdim=8, dtype="float64")
-    y, p = run_layer(layer, q, k, v, mask)
+
+    def attend(q: asg.Tensor, k: asg.Tensor, v: asg.Tensor, refused: asg.Tensor) -> asg.Tensor:
+        return layer(q, k, v, attn_mask=refused)
+
+    y, p = run_layer(attend, q, k, v, ~mask)
     by_head = mask[:, None] if len(shape) == 3 else mask
     np.testing.assert_allclose(y, attention_by_hand(p, q, k, v, 2, by_head))
 
@@ -131,11 +141,11 @@ def test_transformer_block(shape: tuple[int, ...]) -> None:
         return normal * p[f"{name}.weight"] + p[f"{name}.bias"]
 
     flat = x.reshape(-1, *shape[-2:])
-    parts = {name.removeprefix("attention."): value for name, value in p.items() if name.startswith("attention.")}
+    parts = {name.removeprefix("self_attn."): value for name, value in p.items() if name.startswith("self_attn.")}
     normal = norm("norm1", flat)
     h = flat + attention_by_hand(parts, normal, normal, normal, 2, True)
-    inner = np.tanh(norm("norm2", h) @ p["feed_forward.linear1.weight"].T + p["feed_forward.linear1.bias"])
-    h = h + inner @ p["feed_forward.linear2.weight"].T + p["feed_forward.linear2.bias"]
+    inner = np.tanh(norm("norm2", h) @ p["linear1.weight"].T + p["linear1.bias"])
+    h = h + inner @ p["linear2.weight"].T + p["linear2.bias"]
     np.testing.assert_allclose(y, h.reshape(shape))
 
 

@@ -44,9 +44,9 @@ def test_names_are_attribute_paths() -> None:
         "net.scale",
         "net.block.norm1.weight",
         "net.block.norm1.bias",
-        "net.block.attention.q_proj.weight",
+        "net.block.self_attn.in_proj_weight",
     ]
-    assert "net.block.feed_forward.linear2.bias" in names
+    assert "net.block.linear2.bias" in names
     assert names[-3:] == ["net.layers.0.weight", "net.layers.1.0.weight", "net.layers.1.0.bias"]
 
 
@@ -69,10 +69,10 @@ def test_a_failing_forward_leaves_the_scope() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [(None, "multi_head_attention.q_proj"), ("m", "m.q_proj"), ("a/b", "a/b.q_proj"), ("", "q_proj")],
+    [(None, "multi_head_attention.in_proj"), ("m", "m.in_proj"), ("a/b", "a/b.in_proj"), ("", "in_proj")],
 )
 def test_the_name_of_a_root_module(name: str | None, expected: str) -> None:
-    assert parameter_names(nn.MultiHeadAttention(4, 2, name=name))[0] == f"{expected}.weight"
+    assert parameter_names(nn.MultiHeadAttention(4, 2, name=name))[0] == f"{expected}_weight"
 
 
 def test_unnamed_modules_get_distinct_names_for_good() -> None:
@@ -165,9 +165,9 @@ def test_module_lists() -> None:
 def test_walking_a_tree() -> None:
     net = Net()
     names = dict(net.named_parameters())
-    assert "block.attention.out_proj.bias" in names
+    assert "block.self_attn.out_proj.bias" in names
     assert names["unused.weight"].shape == (4, 4)
-    assert [name for name, _ in net.named_modules()][:3] == ["", "block", "block.norm1"]
+    assert [name for name, _ in net.named_modules()][:3] == ["", "block", "block.self_attn"]
     assert len({id(module) for _, module in net.named_modules()}) == len(list(net.named_modules()))
     assert len(list(Tied().named_parameters())) == 1
 

@@ -16,7 +16,7 @@ def test_the_demo_trains_a_block_in_another_process() -> None:
     assert errors == ""
     assert "\x1b" not in output  # plain when piped
 
-    forward = re.search(r"^Forward +(\d+) nodes, 16 parameters \((\d+) weights\)$", output, re.MULTILINE)
+    forward = re.search(r"^Forward +(\d+) nodes, 12 parameters \((\d+) weights\)$", output, re.MULTILINE)
     gradient = re.search(r"^Gradient +(\d+) nodes", output, re.MULTILINE)
     executor = re.search(r"^Executor +process (\d+) at (http://127\.0\.0\.1:\d+)$", output, re.MULTILINE)
     assert forward is not None

@@ -5,26 +5,33 @@ and declares its parameters there; see `Module` for their names.
 """
 
 from asg_builder.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from asg_builder.nn.alibi import ALiBi
 from asg_builder.nn.dropout import Dropout
 from asg_builder.nn.embedding import Embedding
 from asg_builder.nn.feed_forward import FeedForward
 from asg_builder.nn.flatten import Flatten
 from asg_builder.nn.layer_norm import LayerNorm
+from asg_builder.nn.learned_positional_encoding import LearnedPositionalEncoding
 from asg_builder.nn.linear import Linear
 from asg_builder.nn.module import Module, ModuleList
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
 from asg_builder.nn.parameter import Parameter
+from asg_builder.nn.residual import Residual
 from asg_builder.nn.sequential import Sequential
+from asg_builder.nn.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
 from asg_builder.nn.transformer_block import TransformerBlock
+from asg_builder.nn.transformer_decoder_block import TransformerDecoderBlock
 
 __all__ = [
     "GELU",
+    "ALiBi",
     "Dropout",
     "Embedding",
     "FeedForward",
     "Flatten",
     "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
     "LogSoftmax",
     "Module",
@@ -32,11 +39,14 @@ __all__ = [
     "MultiHeadAttention",
     "Parameter",
     "ReLU",
+    "Residual",
     "Sequential",
     "SiLU",
     "Sigmoid",
+    "SinusoidalPositionalEncoding",
     "Softmax",
     "Softplus",
     "Tanh",
     "TransformerBlock",
+    "TransformerDecoderBlock",
 ]

@@ -30,7 +30,7 @@ class Module:
 
     Calling a module runs `forward` in the current graph. Its parameters are declared there at the first call, and found
     again at every later one. Their names are the attribute path from the root module, such as
-    `block.attention.q_proj.weight`, and the nodes that it builds have ids in the same scope.
+    `block.self_attn.in_proj_weight`, and the nodes that it builds have ids in the same scope.
 
     A root module, one that is no attribute of another, begins the path with its `name`. Without one it takes its
     class's name in snake case, with a number behind it where that is taken, when it is first called, and keeps it for

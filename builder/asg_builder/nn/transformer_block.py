@@ -1,12 +1,13 @@
-"""`TransformerBlock`: attention and a feed-forward network, each behind a normalisation and beside a residual."""
+"""`TransformerBlock`: self-attention and a feed-forward network, each behind a normalisation and beside a residual."""
 
 from typing_extensions import override
 
 from asg_builder.arguments import DTypeLike
-from asg_builder.nn.activations import Activation
+from asg_builder.nn.activations import Activation, activation_function
+from asg_builder.nn.alibi import ALiBi
 from asg_builder.nn.dropout import Dropout
-from asg_builder.nn.feed_forward import FeedForward
 from asg_builder.nn.layer_norm import LayerNorm
+from asg_builder.nn.linear import Linear
 from asg_builder.nn.module import Module
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
 from asg_builder.tensor import Tensor
@@ -15,10 +16,13 @@ __all__ = ["TransformerBlock"]
 
 
 class TransformerBlock(Module):
-    """A pre-LN transformer block (Xiong et al., "On layer normalization in the transformer architecture", 2020).
+    """A pre-LN encoder block (Xiong et al., "On layer normalization in the transformer architecture", 2020).
 
-    x = x + dropout(attention(norm1(x))), then x = x + dropout(feed_forward(norm2(x))).
-    Modules: `norm1`, `attention`, `norm2`, `feed_forward`, `dropout`.
+    x = x + dropout1(self_attn(norm1(x))), then x = x + dropout2(linear2(dropout(activation(linear1(norm2(x)))))). It is
+    `torch.nn.TransformerEncoderLayer(embed_dim, num_heads, ff_dim, dropout, activation, norm_first=True,
+    batch_first=True)` with the same names of parameters: those of `self_attn` (a `MultiHeadAttention`), `linear1`
+    (embed_dim to ff_dim), `linear2` (ff_dim to embed_dim), `norm1` and `norm2`. With `causal` it is a decoder block of
+    a model without an encoder, such as GPT.
 
     Args:
         embed_dim: the size of the last axis; a multiple of `num_heads`.
@@ -26,8 +30,12 @@ class TransformerBlock(Module):
         ff_dim: the size within the feed-forward network.
         activation: that of the feed-forward network, by name or as a function or module.
         causal: whether a position attends only to itself and those before it.
-        dropout: the probability of dropping, while training, of both branches' results and within the feed-forward
-            network. Attention weights are not dropped.
+        dropout: the probability of dropping, while training, of attention weights, within the feed-forward network, and
+            of both branches' results.
+        layer_norm_eps: added to the variances by the normalisations.
+        bias: whether the linear maps and normalisations have one.
+        num_kv_heads: the number of heads of keys and values; absent: `num_heads`.
+        alibi: lowers the scores of distant keys.
         dtype: the dtype of the parameters, and of the input.
         name: the name, if it is a root module.
     """
@@ -41,23 +49,44 @@ class TransformerBlock(Module):
         activation: Activation = "gelu",
         causal: bool = False,
         dropout: float = 0.0,
+        layer_norm_eps: float = 1e-5,
+        bias: bool = True,
+        num_kv_heads: int | None = None,
+        alibi: ALiBi | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
-        self.norm1 = LayerNorm(embed_dim, dtype=dtype)
-        self.attention = MultiHeadAttention(embed_dim, num_heads, causal=causal, dtype=dtype)
-        self.norm2 = LayerNorm(embed_dim, dtype=dtype)
-        self.feed_forward = FeedForward(embed_dim, ff_dim, activation=activation, dropout=dropout, dtype=dtype)
+        self.self_attn = MultiHeadAttention(
+            embed_dim,
+            num_heads,
+            dropout,
+            bias,
+            num_kv_heads=num_kv_heads,
+            causal=causal,
+            alibi=alibi,
+            dtype=dtype,
+        )
+        self.activation = activation_function(activation)
+        self.linear1 = Linear(embed_dim, ff_dim, bias, dtype=dtype)
         self.dropout = Dropout(dropout)
+        self.linear2 = Linear(ff_dim, embed_dim, bias, dtype=dtype)
+        self.norm1 = LayerNorm(embed_dim, layer_norm_eps, bias=bias, dtype=dtype)
+        self.norm2 = LayerNorm(embed_dim, layer_norm_eps, bias=bias, dtype=dtype)
+        self.dropout1 = Dropout(dropout)
+        self.dropout2 = Dropout(dropout)
 
     @override
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """[…, sequence, embed_dim] to the same shape, for any leading axes and any length of the sequence.
+    def forward(
+        self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None
+    ) -> Tensor:
+        """[…, L, embed_dim] to the same shape, for any leading axes and any length of the sequence.
 
         Args:
-            x: the sequence.
-            mask: as `MultiHeadAttention` takes it.
+            src: the sequence.
+            src_mask: the `attn_mask` of `MultiHeadAttention`: a bool is True where attention is refused.
+            src_key_padding_mask: […, L], the `key_padding_mask` of `MultiHeadAttention`: a bool is True for padding.
         """
-        x = x + self.dropout(self.attention(self.norm1(x), mask=mask))
-        return x + self.dropout(self.feed_forward(self.norm2(x)))
+        x = src + self.dropout1(self.self_attn(self.norm1(src), None, None, src_key_padding_mask, attn_mask=src_mask))
+        inner = self.dropout(self.activation(self.linear1(self.norm2(x))))
+        return x + self.dropout2(self.linear2(inner))
