@@ -20,8 +20,6 @@ every_op = pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 # Functions that take something other than what the op's declaration says.
 OTHER_PARAMETERS = {
     "constant": "dtype and shape are those of the value where they are left out",
-    "bernoulli": "the key may be None, for a new one of the graph's",
-    "categorical": "the key may be None, for a new one of the graph's",
     "dropout": "the key is drawn from the graph's own where it is left out",
     "normal": "the key is drawn from the graph's own where it is left out",
     "uniform": "the key is drawn from the graph's own where it is left out",
