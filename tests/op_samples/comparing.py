@@ -29,15 +29,18 @@ def assert_matches_reference(actual: tuple[Array, ...], sample: Sample) -> None:
         assert result.dtype == wanted.dtype, f"{where}: dtype {result.dtype}, expected {wanted.dtype}"
         assert result.shape == wanted.shape, f"{where}: shape {result.shape}, expected {wanted.shape}"
         if dtype_of(wanted).is_floating:
-            _assert_close(result, wanted, _scale(sample, wanted), where)
+            _assert_close(result, wanted, allowed_error(sample, wanted), where)
         else:
             np.testing.assert_array_equal(result, wanted, where)
 
 
-def _scale(sample: Sample, expected: Array) -> float:
+def allowed_error(sample: Sample, expected: Array) -> tuple[float, float]:
+    """By how much a finite floating-point result may be off, relative to itself and in absolute terms."""
+    eps, smallest = PRECISION[dtype_of(expected)]
     if sample.op.family() == "elementwise" and not issubclass(sample.op, Composite):
-        return 0.0
-    return max(largest_magnitude(array) for array in (*sample.operands, expected))
+        return TOLERANCE * eps, smallest
+    scale = max(largest_magnitude(array) for array in (*sample.operands, expected))
+    return TOLERANCE * eps, TOLERANCE * eps * scale + smallest
 
 
 def largest_magnitude(array: Array) -> float:
@@ -48,13 +51,13 @@ def largest_magnitude(array: Array) -> float:
     return float(np.max(np.abs(wide), initial=0.0, where=np.isfinite(wide)))
 
 
-def _assert_close(actual: Array, expected: Array, scale: float, where: str) -> None:
-    eps, smallest = PRECISION[dtype_of(expected)]
+def _assert_close(actual: Array, expected: Array, bounds: tuple[float, float], where: str) -> None:
+    relative, absolute = bounds
     finite = np.isfinite(expected.astype(np.float64))
     wide, wanted = actual.astype(np.float64), expected.astype(np.float64)
     np.testing.assert_array_equal(wide[~finite], wanted[~finite], f"{where}: where the reference is not finite")
     error = np.abs(wide[finite] - wanted[finite])
-    allowed = TOLERANCE * eps * (np.abs(wanted[finite]) + scale) + smallest
+    allowed = relative * np.abs(wanted[finite]) + absolute
     wrong = ~(error <= allowed)
     assert not wrong.any(), (
         f"{where}: got {wide[finite][wrong]}, expected {wanted[finite][wrong]}: "

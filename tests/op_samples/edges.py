@@ -1,0 +1,238 @@
+"""Derivatives where a function has a kink, a tie or a pole, as the ops' definitions pin them down, written out."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from asg_schema.composites.contraction import Attention
+from asg_schema.composites.elementwise import Clip, LeakyRelu, Relu, Softplus
+from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
+from asg_schema.op import Op
+from asg_schema.ops.control import Barrier
+from asg_schema.ops.elementwise import (
+    Abs,
+    Astype,
+    Atan2,
+    Ceil,
+    Floor,
+    Lgamma,
+    Log,
+    Maximum,
+    Minimum,
+    Pow,
+    Remainder,
+    Round,
+    Sigmoid,
+    Sign,
+    Sqrt,
+    Tanh,
+    Where,
+)
+from asg_schema.ops.reduction import Max, Min, Prod
+from op_samples.sample import Array, floats
+
+__all__ = ["EDGES", "Edge"]
+
+_INF, _NAN = math.inf, math.nan
+
+
+@dataclass(frozen=True)
+class Edge:
+    """What the derivatives of an op are at one point.
+
+    Attributes:
+        id: unique among all edges: the op's name, a dot, and what the edge is about.
+        op: the op, with one result.
+        operands: the arrays that it is applied to.
+        gradients: for each floating-point operand the derivative of the sum of the result by it; at a higher order, of
+            the sum of all derivatives of one order less.
+        attributes: the node's attributes.
+        order: the order of the derivatives.
+        relative: how far a derivative may be off, relative to itself.
+        absolute: the same in absolute terms.
+    """
+
+    id: str
+    op: type[Op]
+    operands: tuple[Array, ...]
+    gradients: tuple[Array, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    order: int = 1
+    relative: float = 1e-15
+    absolute: float = 0.0
+
+
+def _one(name: str, op: type[Op], x: list[float], gradient: list[float], **attributes: Any) -> Edge:
+    return Edge(f"{op.name}.{name}", op, (floats(*x),), (floats(*gradient),), attributes)
+
+
+_OF_ONE_OPERAND = [
+    _one("kink", Abs, [0.0, -0.0, -2.0, 2.0], [0.0, 0.0, -1.0, 1.0]),
+    _one("steps", Sign, [0.0, -2.0, 2.0], [0.0, 0.0, 0.0]),
+    _one("steps", Floor, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
+    _one("steps", Ceil, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
+    _one("steps", Round, [0.0, -2.5, 2.5], [0.0, 0.0, 0.0]),
+    _one("kink", Relu, [0.0, -0.0, -2.0, 2.0, _INF], [0.0, 0.0, 0.0, 1.0, 1.0]),
+    _one("kink", LeakyRelu, [0.0, -2.0, 2.0], [0.2, 0.2, 1.0], negative_slope=0.2),
+    _one("bounds", Clip, [-1.0, 2.0, -1.5, 2.5, 0.0, _NAN], [1.0, 1.0, 0.0, 0.0, 1.0, 0.0], min=-1.0, max=2.0),
+    _one("equal_bounds", Clip, [1.0, 0.0, 2.0], [1.0, 0.0, 0.0], min=1.0, max=1.0),
+    _one("far_out", Softplus, [0.0, 800.0, -800.0, _INF, -_INF], [0.5, 1.0, 0.0, 1.0, 0.0]),
+    _one("far_out", Sigmoid, [800.0, -800.0], [0.0, 0.0]),
+    _one("far_out", Tanh, [800.0, -800.0], [0.0, 0.0]),
+    _one("pole", Sqrt, [0.0, 4.0], [_INF, 0.25]),
+    _one("pole", Log, [0.0, 4.0], [_INF, 0.25]),
+    _one("ties", Max, [1.0, 3.0, 3.0, 2.0, 3.0], [0.0, 1 / 3, 1 / 3, 0.0, 1 / 3]),
+    _one("ties", Min, [1.0, 3.0, 1.0, 2.0], [0.5, 0.0, 0.5, 0.0]),
+    _one("tied_infinities", Max, [_INF, 1.0, _INF], [0.5, 0.0, 0.5]),
+    _one("all_lowest", Max, [-_INF, -_INF], [0.5, 0.5]),
+    _one("nan", Max, [_NAN, 1.0], [0.0, 0.0]),
+    _one("masked", Logsumexp, [2.0, -_INF, 2.0], [0.5, 0.0, 0.5]),
+    _one("all_masked", Logsumexp, [-_INF, -_INF], [0.0, 0.0]),
+    _one("infinity", Logsumexp, [_INF, 2.0], [_NAN, 0.0]),
+    _one("nan", Logsumexp, [_NAN, 2.0], [_NAN, _NAN]),
+    _one("equal_elements", Var, [3.0, 3.0], [0.0, 0.0]),
+    _one("not_finite", Barrier, [0.0, _INF], [1.0, 1.0]),
+    _one("to_float32", Astype, [0.1, 3.0], [1.0, 1.0], dtype="float32"),
+    _one("to_bfloat16", Astype, [0.1, 3.0], [1.0, 1.0], dtype="bfloat16"),
+]
+
+
+def _flat(op: type[Op], x: list[float], **attributes: Any) -> Edge:
+    return Edge(f"{op.name}.second_order", op, (floats(*x),), (np.zeros(len(x)),), attributes, order=2)
+
+
+_FLAT_AT_SECOND_ORDER = [
+    _flat(Abs, [0.0, -2.0, 2.0]),
+    _flat(Relu, [0.0, -2.0, 2.0]),
+    _flat(LeakyRelu, [0.0, -2.0, 2.0]),
+    _flat(Clip, [-1.0, 2.0, 0.0], min=-1.0, max=2.0),
+    _flat(Max, [1.0, 3.0, 3.0]),
+    _flat(Min, [1.0, 3.0, 1.0]),
+]
+
+
+def _two(name: str, op: type[Op], a: list[float], b: list[float], by_a: list[float], by_b: list[float]) -> Edge:
+    return Edge(f"{op.name}.{name}", op, (floats(*a), floats(*b)), (floats(*by_a), floats(*by_b)))
+
+
+_OF_TWO_OPERANDS = [
+    _two("ties", Maximum, [1.0, 2.0, 3.0, _INF], [1.0, 3.0, 2.0, _INF], [0.5, 0.0, 1.0, 0.5], [0.5, 1.0, 0.0, 0.5]),
+    _two("ties", Minimum, [1.0, 2.0, 3.0, 0.0], [1.0, 3.0, 2.0, -0.0], [0.5, 1.0, 0.0, 0.5], [0.5, 0.0, 1.0, 0.5]),
+    _two("nan", Maximum, [_NAN, 1.0], [1.0, _NAN], [0.0, 0.0], [0.0, 0.0]),
+    _two("origin", Atan2, [0.0], [0.0], [0.0], [0.0]),
+    _two("axis", Atan2, [0.0, 0.0], [1.0, -2.0], [1.0, -0.5], [0.0, 0.0]),
+    _two("steps", Remainder, [5.5, -5.5, 6.0], [2.0, 2.0, 3.0], [1.0, 1.0, 1.0], [-2.0, 3.0, -2.0]),
+    # pow(0, b) is flat in b, pow(a, 0) in a, and at a negative base there is no derivative by the exponent.
+    _two(
+        "zeros",
+        Pow,
+        [0.0, 0.0, 0.0, 0.0, 2.0, -2.0],
+        [0.0, 1.0, 2.0, 0.5, 0.0, 3.0],
+        [0.0, 1.0, 0.0, _INF, 0.0, 12.0],
+        [0.0, 0.0, 0.0, 0.0, math.log(2.0), _NAN],
+    ),
+]
+
+
+def _product_without(x: Array, left_out: tuple[int, ...]) -> float:
+    return math.prod(value for index, value in enumerate(x.tolist()) if index not in left_out)
+
+
+def _derivative_sums(x: Array, order: int) -> Array:
+    """The derivatives by each element of the sum of all derivatives of the product of one order less."""
+    result = np.zeros(len(x))
+    for places in permutations(range(len(x)), order):
+        result[places[0]] += _product_without(x, places)
+    return result
+
+
+def _product(x: Array, order: int) -> Edge:
+    zeros = int(np.sum(x == 0))
+    return Edge(
+        f"prod.{zeros}_zeros_order_{order}", Prod, (x,), (_derivative_sums(x, order),), order=order, relative=1e-14
+    )
+
+
+_LINES = np.array([[2.0, 0.0, 5.0], [0.0, 0.0, 3.0]])
+
+
+def _product_of_lines(name: str, gradient: list[Array], **attributes: Any) -> Edge:
+    return Edge(f"prod.{name}", Prod, (_LINES,), (np.array(gradient),), attributes, order=2)
+
+
+_BY_ROW = [_derivative_sums(line, 2) for line in _LINES]
+_BY_COLUMN = [_derivative_sums(line, 2) for line in _LINES.T]
+
+_PRODUCTS = [
+    *(
+        _product(floats(*x), order)
+        for order in (1, 2, 3)
+        for x in ([2.0, -3.0, 5.0, 7.0], [2.0, 0.0, 5.0, 7.0], [0.0, 3.0, 0.0, 7.0], [0.0, 3.0, 0.0, 0.0])
+    ),
+    _product_of_lines("zeros_in_rows", _BY_ROW, axis=[1]),
+    _product_of_lines("zeros_in_rows_kept", _BY_ROW, axis=[1], keepdims=True),
+    _product_of_lines("zeros_in_columns", [*np.array(_BY_COLUMN).T], axis=[-2]),
+]
+
+_ZETA_3 = 1.2020569031595942
+_MASKED = np.exp([1.0, -_INF, 2.0]) / np.exp([1.0, -_INF, 2.0]).sum()
+_SHUT_OUT = (
+    np.ones((2, 3)),
+    np.arange(6.0).reshape(2, 3),
+    np.arange(4.0).reshape(2, 2),
+    np.array([[False, False], [True, False]]),
+)
+
+_OTHERS = [
+    # ψ(x) = ψ(x + 1) - 1/x and its derivatives; at 1/2, ψ and its derivatives are -euler - 2 log 2, π²/2 and -14 ζ(3)
+    # (https://dlmf.nist.gov/5.4, https://dlmf.nist.gov/5.15).
+    *(
+        Edge(f"lgamma.left_of_zero_order_{order}", Lgamma, (floats(-0.5),), (floats(value),), {}, order, 1e-12)
+        for order, value in (
+            (1, 2.0 - np.euler_gamma - 2.0 * math.log(2.0)),
+            (2, math.pi**2 / 2 + 4.0),
+            (3, 16.0 - 14.0 * _ZETA_3),
+        )
+    ),
+    Edge(
+        "max.ties_in_each_group",
+        Max,
+        (np.array([[1.0, 1.0, 0.0], [2.0, 3.0, 3.0]]),),
+        (np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]),),
+        {"axis": [1]},
+    ),
+    Edge(
+        "where.branch_not_taken",
+        Where,
+        (np.array([True, False]), floats(1.0, _NAN), floats(_INF, 2.0)),
+        (floats(1.0, 0.0), floats(0.0, 1.0)),
+    ),
+    Edge("softmax.masked", Softmax, (floats(1.0, -_INF, 2.0),), (np.zeros(3),), absolute=1e-15),
+    Edge("log_softmax.masked", LogSoftmax, (floats(1.0, -_INF, 2.0),), (1.0 - 3.0 * _MASKED,), relative=1e-14),
+    Edge(
+        "attention.query_shut_out",
+        Attention,
+        _SHUT_OUT,
+        (np.zeros((2, 3)), np.zeros((2, 3)), np.array([[1.0, 1.0], [0.0, 0.0]])),
+    ),
+    Edge(
+        "layer_norm.equal_elements",
+        LayerNorm,
+        (np.full((2, 3), 0.75),),
+        (np.zeros((2, 3)),),
+        {"normalized_shape": [3]},
+        absolute=1e-13,
+    ),
+    Edge(
+        "cross_entropy.certain_scores",
+        CrossEntropy,
+        (np.array([[1000.0, -1000.0]]), np.array([0])),
+        (np.array([[0.0, 0.0]]),),
+    ),
+]
+
+EDGES: list[Edge] = [*_OF_ONE_OPERAND, *_FLAT_AT_SECOND_ORDER, *_OF_TWO_OPERANDS, *_PRODUCTS, *_OTHERS]
