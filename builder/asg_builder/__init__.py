@@ -126,7 +126,6 @@ from asg_builder.functions.random import (
 from asg_builder.functions.reduction import (
     argmax,
     argmin,
-    cross_entropy,
     cumulative_sum,
     layer_norm,
     log_softmax,
@@ -140,6 +139,7 @@ from asg_builder.functions.reduction import (
     sum,
     var,
 )
+from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_entropy, nll
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.graph import Graph, current_graph, graph, input, name_scope, parameter, rng_key
 from asg_builder.tensor import Tensor
@@ -169,6 +169,7 @@ __all__ = [
     "barrier",
     "batch_norm",
     "bernoulli",
+    "binary_cross_entropy",
     "broadcast_to",
     "categorical",
     "ceil",
@@ -239,6 +240,7 @@ __all__ = [
     "multiply",
     "name_scope",
     "negative",
+    "nll",
     "normal",
     "not_equal",
     "ones",

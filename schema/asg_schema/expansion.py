@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from asg_schema.dims import element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
-from asg_schema.ops.comparison import IsFinite, Less
+from asg_schema.ops.comparison import IsFinite
 from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Max
 
-__all__ = ["along_axis", "class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
+__all__ = ["along_axis", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
 
 
 def widen(x: Value) -> Value:
@@ -45,15 +45,6 @@ def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
 def along_axis(x: Value, axis: int, rank: int) -> Value:
     """A vector laid along one axis of `rank`, so that it broadcasts with an array whose axis has its size."""
     return Reshape.of(x, shape=(*(1,) * axis, x.shape[0], *(1,) * (rank - axis - 1)))
-
-
-def class_indices(target: Value, scores: Value, axis: int) -> Value:
-    """A target of class indices with those below 0 moved out of range, so that they are refused when the program runs.
-
-    To a gather, -1 would be the last class.
-    """
-    zero = target.scalar(0)
-    return Where.of(Less.of(target, zero), count_elements(scores, [axis], target.dtype), target)
 
 
 def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:

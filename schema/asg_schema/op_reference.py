@@ -14,7 +14,8 @@ from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
@@ -38,6 +39,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     BatchNorm: ((_X, *_CHANNELS * 4), {}),
     Bernoulli: ((_KEY, _X), {}),
     Categorical: ((_KEY, _X), {}),
+    BinaryCrossEntropy: ((_X, _X), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
@@ -51,6 +53,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Logsumexp: ((_X,), {"axis": (1,)}),
     Mean: ((_X,), {"axis": (0,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
+    Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Relu: ((_X,), {}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Silu: ((_X,), {}),

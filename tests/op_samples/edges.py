@@ -10,7 +10,8 @@ import numpy as np
 
 from asg_schema.composites.contraction import Attention
 from asg_schema.composites.elementwise import Clip, LeakyRelu, Relu, Softplus
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
+from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.elementwise import (
@@ -232,6 +233,28 @@ _OTHERS = [
         CrossEntropy,
         (np.array([[1000.0, -1000.0]]), np.array([0])),
         (np.array([[0.0, 0.0]]),),
+    ),
+    Edge(
+        "cross_entropy.ignored",
+        CrossEntropy,
+        (np.array([[0.0, 0.0], [3.0, -3.0]]), np.array([1, -100])),
+        (np.array([[0.5, -0.5], [0.0, 0.0]]),),
+        {"ignore_index": -100},
+    ),
+    Edge(
+        "cross_entropy.all_ignored",
+        CrossEntropy,
+        (np.array([[0.0, 0.0], [3.0, -3.0]]), np.array([-1, -1])),
+        (np.zeros((2, 2)),),
+        {"ignore_index": -1, "label_smoothing": 0.5},
+    ),
+    Edge("nll.all_ignored", Nll, (np.array([[-1.0, -2.0]]), np.array([-1])), (np.zeros((1, 2)),), {"ignore_index": -1}),
+    Edge(
+        "binary_cross_entropy.certain",
+        BinaryCrossEntropy,
+        (floats(0.0, 0.0, 1.0, 1.0), floats(0.0, 1.0, 0.0, 1.0)),
+        (floats(0.0, -1e12, 1e12, 0.0), floats(100.0, 100.0, -100.0, -100.0)),
+        {"reduction": "sum"},
     ),
 ]
 

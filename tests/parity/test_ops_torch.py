@@ -16,12 +16,16 @@ _DTYPES = {"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "
 
 # Samples whose results PyTorch defines differently, or not at all.
 OTHER_RESULT = {
+    "binary_cross_entropy.no_probability": "PyTorch raises for an input outside [0, 1]; here it yields NaN",
     "pow.int32": "PyTorch keeps 1 and -1 to a negative power; here a negative exponent yields 0",
     "remainder.int32_sign_of_divisor": "PyTorch raises for an integer remainder by 0; here it is 0",
     "sign.edges": "PyTorch's sign of NaN is 0; here, as in the array API standard, it is NaN",
 }
 # Samples whose derivatives at edges PyTorch defines differently, or not at all.
 OTHER_GRADIENT = {
+    "binary_cross_entropy.no_probability": "as above",
+    "binary_cross_entropy.certain": "by the target it is infinite in PyTorch; that by the input has a test of its own",
+    "binary_cross_entropy.tiny": "as certain",
     "abs.edges": "sign(NaN), as above",
     "digamma.edges": "PyTorch has large random numbers at the poles; here it is inf",
     "maximum.edges": "beside a NaN both operands have derivative 1 in PyTorch, and 0 here and in JAX",
@@ -42,6 +46,8 @@ NINE_DIGITS = {
     "polygamma.n_0",
     "lgamma.smooth",
 }
+# PyTorch divides by 1e-12 rounded to float32.
+EIGHT_DIGITS = {"binary_cross_entropy.certain", "binary_cross_entropy.tiny"}
 
 
 def comparable(sample: Sample) -> bool:

@@ -4,19 +4,15 @@
 size 1. Results have the operand's dtype unless said otherwise.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
-
 from asg_builder.arguments import AxisLike, ShapeLike, as_axes, as_shape
-from asg_builder.tensor import Tensor, TensorLike, apply
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_builder.tensor import Tensor, apply
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.ops.elementwise import Sqrt
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Sum
 
 __all__ = [
     "argmax",
     "argmin",
-    "cross_entropy",
     "cumulative_sum",
     "layer_norm",
     "log_softmax",
@@ -144,25 +140,3 @@ def layer_norm(
         The shape and dtype of x.
     """
     return apply(LayerNorm, x, weight, bias, normalized_shape=as_shape(normalized_shape), eps=eps)
-
-
-def cross_entropy(
-    input: Tensor,
-    target: TensorLike | Sequence[Any],
-    *,
-    axis: int = -1,
-    reduction: Literal["mean", "sum", "none"] = "mean",
-) -> Tensor:
-    """The cross-entropy between the softmax of `input` along `axis` and the target.
-
-    Args:
-        input: scores, not probabilities; of a floating-point dtype.
-        target: class indices, int32 or int64, of the shape of `input` without `axis`; or probabilities of the shape and
-            dtype of `input`.
-        axis: the axis of the classes.
-        reduction: what becomes of the losses.
-
-    Returns:
-        Rank 0, or with "none" the shape of `input` without `axis`.
-    """
-    return apply(CrossEntropy, input, target, axis=axis, reduction=reduction)
