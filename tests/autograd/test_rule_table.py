@@ -11,6 +11,7 @@ PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 
 DIFFERENTIATED_BY_EXPANSION = {
     "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
+    "nll": "its expansion is a gather; a rule would repeat its scatter",
 }
 
 
