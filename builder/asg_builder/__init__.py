@@ -135,12 +135,13 @@ from asg_builder.functions.reduction import (
     min,
     prod,
     softmax,
-    std,
     sum,
     var,
 )
+from asg_builder.functions.reduction_composites import cumulative_prod, norm, std
 from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_entropy, nll
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
+from asg_builder.functions.reduction_ordering import argsort, sort, top_k
 from asg_builder.graph import Graph, current_graph, graph, input, name_scope, parameter, rng_key
 from asg_builder.tensor import Tensor
 from asg_schema.dims import symbol
@@ -159,6 +160,7 @@ __all__ = [
     "arange",
     "argmax",
     "argmin",
+    "argsort",
     "asin",
     "asinh",
     "astype",
@@ -179,6 +181,7 @@ __all__ = [
     "cos",
     "cosh",
     "cross_entropy",
+    "cumulative_prod",
     "cumulative_sum",
     "current_graph",
     "digamma",
@@ -241,6 +244,7 @@ __all__ = [
     "name_scope",
     "negative",
     "nll",
+    "norm",
     "normal",
     "not_equal",
     "ones",
@@ -268,6 +272,7 @@ __all__ = [
     "slice",
     "softmax",
     "softplus",
+    "sort",
     "split",
     "sqrt",
     "square",
@@ -283,6 +288,7 @@ __all__ = [
     "take_along_axis",
     "tan",
     "tanh",
+    "top_k",
     "tril",
     "triu",
     "uniform",

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice, pairwise
+from textwrap import dedent
 from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -17,6 +18,9 @@ from asg_schema.composites.random_distributions import Bernoulli, Categorical, N
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
+from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_ordering import TopK
+from asg_schema.composites.reduction_products import CumulativeProd
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -43,6 +47,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
+    CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
     Gelu: ((_X,), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
     InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
@@ -54,12 +59,15 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Mean: ((_X,), {"axis": (0,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
     Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
+    Norm: ((_X,), {"axis": (1,)}),
     Relu: ((_X,), {}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),
     Uniform: ((_KEY,), {"shape": (_N, 3), "low": -1.0}),
+    Std: ((_X,), {"axis": (1,), "correction": 1.0}),
+    TopK: ((_X,), {"k": 2}),
     Var: ((_X,), {"axis": (1,), "correction": 1.0}),
 }
 """Operand types and attributes for which the reference shows each composite's expansion."""
@@ -148,7 +156,7 @@ def _split_off_gradient(text: str) -> tuple[str, str]:
     end = next((index for index, line in enumerate(lines) if line.strip() and not line.startswith(" ")), len(lines))
     after = "".join(lines[end:])
     kept = "\n\n".join(part for part in (before.strip(), after.strip()) if part)
-    return f"{kept}\n", inspect.cleandoc("".join(lines[:end]))
+    return f"{kept}\n", dedent("".join(lines[:end])).strip()
 
 
 def _gradient_list(op: type[Op], text: str) -> str:
@@ -213,11 +221,12 @@ def _expansion(op: type[Composite]) -> str:
     (result,) = op.of(*operands, **attributes).editor.nodes
     editor.nodes.clear()
     node = op(id=op.name, inputs=result.inputs, **attributes)
-    (value,) = node.expand(operands)
+    values = node.expand(operands)
     width = max(len(item.id) for item in editor.nodes)
     lines = [f"{item.id.ljust(width)} = {format_call(item)} : {editor.types[item.id]}" for item in editor.nodes]
+    names = ", ".join(f"`{value.id}`" for value in values)
     given = ", ".join(f"{operand.id} : {operand.type}" for operand in operands)
-    return f"`{format_call(node)}` with {given} is `{value.id}` in:\n\n```\n" + "\n".join(lines) + "\n```\n"
+    return f"`{format_call(node)}` with {given} is {names} in:\n\n```\n" + "\n".join(lines) + "\n```\n"
 
 
 def _operand_names(op: type[Op]) -> Iterator[str]:

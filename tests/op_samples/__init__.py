@@ -12,6 +12,7 @@ from op_samples import (
     layout,
     random,
     reduction,
+    reduction_ordering,
 )
 from op_samples.sample import Sample
 
@@ -20,6 +21,7 @@ ALL_SAMPLES: list[Sample] = [
     *conversion.SAMPLES,
     *comparison.SAMPLES,
     *reduction.SAMPLES,
+    *reduction_ordering.SAMPLES,
     *layout.SAMPLES,
     *indexing.SAMPLES,
     *contraction.SAMPLES,

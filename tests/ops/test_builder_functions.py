@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -69,7 +69,8 @@ def built_digest(sample: Sample) -> str:
             result = function_of(sample.op)(operands, **sample.attributes)
         else:
             result = function_of(sample.op)(*operands, **sample.attributes)
-        graph.output(y0=result)
+        results = cast("tuple[asg.Tensor, ...]", result if isinstance(result, tuple) else (result,))
+        graph.output(**{f"y{index}": value for index, value in enumerate(results)})
     return graph.document().digest
 
 

@@ -10,11 +10,13 @@ from jax import Array, lax
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 
-JaxFunction = Callable[..., Array]
+JaxFunction = Callable[..., Any]
 FUNCTIONS: dict[type[Op], JaxFunction] = {}
 
 # Ops that JAX has no counterpart of.
 WITHOUT_COUNTERPART = {
+    "top_k": "along the last axis alone there; compared with PyTorch",
+    "norm": "without derivatives at zeros there; compared with PyTorch",
     "barrier": "its optimization barrier is another thing",
     "bernoulli": "compared by itself",
     "categorical": "compared by itself",
@@ -43,7 +45,7 @@ _SAME_NAME = [
     *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil", "round", "add", "subtract", "multiply"),
     *("divide", "pow", "maximum", "minimum", "atan2", "remainder", "where", "equal", "not_equal", "less", "less_equal"),
     *("greater", "greater_equal", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor"),
-    *("logical_not", "matmul", "argmax", "argmin", "mean", "var", "reshape", "broadcast_to", "flip"),
+    *("logical_not", "matmul", "argmax", "argmin", "mean", "var", "std", "reshape", "broadcast_to", "flip"),
 ]
 _RENAMED: dict[str, JaxFunction] = {
     "rsqrt": lax.rsqrt,
@@ -66,6 +68,12 @@ _RENAMED: dict[str, JaxFunction] = {
     "prod": lambda x, **attributes: jnp.prod(x, dtype=x.dtype, **attributes),
     "max": lambda x, **attributes: jnp.max(x, **attributes),
     "min": lambda x, **attributes: jnp.min(x, **attributes),
+    "sort": lambda x, axis=-1, descending=False, stable=True: jnp.sort(
+        x, axis=axis, descending=descending, stable=stable
+    ),
+    "argsort": lambda x, axis=-1, descending=False, stable=True: jnp.argsort(
+        x, axis=axis, descending=descending, stable=stable
+    ),
     "concat": lambda *arrays, axis=0: jnp.concatenate(arrays, axis),
     "permute_dims": lambda x, axes: jnp.permute_dims(x, [axis % x.ndim for axis in axes]),
     "take": lambda x, indices, axis=0: jnp.take(x, indices, axis),
@@ -96,6 +104,16 @@ def _bounds(x: Array, *bounds: float | None) -> list[Any]:
 def _cumulative_sum(x: Array, axis: int, reverse: bool = False, exclusive: bool = False) -> Array:
     total = lax.cumsum(x, axis % x.ndim, reverse=reverse)
     return total - x if exclusive else total
+
+
+@_define("cumulative_prod")
+def _cumulative_prod(x: Array, axis: int, reverse: bool = False, exclusive: bool = False) -> Array:
+    turned = jnp.flip(x, axis) if reverse else x
+    if exclusive and turned.shape[axis]:
+        before = lax.slice_in_dim(turned, 0, turned.shape[axis] - 1, axis=axis % x.ndim)
+        turned = jnp.concatenate([jnp.ones_like(lax.slice_in_dim(turned, 0, 1, axis=axis % x.ndim)), before], axis)
+    product = jnp.cumprod(turned, axis, dtype=x.dtype)
+    return jnp.flip(product, axis) if reverse else product
 
 
 @_define("slice")

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
-from parity import torch_composites
+from parity import torch_composites, torch_ordering
 
-TorchFunction = Callable[..., Tensor]
+TorchFunction = Callable[..., Any]
 FUNCTIONS: dict[type[Op], TorchFunction] = {}
 
 # Ops that PyTorch has no counterpart of.
@@ -49,7 +49,7 @@ _SAME_NAME = [
 ]
 for _name in _SAME_NAME:
     FUNCTIONS[OPS[_name]] = getattr(torch, _name)
-for _name, _function in (_RENAMED | torch_composites.FUNCTIONS).items():
+for _name, _function in (_RENAMED | torch_composites.FUNCTIONS | torch_ordering.FUNCTIONS).items():
     FUNCTIONS[OPS[_name]] = _function
 
 

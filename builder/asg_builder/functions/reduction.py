@@ -7,7 +7,6 @@ size 1. Results have the operand's dtype unless said otherwise.
 from asg_builder.arguments import AxisLike, ShapeLike, as_axes, as_shape
 from asg_builder.tensor import Tensor, apply
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
-from asg_schema.ops.elementwise import Sqrt
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Sum
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "min",
     "prod",
     "softmax",
-    "std",
     "sum",
     "var",
 ]
@@ -97,11 +95,6 @@ def var(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdim
         keepdims: whether reduced axes stay with size 1.
     """
     return apply(Var, x, axis=as_axes(axis), correction=correction, keepdims=keepdims)
-
-
-def std(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The standard deviation: the square root of `var`."""
-    return apply(Sqrt, var(x, axis, correction=correction, keepdims=keepdims))
 
 
 def logsumexp(x: Tensor, /, axis: AxisLike = None, *, keepdims: bool = False) -> Tensor:

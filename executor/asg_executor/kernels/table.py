@@ -18,6 +18,7 @@ _FAMILIES = (
     "layout",
     "random",
     "reduction",
+    "reduction_ordering",
     "special",
 )
 

@@ -1,8 +1,15 @@
 """Nodes that their op's own rule refuses, each with the whole of what is said."""
 
-from op_samples.refusals import composites, losses, primitives, random, reduction_normalization
+from op_samples.refusals import composites, losses, primitives, random, reduction_normalization, reduction_orders
 from op_samples.refusals.case import Case
 
 __all__ = ["ALL_CASES", "Case"]
 
-ALL_CASES = [*primitives.CASES, *composites.CASES, *losses.CASES, *random.CASES, *reduction_normalization.CASES]
+ALL_CASES = [
+    *primitives.CASES,
+    *composites.CASES,
+    *losses.CASES,
+    *random.CASES,
+    *reduction_normalization.CASES,
+    *reduction_orders.CASES,
+]
