@@ -29,6 +29,7 @@ WITHOUT_RANK_0 = {
     "softmax": "needs an axis",
     "log_softmax": "needs an axis",
     "layer_norm": "needs an axis",
+    "glu": "needs an axis",
     "rms_norm": "needs an axis",
     "batch_norm": "needs an axis",
     "group_norm": "refused by its rule",

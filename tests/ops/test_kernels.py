@@ -12,6 +12,7 @@ from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
 from op_samples.expansion import expanded_document
 from op_samples.sample import Array, Sample, is_random_key, sample_document, sample_inputs
+from op_samples.symbolic import concrete_sizes
 from op_samples.threefry import threefry_2x32
 
 NARROW_SAMPLES = [
@@ -53,9 +54,8 @@ def test_expansion(sample: Sample, engine: str) -> None:
     "sample", [sample for sample in ALL_SAMPLES if issubclass(sample.op, Composite)], ids=lambda sample: sample.id
 )
 def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) -> None:
-    # Symbols take the place of the axes that no attribute names; `expanded_document` compares the types.
-    fixed = set(sample.attributes.get("normalized_shape", ()))
-    fixed |= {operand.shape[1] for operand in sample.operands[:1] if sample.op.name == "group_norm"}
+    # `expanded_document` compares the types.
+    fixed = concrete_sizes(sample)
     sizes = {size for operand in sample.operands for size in operand.shape if size > 1 and size not in fixed}
     shapes = [
         operand.shape

@@ -14,6 +14,8 @@ from parity.jax_functions import FUNCTIONS, WITHOUT_COUNTERPART
 
 OTHER_RESULT = {
     "digamma.edges": "JAX has NaN at 0; here, as in SciPy and PyTorch, it is -inf, and inf at -0",
+    "hardswish.minus_infinity": "JAX multiplies -inf by 0; here it is the limit, 0",
+    "mish.infinite": "as hardswish",
     "pow.int32": "a negative exponent of an integer yields some integer in JAX, and 0 here",
 }
 OTHER_GRADIENT: dict[str, str] = {

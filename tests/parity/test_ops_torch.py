@@ -25,6 +25,8 @@ _DTYPES = {"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "
 # Samples whose results PyTorch defines differently, or not at all.
 OTHER_RESULT = {
     "binary_cross_entropy.no_probability": "PyTorch raises for an input outside [0, 1]; here it yields NaN",
+    "hardswish.minus_infinity": "PyTorch multiplies -inf by 0; here it is the limit, 0",
+    "mish.infinite": "as hardswish",
     "top_k.ties": "which of equal elements is found is not said in PyTorch",
     "pow.int32": "PyTorch keeps 1 and -1 to a negative power; here a negative exponent yields 0",
     "remainder.int32_sign_of_divisor": "PyTorch raises for an integer remainder by 0; here it is 0",
@@ -37,6 +39,9 @@ OTHER_GRADIENT = {
     "binary_cross_entropy.tiny": "as certain",
     "abs.edges": "sign(NaN), as above",
     "digamma.edges": "PyTorch has large random numbers at the poles; here it is inf",
+    "hardswish.nan": "PyTorch has derivative 1 at NaN; here it is NaN",
+    "mish.infinite": "PyTorch multiplies inf by 0; here it is the limit, 1 and 0",
+    "softsign.infinite": "PyTorch has NaN; here it is the limit, 0",
     "maximum.edges": "beside a NaN both operands have derivative 1 in PyTorch, and 0 here and in JAX",
     "minimum.edges": "as maximum",
     "cumulative_prod.infinite": "0 · inf in another order",

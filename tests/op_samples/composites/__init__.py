@@ -3,6 +3,7 @@
 from op_samples.composites import (
     contraction,
     elementwise,
+    elementwise_activations,
     random,
     reduction,
     reduction_losses,
@@ -15,6 +16,7 @@ from op_samples.sample import Sample
 
 SAMPLES: list[Sample] = [
     *elementwise.SAMPLES,
+    *elementwise_activations.SAMPLES,
     *reduction.SAMPLES,
     *reduction_losses.SAMPLES,
     *reduction_normalization.SAMPLES,

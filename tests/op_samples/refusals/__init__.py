@@ -1,6 +1,14 @@
 """Nodes that their op's own rule refuses, each with the whole of what is said."""
 
-from op_samples.refusals import composites, losses, primitives, random, reduction_normalization, reduction_orders
+from op_samples.refusals import (
+    composites,
+    elementwise_activations,
+    losses,
+    primitives,
+    random,
+    reduction_normalization,
+    reduction_orders,
+)
 from op_samples.refusals.case import Case
 
 __all__ = ["ALL_CASES", "Case"]
@@ -12,4 +20,5 @@ ALL_CASES = [
     *random.CASES,
     *reduction_normalization.CASES,
     *reduction_orders.CASES,
+    *elementwise_activations.CASES,
 ]
