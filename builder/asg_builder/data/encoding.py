@@ -140,9 +140,10 @@ class OneHotEncoder:
             places = _lookup(values, table[:, column])
             unknown = np.flatnonzero(places < 0)
             if unknown.size and self.handle_unknown == "error":
+                value = table[unknown[0]].tolist()[column]
                 raise AsgError(
-                    f"OneHotEncoder: row {unknown[0]} has {table[unknown[0]].tolist()[column]!r} as feature {column}, which is "
-                    f"not among the categories {values.tolist()}"
+                    f"OneHotEncoder: row {unknown[0]} has {value!r} as feature {column}, which is not among the "
+                    f"categories {values.tolist()}"
                 )
             result.append(places)
         return result

@@ -100,8 +100,10 @@ class BadSampler(SequentialSampler):
     ],
 )
 def test_refusals(data: Any, options: dict[str, Any], message: str) -> None:
+    batch_size = options.get("batch_size", 2)
+    others: dict[str, Any] = {name: value for name, value in options.items() if name != "batch_size"}
     with pytest.raises(AsgError) as caught:
-        list(Batches(data, options.pop("batch_size", 2), **options))
+        list(Batches(data, batch_size, **others))
     assert str(caught.value) == message
 
 
