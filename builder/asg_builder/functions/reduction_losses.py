@@ -15,7 +15,7 @@ __all__ = ["binary_cross_entropy", "cross_entropy", "nll"]
 def cross_entropy(
     input: Tensor,
     target: TensorLike | Sequence[Any],
-    weight: TensorLike | Sequence[float] | None = None,
+    weight: TensorLike | Sequence[Any] | None = None,
     *,
     axis: int = -1,
     ignore_index: int | None = None,
@@ -54,7 +54,7 @@ def cross_entropy(
 def nll(
     input: Tensor,
     target: TensorLike | Sequence[Any],
-    weight: TensorLike | Sequence[float] | None = None,
+    weight: TensorLike | Sequence[Any] | None = None,
     *,
     axis: int = -1,
     ignore_index: int | None = None,
@@ -78,8 +78,8 @@ def nll(
 
 def binary_cross_entropy(
     input: Tensor,
-    target: TensorLike,
-    weight: TensorLike | None = None,
+    target: TensorLike | Sequence[Any],
+    weight: TensorLike | Sequence[Any] | None = None,
     *,
     reduction: Literal["mean", "sum", "none"] = "mean",
 ) -> Tensor:

@@ -1,9 +1,9 @@
 """What the losses share: their arguments' rules, their nodes' names and their reductions."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from math import isfinite
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from asg_builder.constants import embed_array
 from asg_builder.tensor import Tensor, TensorLike
@@ -79,7 +79,7 @@ def as_target(name: str, target: Tensor, input: Tensor) -> Tensor:
     return target.astype(input.dtype)
 
 
-def as_factor(name: str, argument: str, factor: TensorLike | None, losses: Tensor) -> Tensor | None:
+def as_factor(name: str, argument: str, factor: TensorLike | Sequence[Any] | None, losses: Tensor) -> Tensor | None:
     """A factor of the losses as a tensor of their dtype; None where there is none.
 
     Raises:

@@ -1,7 +1,8 @@
 """Losses of classification and of distributions."""
 
+from collections.abc import Sequence
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from asg_builder.functions.creation import dim_size
 from asg_builder.functions.elementwise import exp, log, sigmoid, where
@@ -28,7 +29,7 @@ _SMALLEST = 2.0**-100
 
 
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: TensorLike | None = None, *, reduction: Reduction = "mean"
+    input: Tensor, target: Tensor, weight: TensorLike | Sequence[Any] | None = None, *, reduction: Reduction = "mean"
 ) -> Tensor:
     """The cross-entropy of two classes, -(target · log(input) + (1 - target) · log(1 - input)).
 
@@ -55,10 +56,10 @@ def binary_cross_entropy(
 def bce_with_logits(
     input: Tensor,
     target: Tensor,
-    weight: TensorLike | None = None,
+    weight: TensorLike | Sequence[Any] | None = None,
     *,
     reduction: Reduction = "mean",
-    pos_weight: TensorLike | None = None,
+    pos_weight: TensorLike | Sequence[Any] | None = None,
 ) -> Tensor:
     """The cross-entropy of two classes from scores: `binary_cross_entropy` of sigmoid(input), without its rounding.
 
