@@ -9,6 +9,7 @@ from asg_executor.api.bodies import json_response
 from asg_executor.api.service import ServiceDependency
 from asg_executor.engines.lookup import engine_named, engine_names
 from asg_executor.optimizers.choice import optimizer_kinds
+from asg_executor.optimizers.schedules.choice import schedule_kinds
 from asg_schema.document import FORMAT_VERSION
 from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
@@ -20,7 +21,7 @@ router = APIRouter(tags=["capabilities"])
 
 @router.get("/v1")
 async def capabilities(service: ServiceDependency) -> Response:
-    """The format's version, ops and dtypes, the engines and optimizers, and the limits."""
+    """The format's version, ops and dtypes, the engines, optimizers and schedules, and the limits."""
     settings = service.settings
     return json_response(
         {
@@ -31,6 +32,7 @@ async def capabilities(service: ServiceDependency) -> Response:
             "engines": list(engine_names()),
             "engine": engine_named(settings.engine).name,
             "optimizers": optimizer_kinds(),
+            "schedules": schedule_kinds(),
             "limits": {
                 "max_body_bytes": settings.max_body_bytes,
                 "max_json_bytes": settings.max_json_bytes,

@@ -33,7 +33,7 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
         "id": held.id,
         "step": session.number,
         "graphs": dict(held.graph_digests),
-        "optimizer": None if optimizer is None else optimizer.model_dump(mode="json"),
+        "optimizer": None if optimizer is None else optimizer.to_json(),
         "seed": session.seed,
         "engine": session.engine,
     }

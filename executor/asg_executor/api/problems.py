@@ -78,6 +78,7 @@ KINDS: dict[str, ProblemKind] = {
     "step_mismatch": ProblemKind(422, "The step was taken with another request"),
     "run_failed": ProblemKind(422, "A node could not be computed for this data"),
     "index_out_of_range": ProblemKind(422, "An index is out of range"),
+    "infinite_learning_rate": ProblemKind(422, "The schedule of a learning rate gives no finite one"),
     "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
     "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),

@@ -1,21 +1,29 @@
 """Adam and AdamW."""
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, TypeAlias
+from typing import Literal
 
-from pydantic import Field, StrictBool
+from pydantic import StrictBool
 from typing_extensions import override
 
-from asg_executor.optimizers.optimizer import NonNegative, Optimizer, convert
+from asg_executor.optimizers.gradients import decayed, like, penalized, running_mean, running_square
+from asg_executor.optimizers.rule import (
+    Betas,
+    LearningRate,
+    NonNegative,
+    Operands,
+    Slot,
+    Updated,
+    WeightDecay,
+    convert,
+)
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise import Maximum, Rsqrt, Sqrt
+from asg_schema.ops.elementwise import Maximum, Sqrt
+from asg_schema.tensor_type import TensorType
 
 __all__ = ["Adam", "AdamW"]
 
-Decay: TypeAlias = Annotated[float, Field(ge=0.0, lt=1.0)]
 
-
-class Adam(Optimizer):
+class Adam(WeightDecay):
     """Adam (Kingma and Ba, 2015), as `torch.optim.Adam` defines it.
 
     With the gradient g (negated where `maximize` is set), the parameter p and the step t = 1, 2, …:
@@ -36,44 +44,37 @@ class Adam(Optimizer):
     """
 
     kind: Literal["adam"] = "adam"
-    learning_rate: NonNegative = 1e-3
-    # In JSON a pair is an array, which strict mode does not take for a tuple.
-    betas: Annotated[tuple[Decay, Decay], Field(strict=False)] = (0.9, 0.999)
+    learning_rate: LearningRate = 1e-3
+    betas: Betas = (0.9, 0.999)
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     amsgrad: StrictBool = False
     maximize: StrictBool = False
 
-    @property
     @override
-    def slots(self) -> tuple[str, ...]:
-        return ("first_moment", "second_moment", *(("largest_second_moment",) if self.amsgrad else ()))
+    def slots(self, type: TensorType) -> tuple[Slot, ...]:
+        return like(type, "first_moment", "second_moment", *(("largest_second_moment",) if self.amsgrad else ()))
 
     @override
-    def update(
-        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], step: Value
-    ) -> tuple[Value, dict[str, Value]]:
-        if self.maximize:
-            gradient = -gradient
-        if self.weight_decay:
-            gradient = gradient + parameter * self.weight_decay
-        return self.moment_update(parameter, gradient, slots, step)
+    def update(self, operands: Operands) -> Updated:
+        gradient = penalized(operands, self.weight_decay, maximize=self.maximize)
+        return self.moment_update(operands, operands.parameter, gradient)
 
-    def moment_update(
-        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], step: Value
-    ) -> tuple[Value, dict[str, Value]]:
+    def moment_update(self, operands: Operands, parameter: Value, gradient: Value) -> Updated:
         """The part of the rule that Adam and AdamW share: everything but the weight decay."""
+        slots, step = operands.slots, operands.step
         beta1, beta2 = self.betas
-        dtype = parameter.dtype
-        step_size = convert(self.learning_rate / (1.0 - beta1**step), dtype)
-        inverse_correction = convert(Rsqrt.of(1.0 - beta2**step), dtype)
-        first = slots["first_moment"] * beta1 + gradient * (1.0 - beta1)
-        second = slots["second_moment"] * beta2 + gradient * gradient * (1.0 - beta2)
+        # sqrt(v) / c + eps is (sqrt(v) + c · eps) / c: with c in the numbers the vectors are passed over once less.
+        correction = Sqrt.of(1.0 - beta2**step)
+        step_size = convert(operands.learning_rate * correction / (1.0 - beta1**step), parameter.dtype)
+        first = running_mean(slots["first_moment"], gradient, beta1)
+        second = running_square(slots["second_moment"], gradient, beta2)
         updated = {"first_moment": first, "second_moment": second}
         largest = second
         if self.amsgrad:
             largest = updated["largest_second_moment"] = Maximum.of(slots["largest_second_moment"], second)
-        return parameter - step_size * (first / (Sqrt.of(largest) * inverse_correction + self.eps)), updated
+        denominator = Sqrt.of(largest) + convert(correction * self.eps, parameter.dtype)
+        return parameter - step_size * (first / denominator), updated
 
 
 class AdamW(Adam):
@@ -86,11 +87,6 @@ class AdamW(Adam):
     weight_decay: NonNegative = 1e-2
 
     @override
-    def update(
-        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], step: Value
-    ) -> tuple[Value, dict[str, Value]]:
-        if self.maximize:
-            gradient = -gradient
-        if self.weight_decay:
-            parameter = parameter * (1.0 - self.learning_rate * self.weight_decay)
-        return self.moment_update(parameter, gradient, slots, step)
+    def update(self, operands: Operands) -> Updated:
+        gradient = penalized(operands, 0.0, maximize=self.maximize)
+        return self.moment_update(operands, decayed(operands, self.weight_decay), gradient)

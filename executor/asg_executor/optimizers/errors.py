@@ -6,7 +6,7 @@ from typing import ClassVar
 from asg_executor.errors import ExecutorError
 from asg_schema.errors import Problem
 
-__all__ = ["OptimizerError"]
+__all__ = ["LearningRateError", "OptimizerError"]
 
 
 class OptimizerError(ExecutorError):
@@ -17,3 +17,9 @@ class OptimizerError(ExecutorError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class LearningRateError(ExecutorError):
+    """A schedule gives no finite learning rate for a step."""
+
+    code: ClassVar[str] = "infinite_learning_rate"

@@ -1,98 +1,67 @@
-"""`Optimizer`: the settings of an update rule, and the rule itself as a document over one flat vector.
+"""`Optimizer`: an update rule, and what surrounds it in a step."""
 
-All parameters of one dtype lie end to end in one vector, and so do their gradients and each of the optimizer's slots
-(its memory between steps: a momentum, a second moment). An update rule is element-wise, so one document over these
-vectors updates every parameter at once. An engine compiles it like any other document.
-"""
-
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from asg_schema.dims import symbol
-from asg_schema.document import Document, Input, Output
-from asg_schema.dtype import DType
-from asg_schema.editing import Editor, Value
-from asg_schema.ops.elementwise import Astype
+from asg_executor.optimizers.groups import Assignment, Group, assign
+from asg_executor.optimizers.rule import Decay, Rule
+from asg_schema.errors import Problem
+from asg_schema.tensor_type import TensorType
+from asg_schema.wire import json_pointer
 
-__all__ = ["LENGTH", "NonNegative", "Optimizer", "accumulation_dtype", "convert", "update_document"]
+__all__ = ["Common", "Optimizer"]
 
-LENGTH = "length"
-"""The symbol that stands for the length of the vectors in an update document."""
-
-NonNegative: TypeAlias = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-"""A finite float that is at least 0."""
+_Limit = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
-class Optimizer(BaseModel, ABC):
-    """An optimizer's settings. They are strict: no unknown field, no string or bool for a number."""
+class Common(BaseModel):
+    """The settings that every kind of optimizer has.
+
+    Attributes:
+        groups: parameters for which something is different; the first group that matches a name takes it.
+        clip_value: each element of a gradient is clipped to [-clip_value, clip_value], as
+            `torch.nn.utils.clip_grad_value_` does.
+        clip_global_norm: all gradients are scaled by min(1, clip_global_norm / (norm + 1e-6)), where `norm` is that of
+            all of them as one vector, as `torch.nn.utils.clip_grad_norm_` does; after `clip_value`, if there is one.
+        average_decay: an average of the weights is kept: the weights themselves after the first step, then
+            average_decay · average + (1 - average_decay) · weights, as `torch.optim.swa_utils` has it.
+        accumulation: whether the gradients of micro-batches are summed or averaged.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    @property
-    @abstractmethod
-    def slots(self) -> tuple[str, ...]:
-        """The names of the vectors that the optimizer keeps between steps. All of them start as zeros."""
-
-    @abstractmethod
-    def update(
-        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], step: Value
-    ) -> tuple[Value, dict[str, Value]]:
-        """Write the update rule into the graph of its operands.
-
-        Args:
-            parameter: the parameters, `[length]`.
-            gradient: the gradient of the loss with respect to them, of the same type.
-            slots: for each name in `slots` its vector, of the same type.
-            step: the number of the step, rank 0, float64; the first step is 1.
-
-        Returns:
-            The next parameters, and the next vector for each slot.
-        """
+    groups: list[Group] = []
+    clip_value: _Limit | None = None
+    clip_global_norm: _Limit | None = None
+    average_decay: Decay | None = None
+    accumulation: Literal["sum", "mean"] = "sum"
 
 
-def accumulation_dtype(dtype: DType) -> DType:
-    """The dtype in which the update of `dtype` parameters is computed, and that their slots have.
+class Optimizer(Common):
+    """What a step does with the gradients.
 
-    float32 for the 16-bit types: a second moment, or an epsilon of 1e-8, would vanish in float16.
+    Attributes:
+        rule: how a parameter follows from its gradient.
     """
-    return DType.FLOAT32 if dtype.bits < 32 else dtype
 
+    rule: Rule
 
-def update_document(optimizer: Optimizer, dtype: DType) -> Document:
-    """The update rule for parameters of one dtype.
+    def assign(self, parameters: Mapping[str, TensorType]) -> tuple[list[Assignment], list[Problem]]:
+        """Which rule trains which of the parameters: see `asg_executor.optimizers.groups.assign`."""
+        return assign(self.rule, self.groups, parameters)
 
-    Inputs: `parameter` and `gradient`, of `dtype`; each slot, of `accumulation_dtype(dtype)`, all `[length]`; and
-    `step`, int64, rank 0. Outputs: `parameter` and each slot, the next value of the input of the same name. An output
-    may be written over the memory of its input.
+    def problems(self) -> list[Problem]:
+        """What is wrong with the settings beyond their form."""
+        problems = [problem._replace(pointer=f"/optimizer{problem.pointer}") for problem in self.rule.problems()]
+        for index, group in enumerate(self.groups):
+            prefix = json_pointer(["optimizer", "groups", index])
+            problems += [problem._replace(pointer=prefix + problem.pointer) for problem in group.problems(self.rule)]
+        return problems
 
-    Args:
-        optimizer: the settings.
-        dtype: a floating-point dtype.
-    """
-    editor = Editor()
-    wide = accumulation_dtype(dtype)
-    shape = (symbol(LENGTH),)
-    parameter, gradient = (
-        editor.add_input(Input(id=name, dtype=dtype, shape=shape)) for name in ("parameter", "gradient")
-    )
-    slots = {name: editor.add_input(Input(id=name, dtype=wide, shape=shape)) for name in optimizer.slots}
-    step = editor.add_input(Input(id="step", dtype=DType.INT64, shape=()))
-    updated, updated_slots = optimizer.update(
-        convert(parameter, wide), convert(gradient, wide), slots, convert(step, DType.FLOAT64)
-    )
-    editor.add_output(Output(name="parameter", value=convert(updated, dtype).id))
-    for name in optimizer.slots:
-        editor.add_output(Output(name=name, value=updated_slots[name].id))
-    return editor.document(f"{type(optimizer).__name__.lower()}.{dtype.value}")
-
-
-def convert(value: Value, dtype: DType) -> Value:
-    """`value` as `dtype`, without a node where it is that already.
-
-    Step-dependent scalars such as `1 - beta ** step` are computed in float64 and then converted, as `torch.optim`
-    computes them in Python floats.
-    """
-    return value if value.dtype is dtype else Astype.of(value, dtype=dtype)
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form: the rule's settings in full, and those of the common ones that are not the default."""
+        common = self.model_dump(mode="json", exclude={"rule", "groups"}, exclude_defaults=True)
+        groups = {"groups": [group.to_json() for group in self.groups]} if self.groups else {}
+        return {**self.rule.to_json(), **groups, **common}

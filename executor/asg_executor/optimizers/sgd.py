@@ -1,20 +1,20 @@
 """Stochastic gradient descent."""
 
-from collections.abc import Mapping
 from typing import Literal, Self
 
 from pydantic import FiniteFloat, StrictBool, model_validator
 from typing_extensions import override
 
-from asg_executor.optimizers.optimizer import NonNegative, Optimizer, convert
-from asg_schema.editing import Value
+from asg_executor.optimizers.gradients import like, penalized
+from asg_executor.optimizers.rule import LearningRate, NonNegative, Operands, Slot, Updated, WeightDecay, convert
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Where
+from asg_schema.tensor_type import TensorType
 
 __all__ = ["SGD"]
 
 
-class SGD(Optimizer):
+class SGD(WeightDecay):
     """Stochastic gradient descent with momentum, as `torch.optim.SGD` defines it.
 
     With the gradient g (negated where `maximize` is set) and the parameter p:
@@ -34,7 +34,7 @@ class SGD(Optimizer):
     """
 
     kind: Literal["sgd"] = "sgd"
-    learning_rate: NonNegative = 1e-3
+    learning_rate: LearningRate = 1e-3
     momentum: NonNegative = 0.0
     dampening: FiniteFloat = 0.0
     nesterov: StrictBool = False
@@ -49,26 +49,22 @@ class SGD(Optimizer):
             )
         return self
 
-    @property
     @override
-    def slots(self) -> tuple[str, ...]:
-        return ("momentum_buffer",) if self.momentum else ()
+    def slots(self, type: TensorType) -> tuple[Slot, ...]:
+        return like(type, "momentum_buffer") if self.momentum else ()
 
     @override
-    def update(
-        self, parameter: Value, gradient: Value, slots: Mapping[str, Value], step: Value
-    ) -> tuple[Value, dict[str, Value]]:
-        if self.maximize:
-            gradient = -gradient
-        if self.weight_decay:
-            gradient = gradient + parameter * self.weight_decay
+    def update(self, operands: Operands) -> Updated:
+        parameter, step = operands.parameter, operands.step
+        gradient = penalized(operands, self.weight_decay, maximize=self.maximize)
+        rate = convert(operands.learning_rate, parameter.dtype)
         if not self.momentum:
-            return parameter - gradient * self.learning_rate, {}
+            return parameter - gradient * rate, {}
         share = gradient
         if self.dampening:
             # The buffer starts as zeros, so the first step differs in this factor alone.
             kept = Where.of(Equal.of(step, step.scalar(1.0)), step.scalar(1.0), step.scalar(1.0 - self.dampening))
             share = gradient * convert(kept, gradient.dtype)
-        buffer = slots["momentum_buffer"] * self.momentum + share
+        buffer = operands.slots["momentum_buffer"] * self.momentum + share
         direction = gradient + buffer * self.momentum if self.nesterov else buffer
-        return parameter - direction * self.learning_rate, {"momentum_buffer": buffer}
+        return parameter - direction * rate, {"momentum_buffer": buffer}

@@ -18,12 +18,14 @@ class ExecutableKey(NamedTuple):
         outputs: the outputs that are computed, in order.
         inputs: the inputs that have a value, each with its dtype and shape.
         trains: whether gradients go to the arenas.
+        averaged: whether the averages of the parameters come with each call.
     """
 
     graph: str
     outputs: tuple[str, ...]
     inputs: frozenset[tuple[str, str, tuple[int, ...]]]
     trains: bool
+    averaged: bool
 
 
 class ExecutableCache:

@@ -6,7 +6,8 @@ keys of `jax.random.fold_in(jax.random.key(s), n)` for n < 2³². A run outside 
 no step has: steps count from 1.
 
 The first `rng_key` input of a document gets that key k; input number i after it gets the block of (0, i) under k, so
-that two of them are independent.
+that two of them are independent. In a step of several micro-batches the counting goes on from one to the next: input
+number i of k in micro-batch number j, from 0 on, gets the block of (0, j·k + i).
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def step_key(seed: int, step: int, index: int = 0) -> Array:
     Args:
         seed: the session's seed, from 0 to 2⁶⁴ - 1.
         step: the number of the step; 0 for a run outside the steps.
-        index: which of the document's `rng_key` inputs, counted from 0.
+        index: which of the document's `rng_key` inputs, counted from 0, through the micro-batches of the step.
     """
     key = _block(*_words(seed), step)
     return _block(int(key[0]), int(key[1]), index) if index else key

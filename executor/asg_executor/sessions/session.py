@@ -1,21 +1,23 @@
 """`Session`: graphs that share parameters, and steps that train these."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.optimizers.choice import parse_optimizer
-from asg_executor.optimizers.optimizer import LENGTH, Optimizer, update_document
+from asg_executor.optimizers.errors import OptimizerError
+from asg_executor.optimizers.groups import Assignment
+from asg_executor.optimizers.optimizer import Optimizer
+from asg_executor.optimizers.rule import Rule
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
-from asg_executor.sessions.arenas import Arena, Arenas, required_bytes
+from asg_executor.sessions.arenas import Arenas, required_bytes
 from asg_executor.sessions.errors import SessionError
 from asg_executor.sessions.executables import ExecutableCache, ExecutableKey
+from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
 from asg_executor.sessions.initialization import initial_value
 from asg_executor.sessions.random_keys import MOST_SEED, step_key
@@ -24,7 +26,10 @@ from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Session"]
+__all__ = ["Session", "WhichParameters"]
+
+WhichParameters: TypeAlias = Literal["current", "average"]
+"""Which values of the parameters: as the last step left them, or their average over the steps."""
 
 
 class Session:
@@ -36,8 +41,8 @@ class Session:
 
     Args:
         graphs: valid documents by the name that the session gives them. Parameters of one name are one parameter.
-        optimizer: its JSON form (`{"kind": "sgd", "learning_rate": 0.1}`) or an `Optimizer`; needed exactly where
-            `train` has gradients.
+        optimizer: its JSON form (`{"kind": "sgd", "learning_rate": 0.1}`), an `Optimizer` or a `Rule`; needed exactly
+            where `train` has gradients.
         seed: from 0 to 2⁶⁴ - 1. It determines the initial values and the random keys.
         engine: the engine's name; "auto" is the fastest that is installed.
         parameters: first values, by name, of the declared dtypes and shapes; the others get their initial values.
@@ -46,7 +51,7 @@ class Session:
 
     Raises:
         SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
-        OptimizerError: the optimizer's settings are not valid.
+        OptimizerError: the optimizer's settings are not valid, or do not fit the parameters.
         InterfaceError: a first value has an unknown name or another dtype or shape.
         InitializationError: an initialiser describes no distribution.
         UnknownEngineError: there is no such engine.
@@ -56,7 +61,7 @@ class Session:
     def __init__(
         self,
         graphs: Mapping[str, Document],
-        optimizer: Mapping[str, Any] | Optimizer | None = None,
+        optimizer: Mapping[str, Any] | Optimizer | Rule | None = None,
         seed: int = 0,
         engine: str = "auto",
         parameters: Mapping[str, Any] | None = None,
@@ -67,17 +72,24 @@ class Session:
         self._set = GraphSet.of(graphs)
         self._optimizer = None if optimizer is None else parse_optimizer(optimizer)
         self._check_optimizer()
+        self._assignments = self._assign()
+        # A parameter that is frozen has a gradient, which is not computed.
+        names = {name for assignment in self._assignments for name in assignment.names}
+        self._gradients = {name: output for name, output in self._set.gradients.items() if name in names}
         self._engine: Engine = engine_named(engine)
         self._seed = seed
         self._number = 0
         self._memory_limit = memory_limit
-        self._check_memory()
-        self._arenas = Arenas(self._set.parameters, self._set.gradients, self._optimizer)
+        average = self._optimizer is not None and self._optimizer.average_decay is not None
+        self._check_memory(average=average)
+        self._arenas = Arenas(self._set.parameters, self._assignments, average=average)
         first = self._checked(parameters or {})
         for name, parameter in self._set.parameters.items():
-            self._arenas.parameters[name][...] = first[name] if name in first else initial_value(parameter, seed)
+            self._write(name, first[name] if name in first else initial_value(parameter, seed))
         self._executables = ExecutableCache(memory_limit)
-        self._updates: list[Executable] | None = None
+        self._gradient_step: GradientStep | None = None
+        if self._optimizer is not None:
+            self._gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
 
     def _check_optimizer(self) -> None:
         if self._set.gradients and self._optimizer is None:
@@ -92,13 +104,33 @@ class Session:
             )
             raise SessionError([Problem("/optimizer", "nothing_to_train", f"there is nothing to optimize: {reason}")])
 
-    def _check_memory(self) -> None:
-        needed = required_bytes(self._set.parameters.values(), self._set.gradients, self._optimizer)
+    def _assign(self) -> list[Assignment]:
+        """Which rule of the optimizer trains which parameters."""
+        if self._optimizer is None:
+            return []
+        declared = self._set.parameters
+        types = {name: parameter.type for name, parameter in declared.items() if name in self._set.gradients}
+        assignments, problems = self._optimizer.assign(types)
+        if problems:
+            raise OptimizerError(problems)
+        if not assignments:
+            message = "there is nothing to optimize: the groups freeze every parameter"
+            raise SessionError([Problem("/optimizer/groups", "nothing_to_train", message)])
+        return assignments
+
+    def _check_memory(self, *, average: bool) -> None:
+        needed = required_bytes(self._set.parameters.values(), self._assignments, average=average)
         if self._memory_limit is not None and needed > self._memory_limit:
             raise MemoryLimitError(
                 f"the parameters with their gradients, optimizer slots and backup take {needed} bytes; "
                 f"at most {self._memory_limit} are allowed"
             )
+
+    def _write(self, name: str, value: Array) -> None:
+        """Give a parameter a value. Before the first step its average is that value, too."""
+        self._arenas.parameters[name][...] = value
+        if self._number == 0 and name in self._arenas.averages:
+            self._arenas.averages[name][...] = value
 
     @property
     def number(self) -> int:
@@ -145,18 +177,36 @@ class Session:
     @property
     def trained(self) -> frozenset[str]:
         """The names of the parameters that a step updates through the optimizer."""
-        return frozenset(self._set.gradients)
+        return frozenset(self._gradients)
 
     def digest(self) -> str:
-        """The SHA-256, in hexadecimal, of the state: parameters, the optimizer's slots and the number of the step."""
+        """The SHA-256, in hexadecimal, of the state: parameters, slots, averages and the number of the step."""
         return self._arenas.digest(self._number)
 
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
         return {name: view.copy() for name, view in self._arenas.parameters.items()}
 
+    def averaged_parameters(self) -> dict[str, Array]:
+        """A copy of every parameter, by name: of the trained ones the average over the steps, of others the value.
+
+        Raises:
+            InterfaceError: the session keeps no average.
+        """
+        self._check_average()
+        return {**self.parameters(), **self._averages()}
+
+    def _averages(self) -> dict[str, Array]:
+        """A copy of the average of each trained parameter, in the parameter's dtype."""
+        values = self._arenas.parameters
+        return {name: view.astype(values[name].dtype) for name, view in self._arenas.averages.items()}
+
+    def _check_average(self) -> None:
+        if self._optimizer is None or self._optimizer.average_decay is None:
+            raise InterfaceError("the session keeps no average of its parameters; average_decay of its optimizer does")
+
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Replace the values of these parameters; others, and the optimizer's slots, stay as they are.
+        """Replace the values of these parameters; others, slots, and averages after the first step, stay as they are.
 
         Args:
             parameters: new values by name, of the declared dtypes and shapes.
@@ -165,9 +215,15 @@ class Session:
             InterfaceError: a name is unknown, or a value has another dtype or shape. Nothing is replaced then.
         """
         for name, value in self._checked(parameters).items():
-            self._arenas.parameters[name][...] = value
+            self._write(name, value)
 
-    def run(self, graph: str, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+    def run(
+        self,
+        graph: str,
+        inputs: Mapping[str, Any],
+        outputs: Sequence[str] | None = None,
+        parameters: WhichParameters = "current",
+    ) -> dict[str, Array]:
         """Run a graph with the parameters as they are. It changes nothing.
 
         Args:
@@ -176,18 +232,24 @@ class Session:
                 declared dtype. Random keys may be left out.
             outputs: the names of the outputs to compute; None for all that are neither gradients nor state updates
                 and for which the inputs suffice.
+            parameters: with which values of the parameters: "current", or "average".
 
         Returns:
             A new array for each output.
 
         Raises:
-            InterfaceError: there is no such graph, output or input, or a value does not fit.
+            InterfaceError: there is no such graph, output or input, a value does not fit, or no average is kept.
             RunError: a node could not be computed for this data.
         """
         document = self.graph(graph)
         arrays = self._arrays(document, inputs, 0)
         chosen = select_outputs(document, outputs, arrays)
-        return self._executable(graph, chosen, arrays, {})(arrays)
+        averages: dict[str, Array] = {}
+        if parameters == "average":
+            self._check_average()
+            averages = self._averages()
+        executable = self._executable(graph, chosen, arrays, unbound=averages)
+        return executable({**arrays, **averages})
 
     def step(self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Array]:
         """Take the next step: run `train`, apply its gradients, commit its state updates.
@@ -203,85 +265,136 @@ class Session:
         Raises:
             InterfaceError: there is no graph `train`, an input is missing, or a value does not fit.
             RunError: a node could not be computed for this data.
+            LearningRateError: the schedule of a learning rate gives no finite one.
         """
+        document, chosen, number = self._next_step(outputs)
+        arrays = self._step_arrays(document, inputs, number, 0)
+        return self._commit(number, [arrays], chosen)[0]
+
+    def step_micro_batches(
+        self, micro_batches: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None = None
+    ) -> list[dict[str, Array]]:
+        """Take the next step with a batch that comes in parts: run `train` for each, apply their gradients once.
+
+        The gradients are summed in order, or averaged where the optimizer's `accumulation` is "mean". Each part sees
+        the state updates of those before it, and has random keys of its own. Parts may differ in size; a mean counts
+        them alike.
+
+        Args:
+            micro_batches: the inputs of each part, as for `step`.
+            outputs: as for `step`.
+
+        Returns:
+            The outputs of each part, in order.
+
+        Raises:
+            InterfaceError: there is no part, or as for `step`.
+            RunError: a node could not be computed for this data.
+            LearningRateError: the schedule of a learning rate gives no finite one.
+        """
+        document, chosen, number = self._next_step(outputs)
+        if not micro_batches:
+            raise InterfaceError("there is no micro-batch; at least one is needed")
+        arrays = [self._step_arrays(document, inputs, number, part) for part, inputs in enumerate(micro_batches)]
+        return self._commit(number, arrays, chosen, accumulate=True)
+
+    def _next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
+        """The document that the next step runs, the outputs that it returns, and its number."""
         document = self.graph(TRAIN)
         chosen = default_outputs(document) if outputs is None else check_outputs(document, outputs)
-        number = self._number + 1
-        arrays = self._arrays(document, inputs, number)
-        check_names("input", arrays, [item.id for item in document.inputs])
-        needed = list(dict.fromkeys([*chosen, *self._set.gradients.values(), *self._set.state_updates.values()]))
-        gradients = {output: self._arenas.gradients[name] for name, output in self._set.gradients.items()}
-        results = self._executable(TRAIN, needed, arrays, gradients)(arrays)
-        returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
-        self._commit(number, results)
-        return returned
+        return document, chosen, self._number + 1
 
-    def _commit(self, number: int, results: Mapping[str, Array]) -> None:
-        """Apply the gradients that lie in the arenas and the state updates in `results`: all of it or nothing."""
-        updates = self._compiled_updates()
-        step = {"step": np.array(number, np.int64)}
+    def _step_arrays(self, document: Document, inputs: Mapping[str, Any], number: int, part: int) -> dict[str, Array]:
+        arrays = self._arrays(document, inputs, number, part)
+        check_names("input", arrays, [item.id for item in document.inputs])
+        return arrays
+
+    def _commit(
+        self, number: int, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str], *, accumulate: bool = False
+    ) -> list[dict[str, Array]]:
+        """Run `train` for each part, apply gradients and state updates: all of it or nothing."""
+        step = self._gradient_step
+        if step is not None:
+            step.prepare()
+            if accumulate:
+                step.begin_accumulation()
         self._arenas.save()
         try:
-            for update in updates:
-                update(step)
-            for name, output in self._set.state_updates.items():
-                self._arenas.parameters[name][...] = results[output]
+            results: list[dict[str, Array]] = []
+            for arrays in parts:
+                results.append(self._run_part(arrays, chosen))
+                if step is not None and accumulate:
+                    step.accumulate()
+            if step is not None:
+                if accumulate:
+                    step.finish_accumulation(len(parts))
+                step.apply(number)
         except BaseException:  # an interrupt, too, must leave the state whole
             self._arenas.restore()
             raise
         self._number = number
+        return results
 
-    def _arrays(self, document: Document, inputs: Mapping[str, Any], step: int) -> dict[str, Array]:
-        """The inputs as arrays, with the random keys that were left out."""
+    def _run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
+        """Run `train`: gradients go to the arenas, state updates to their parameters."""
+        needed = list(dict.fromkeys([*chosen, *self._gradients.values(), *self._set.state_updates.values()]))
+        gradients = {output: self._arenas.gradients[name] for name, output in self._gradients.items()}
+        results = self._executable(TRAIN, needed, arrays, gradients)(arrays)
+        returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
+        for name, output in self._set.state_updates.items():
+            self._arenas.parameters[name][...] = results[output]
+        return returned
+
+    def _arrays(self, document: Document, inputs: Mapping[str, Any], step: int, part: int = 0) -> dict[str, Array]:
+        """The inputs as arrays, with the random keys that were left out; `part` numbers the step's micro-batches."""
         types = {item.id: item.type for item in document.inputs}
         check_names("input", [*types, *inputs], types)  # some may be left out; no other may be there
         arrays = {name: as_array(name, value, types[name]) for name, value in inputs.items()}
-        for index, name in enumerate(rng_key_inputs(document)):
+        keys = rng_key_inputs(document)
+        for index, name in enumerate(keys, start=part * len(keys)):
             if name not in arrays:
                 arrays[name] = step_key(self._seed, step, index)
         return arrays
 
     def _executable(
-        self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array], destinations: Mapping[str, Array]
+        self,
+        graph: str,
+        outputs: Sequence[str],
+        arrays: Mapping[str, Array],
+        destinations: Mapping[str, Array] | None = None,
+        unbound: Collection[str] = (),
     ) -> Executable:
         shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
-        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations))
+        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
         executable = self._executables.get(key)
         if executable is None:
-            executable = self._compile(self._set.graphs[graph], outputs, arrays, destinations)
+            executable = self._compile(self._set.graphs[graph], outputs, arrays, destinations or {}, unbound)
             self._executables.put(key, executable)
         return executable
 
     def _compile(
-        self, document: Document, outputs: Sequence[str], arrays: Mapping[str, Array], destinations: Mapping[str, Array]
+        self,
+        document: Document,
+        outputs: Sequence[str],
+        arrays: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        unbound: Collection[str],
     ) -> Executable:
-        """Compile what computes `outputs` from inputs of these dtypes and shapes, which are found to fit."""
+        """Compile what computes `outputs` from inputs of these dtypes and shapes, which are found to fit.
+
+        Parameters are read in place, but for those in `unbound`, which come with each call.
+        """
         types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
         symbols = bind_symbols(types, arrays)
         part = selected(document, arrays)
+        names = [parameter.id for parameter in part.parameters if parameter.id not in unbound]
         return self._engine.compile(
             part,
             symbols,
-            bound={parameter.id: self._arenas.parameters[parameter.id] for parameter in part.parameters},
+            bound={name: self._arenas.parameters[name] for name in names},
             destinations=destinations,
             outputs=outputs,
             memory_limit=self._memory_limit,
-        )
-
-    def _compiled_updates(self) -> list[Executable]:
-        if self._updates is None:
-            optimizer = self._optimizer
-            arenas = [arena for arena in self._arenas.arenas if arena.trained.size]
-            self._updates = [] if optimizer is None else [self._compiled_update(optimizer, arena) for arena in arenas]
-        return self._updates
-
-    def _compiled_update(self, optimizer: Optimizer, arena: Arena) -> Executable:
-        changed = {"parameter": arena.trained, **arena.slots}
-        return self._engine.compile(
-            update_document(optimizer, arena.dtype),
-            {LENGTH: arena.trained.size},
-            bound={**changed, "gradient": arena.gradients},
-            destinations=changed,
         )
 
     def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Array]:
