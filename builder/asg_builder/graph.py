@@ -54,6 +54,7 @@ class Graph(Editor[Tensor]):
         self._owners: dict[str, object] = {}
         self._rng_key: Tensor | None = None
         self._subkeys = 0
+        self._states: dict[str, Tensor] = {}
 
     def __repr__(self) -> str:
         return (
@@ -103,7 +104,8 @@ class Graph(Editor[Tensor]):
     def update_state(self, parameter: Tensor, value: Tensor) -> None:
         """Declare the next value of a parameter that is not trained, such as a running mean.
 
-        A session's step commits it; the output is named `update.<parameter>`.
+        A session's step commits it; the output is named `update.<parameter>`. A second update of the same parameter
+        takes the place of the first; to go on from that, compute it from `state(parameter)`.
 
         Args:
             parameter: a parameter of this graph, declared with `trainable=False`.
@@ -112,23 +114,51 @@ class Graph(Editor[Tensor]):
         Raises:
             AsgError: `parameter` is not such a parameter, or `value` has another type.
         """
+        self._check_state(parameter, "update_state")
+        if value.type != parameter.type:
+            raise AsgError(f"update_state: {value} is to replace {parameter}; the types must be equal")
+        name = f"update.{parameter.id}"
+        if parameter.id in self._states:
+            place = next(index for index, output in enumerate(self.outputs) if output.name == name)
+            self._check_own(name, value)
+            self.outputs[place] = self.outputs[place].model_copy(update={"value": value.id})
+        else:
+            self._add_output(name, value, StateUpdateRole(of=parameter.id))
+        self._states[parameter.id] = value
+
+    def state(self, parameter: Tensor) -> Tensor:
+        """The value of a parameter that is not trained after the updates that are declared so far.
+
+        Args:
+            parameter: a parameter of this graph, declared with `trainable=False`.
+
+        Returns:
+            What `update_state` was given last; the parameter itself before.
+
+        Raises:
+            AsgError: `parameter` is not such a parameter.
+        """
+        self._check_state(parameter, "state")
+        return self._states.get(parameter.id, parameter)
+
+    def _check_state(self, parameter: Tensor, what: str) -> None:
         declared = next((item for item in self.parameters if item.id == parameter.id), None)
         if declared is None or declared.trainable or parameter.editor is not self:
             raise AsgError(
-                f'update_state: "{parameter.id}" is not a parameter of this graph with trainable=False; only such a '
+                f'{what}: "{parameter.id}" is not a parameter of this graph with trainable=False; only such a '
                 "parameter is state"
             )
-        if value.type != parameter.type:
-            raise AsgError(f"update_state: {value} is to replace {parameter}; the types must be equal")
-        self._add_output(f"update.{parameter.id}", value, StateUpdateRole(of=parameter.id))
 
     def _add_output(self, name: str, value: object, role: OutputRole | None) -> None:
+        source = {"name": name, "value": self._check_own(name, value).id}
+        self.add_output(_part(Output, f'output "{name}"', ("outputs", len(self.outputs)), source, role=role))
+
+    def _check_own(self, name: str, value: object) -> Tensor:
         if not isinstance(value, Tensor):
             raise TypeError(f'output "{name}" is a {type(value).__name__}; a Tensor of the graph is needed')
         if value.editor is not self:
             raise AsgError(f'output "{name}": {value} belongs to another graph')
-        source = {"name": name, "value": value.id}
-        self.add_output(_part(Output, f'output "{name}"', ("outputs", len(self.outputs)), source, role=role))
+        return value
 
     @override
     def document(self, name: str | None = None, metadata: dict[str, Any] | None = None) -> Document:

@@ -1,17 +1,27 @@
 """Pieces that the expansions of several composites share."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from asg_schema.dims import element_count
+from asg_schema.dims import Dim, element_count
 from asg_schema.dtype import DType
-from asg_schema.editing import Value
-from asg_schema.ops.comparison import IsFinite, Less
-from asg_schema.ops.creation import DimSize
+from asg_schema.editing import Editor, Value
+from asg_schema.ops.comparison import IsFinite
+from asg_schema.ops.creation import DimSize, Iota
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
-from asg_schema.ops.layout import Reshape
+from asg_schema.ops.layout import Pad, Reshape
 from asg_schema.ops.reduction import Max
 
-__all__ = ["along_axis", "class_indices", "count_elements", "finite_maximum", "narrow", "widen", "widened"]
+__all__ = [
+    "along_axis",
+    "count_elements",
+    "finite_maximum",
+    "index_grid",
+    "narrow",
+    "shift_lines",
+    "widen",
+    "widened",
+]
 
 
 def widen(x: Value) -> Value:
@@ -47,15 +57,6 @@ def along_axis(x: Value, axis: int, rank: int) -> Value:
     return Reshape.of(x, shape=(*(1,) * axis, x.shape[0], *(1,) * (rank - axis - 1)))
 
 
-def class_indices(target: Value, scores: Value, axis: int) -> Value:
-    """A target of class indices with those below 0 moved out of range, so that they are refused when the program runs.
-
-    To a gather, -1 would be the last class.
-    """
-    zero = target.scalar(0)
-    return Where.of(Less.of(target, zero), count_elements(scores, [axis], target.dtype), target)
-
-
 def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:
     """The maximum over `axis`, 0 where it is not finite, with its axes kept and without a derivative.
 
@@ -63,3 +64,16 @@ def finite_maximum(x: Value, axis: tuple[int, ...] | None) -> Value:
     """
     maximum = StopGradient.of(Max.of(x, axis=axis, keepdims=True))
     return Where.of(IsFinite.of(maximum), maximum, maximum.scalar(0.0))
+
+
+def index_grid(editor: "Editor[Any]", rows: Dim, columns: Dim) -> tuple[Value, Value]:
+    """The row of each place of a matrix, [rows, 1], and its column, [1, columns]; int64."""
+    (row,) = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (rows, 1), "axis": 0})
+    (column,) = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (1, columns), "axis": 1})
+    return row, column
+
+
+def shift_lines(lines: Value, distance: int, fill: float) -> Value:
+    """The elements moved along the last axis by `distance`, `fill` moved in, what leaves dropped."""
+    low = (*(0,) * (lines.rank - 1), distance)
+    return Pad.of(lines, low=low, high=tuple(-places for places in low), value=fill)

@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice, pairwise
+from textwrap import dedent
 from typing import Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -12,11 +13,31 @@ from asg_schema.attributes import Axes, Axis, Number, Scalar, Shape, encode_numb
 from asg_schema.composite import Composite
 from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
+from asg_schema.composites.elementwise_activations import (
+    Celu,
+    Elu,
+    Glu,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LogSigmoid,
+    Mish,
+    Prelu,
+    Relu6,
+    Selu,
+    Softshrink,
+    Softsign,
+    Tanhshrink,
+)
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
-from asg_schema.composites.window import AvgPool
+from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_ordering import TopK
+from asg_schema.composites.reduction_products import CumulativeProd
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -25,7 +46,6 @@ from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input
 from asg_schema.tensor_type import TensorType
-from asg_schema.windows import Padding
 
 __all__ = ["EXAMPLES", "op_reference", "op_section"]
 
@@ -37,31 +57,48 @@ _KEY = TensorType(DType.UINT32, (2,))
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
-    AvgPool: (
-        (TensorType(_FLOAT, (_N, 3, 4, 4)),),
-        {"kernel_size": (2, 2), "padding": ((1, 0), (1, 0)), "count_include_pad": False},
-    ),
     BatchNorm: ((_X, *_CHANNELS * 4), {}),
     Bernoulli: ((_KEY, _X), {}),
+    BinaryCrossEntropy: ((_X, _X), {}),
     Categorical: ((_KEY, _X), {}),
+    Celu: ((_X,), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
+    CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
+    Elu: ((_X,), {}),
     Gelu: ((_X,), {}),
+    Glu: ((TensorType(_FLOAT, (_N, 4)),), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
+    Hardshrink: ((_X,), {}),
+    Hardsigmoid: ((_X,), {}),
+    Hardswish: ((_X,), {}),
+    Hardtanh: ((_X,), {}),
     InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
     LayerNorm: ((_X, TensorType(_FLOAT, (3,)), TensorType(_FLOAT, (3,))), {"normalized_shape": (3,)}),
     LeakyRelu: ((_X,), {}),
     Linear: ((_X, TensorType(_FLOAT, (2, 3)), TensorType(_FLOAT, (2,))), {}),
+    LogSigmoid: ((_X,), {}),
     LogSoftmax: ((_X,), {}),
     Logsumexp: ((_X,), {"axis": (1,)}),
     Mean: ((_X,), {"axis": (0,)}),
+    Mish: ((_X,), {}),
+    Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
+    Norm: ((_X,), {"axis": (1,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
+    Prelu: ((_X, *_CHANNELS), {}),
     Relu: ((_X,), {}),
+    Relu6: ((_X,), {}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
+    Selu: ((_X,), {}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),
+    Softshrink: ((_X,), {}),
+    Softsign: ((_X,), {}),
+    Std: ((_X,), {"axis": (1,), "correction": 1.0}),
+    Tanhshrink: ((_X,), {}),
+    TopK: ((_X,), {"k": 2}),
     Uniform: ((_KEY,), {"shape": (_N, 3), "low": -1.0}),
     Var: ((_X,), {"axis": (1,), "correction": 1.0}),
 }
@@ -151,7 +188,7 @@ def _split_off_gradient(text: str) -> tuple[str, str]:
     end = next((index for index, line in enumerate(lines) if line.strip() and not line.startswith(" ")), len(lines))
     after = "".join(lines[end:])
     kept = "\n\n".join(part for part in (before.strip(), after.strip()) if part)
-    return f"{kept}\n", inspect.cleandoc("".join(lines[:end]))
+    return f"{kept}\n", dedent("".join(lines[:end])).strip()
 
 
 def _gradient_list(op: type[Op], text: str) -> str:
@@ -216,11 +253,12 @@ def _expansion(op: type[Composite]) -> str:
     (result,) = op.of(*operands, **attributes).editor.nodes
     editor.nodes.clear()
     node = op(id=op.name, inputs=result.inputs, **attributes)
-    (value,) = node.expand(operands)
+    values = node.expand(operands)
     width = max(len(item.id) for item in editor.nodes)
     lines = [f"{item.id.ljust(width)} = {format_call(item)} : {editor.types[item.id]}" for item in editor.nodes]
+    names = ", ".join(f"`{value.id}`" for value in values)
     given = ", ".join(f"{operand.id} : {operand.type}" for operand in operands)
-    return f"`{format_call(node)}` with {given} is `{value.id}` in:\n\n```\n" + "\n".join(lines) + "\n```\n"
+    return f"`{format_call(node)}` with {given} is {names} in:\n\n```\n" + "\n".join(lines) + "\n```\n"
 
 
 def _operand_names(op: type[Op]) -> Iterator[str]:
@@ -242,8 +280,6 @@ def _type_in_words(field: FieldInfo) -> str:
 
 def _union_in_words(members: Sequence[Any], annotation: Any) -> str:
     known = {Axes: "list of integers", Axis: "integer", Number: "number", Shape: "list of dims"}
-    if annotation == get_args(Padding)[0]:
-        return "list of pairs of integers"
     if get_origin(annotation) is tuple:
         return "list of dims" if members[0] == Dim else "list of integers"
     if len(members) == 1:

@@ -10,7 +10,15 @@ DIFFERENTIABLE = {op for op in OPS.values() if any(operand.differentiable for op
 PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 
 DIFFERENTIATED_BY_EXPANSION = {
+    "norm": "its expansion is a sum of powers and a root; a rule would repeat theirs",
+    "std": "its expansion is the variance and a root; a rule would repeat theirs",
     "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
+    "hardshrink": "its expansion is one choice, and so is the derivative of that",
+    "hardsigmoid": "its expansion is two choices, and so is the derivative of that",
+    "hardtanh": "as hardsigmoid",
+    "nll": "its expansion is a gather; a rule would repeat its scatter",
+    "relu6": "it is hardtanh with other bounds",
+    "selu": "it is a multiple of elu",
 }
 
 

@@ -12,7 +12,7 @@ from op_samples import (
     layout,
     random,
     reduction,
-    window,
+    reduction_ordering,
 )
 from op_samples.sample import Sample
 
@@ -21,10 +21,10 @@ ALL_SAMPLES: list[Sample] = [
     *conversion.SAMPLES,
     *comparison.SAMPLES,
     *reduction.SAMPLES,
+    *reduction_ordering.SAMPLES,
     *layout.SAMPLES,
     *indexing.SAMPLES,
     *contraction.SAMPLES,
-    *window.SAMPLES,
     *creation.SAMPLES,
     *random.SAMPLES,
     *control.SAMPLES,

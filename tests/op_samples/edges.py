@@ -1,8 +1,6 @@
 """Derivatives where a function has a kink, a tie or a pole, as the ops' definitions pin them down, written out."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any
 
@@ -10,7 +8,8 @@ import numpy as np
 
 from asg_schema.composites.contraction import Attention
 from asg_schema.composites.elementwise import Clip, LeakyRelu, Relu, Softplus
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
+from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.elementwise import (
@@ -33,6 +32,8 @@ from asg_schema.ops.elementwise import (
     Where,
 )
 from asg_schema.ops.reduction import Max, Min, Prod
+from op_samples.edge import Edge, edge_at
+from op_samples.edges_of_activations import ACTIVATION_EDGES
 from op_samples.sample import Array, floats
 
 __all__ = ["EDGES", "Edge"]
@@ -40,64 +41,34 @@ __all__ = ["EDGES", "Edge"]
 _INF, _NAN = math.inf, math.nan
 
 
-@dataclass(frozen=True)
-class Edge:
-    """What the derivatives of an op are at one point.
-
-    Attributes:
-        id: unique among all edges: the op's name, a dot, and what the edge is about.
-        op: the op, with one result.
-        operands: the arrays that it is applied to.
-        gradients: for each floating-point operand the derivative of the sum of the result by it; at a higher order, of
-            the sum of all derivatives of one order less.
-        attributes: the node's attributes.
-        order: the order of the derivatives.
-        relative: how far a derivative may be off, relative to itself.
-        absolute: the same in absolute terms.
-    """
-
-    id: str
-    op: type[Op]
-    operands: tuple[Array, ...]
-    gradients: tuple[Array, ...]
-    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    order: int = 1
-    relative: float = 1e-15
-    absolute: float = 0.0
-
-
-def _one(name: str, op: type[Op], x: list[float], gradient: list[float], **attributes: Any) -> Edge:
-    return Edge(f"{op.name}.{name}", op, (floats(*x),), (floats(*gradient),), attributes)
-
-
 _OF_ONE_OPERAND = [
-    _one("kink", Abs, [0.0, -0.0, -2.0, 2.0], [0.0, 0.0, -1.0, 1.0]),
-    _one("steps", Sign, [0.0, -2.0, 2.0], [0.0, 0.0, 0.0]),
-    _one("steps", Floor, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
-    _one("steps", Ceil, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
-    _one("steps", Round, [0.0, -2.5, 2.5], [0.0, 0.0, 0.0]),
-    _one("kink", Relu, [0.0, -0.0, -2.0, 2.0, _INF], [0.0, 0.0, 0.0, 1.0, 1.0]),
-    _one("kink", LeakyRelu, [0.0, -2.0, 2.0], [0.2, 0.2, 1.0], negative_slope=0.2),
-    _one("bounds", Clip, [-1.0, 2.0, -1.5, 2.5, 0.0, _NAN], [1.0, 1.0, 0.0, 0.0, 1.0, 0.0], min=-1.0, max=2.0),
-    _one("equal_bounds", Clip, [1.0, 0.0, 2.0], [1.0, 0.0, 0.0], min=1.0, max=1.0),
-    _one("far_out", Softplus, [0.0, 800.0, -800.0, _INF, -_INF], [0.5, 1.0, 0.0, 1.0, 0.0]),
-    _one("far_out", Sigmoid, [800.0, -800.0], [0.0, 0.0]),
-    _one("far_out", Tanh, [800.0, -800.0], [0.0, 0.0]),
-    _one("pole", Sqrt, [0.0, 4.0], [_INF, 0.25]),
-    _one("pole", Log, [0.0, 4.0], [_INF, 0.25]),
-    _one("ties", Max, [1.0, 3.0, 3.0, 2.0, 3.0], [0.0, 1 / 3, 1 / 3, 0.0, 1 / 3]),
-    _one("ties", Min, [1.0, 3.0, 1.0, 2.0], [0.5, 0.0, 0.5, 0.0]),
-    _one("tied_infinities", Max, [_INF, 1.0, _INF], [0.5, 0.0, 0.5]),
-    _one("all_lowest", Max, [-_INF, -_INF], [0.5, 0.5]),
-    _one("nan", Max, [_NAN, 1.0], [0.0, 0.0]),
-    _one("masked", Logsumexp, [2.0, -_INF, 2.0], [0.5, 0.0, 0.5]),
-    _one("all_masked", Logsumexp, [-_INF, -_INF], [0.0, 0.0]),
-    _one("infinity", Logsumexp, [_INF, 2.0], [_NAN, 0.0]),
-    _one("nan", Logsumexp, [_NAN, 2.0], [_NAN, _NAN]),
-    _one("equal_elements", Var, [3.0, 3.0], [0.0, 0.0]),
-    _one("not_finite", Barrier, [0.0, _INF], [1.0, 1.0]),
-    _one("to_float32", Astype, [0.1, 3.0], [1.0, 1.0], dtype="float32"),
-    _one("to_bfloat16", Astype, [0.1, 3.0], [1.0, 1.0], dtype="bfloat16"),
+    edge_at("kink", Abs, [0.0, -0.0, -2.0, 2.0], [0.0, 0.0, -1.0, 1.0]),
+    edge_at("steps", Sign, [0.0, -2.0, 2.0], [0.0, 0.0, 0.0]),
+    edge_at("steps", Floor, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
+    edge_at("steps", Ceil, [0.0, -2.0, 2.5], [0.0, 0.0, 0.0]),
+    edge_at("steps", Round, [0.0, -2.5, 2.5], [0.0, 0.0, 0.0]),
+    edge_at("kink", Relu, [0.0, -0.0, -2.0, 2.0, _INF], [0.0, 0.0, 0.0, 1.0, 1.0]),
+    edge_at("kink", LeakyRelu, [0.0, -2.0, 2.0], [0.2, 0.2, 1.0], negative_slope=0.2),
+    edge_at("bounds", Clip, [-1.0, 2.0, -1.5, 2.5, 0.0, _NAN], [1.0, 1.0, 0.0, 0.0, 1.0, 0.0], min=-1.0, max=2.0),
+    edge_at("equal_bounds", Clip, [1.0, 0.0, 2.0], [1.0, 0.0, 0.0], min=1.0, max=1.0),
+    edge_at("far_out", Softplus, [0.0, 800.0, -800.0, _INF, -_INF], [0.5, 1.0, 0.0, 1.0, 0.0]),
+    edge_at("far_out", Sigmoid, [800.0, -800.0], [0.0, 0.0]),
+    edge_at("far_out", Tanh, [800.0, -800.0], [0.0, 0.0]),
+    edge_at("pole", Sqrt, [0.0, 4.0], [_INF, 0.25]),
+    edge_at("pole", Log, [0.0, 4.0], [_INF, 0.25]),
+    edge_at("ties", Max, [1.0, 3.0, 3.0, 2.0, 3.0], [0.0, 1 / 3, 1 / 3, 0.0, 1 / 3]),
+    edge_at("ties", Min, [1.0, 3.0, 1.0, 2.0], [0.5, 0.0, 0.5, 0.0]),
+    edge_at("tied_infinities", Max, [_INF, 1.0, _INF], [0.5, 0.0, 0.5]),
+    edge_at("all_lowest", Max, [-_INF, -_INF], [0.5, 0.5]),
+    edge_at("nan", Max, [_NAN, 1.0], [0.0, 0.0]),
+    edge_at("masked", Logsumexp, [2.0, -_INF, 2.0], [0.5, 0.0, 0.5]),
+    edge_at("all_masked", Logsumexp, [-_INF, -_INF], [0.0, 0.0]),
+    edge_at("infinity", Logsumexp, [_INF, 2.0], [_NAN, 0.0]),
+    edge_at("nan", Logsumexp, [_NAN, 2.0], [_NAN, _NAN]),
+    edge_at("equal_elements", Var, [3.0, 3.0], [0.0, 0.0]),
+    edge_at("not_finite", Barrier, [0.0, _INF], [1.0, 1.0]),
+    edge_at("to_float32", Astype, [0.1, 3.0], [1.0, 1.0], dtype="float32"),
+    edge_at("to_bfloat16", Astype, [0.1, 3.0], [1.0, 1.0], dtype="bfloat16"),
 ]
 
 
@@ -233,6 +204,35 @@ _OTHERS = [
         (np.array([[1000.0, -1000.0]]), np.array([0])),
         (np.array([[0.0, 0.0]]),),
     ),
+    Edge(
+        "cross_entropy.ignored",
+        CrossEntropy,
+        (np.array([[0.0, 0.0], [3.0, -3.0]]), np.array([1, -100])),
+        (np.array([[0.5, -0.5], [0.0, 0.0]]),),
+        {"ignore_index": -100},
+    ),
+    Edge(
+        "cross_entropy.all_ignored",
+        CrossEntropy,
+        (np.array([[0.0, 0.0], [3.0, -3.0]]), np.array([-1, -1])),
+        (np.zeros((2, 2)),),
+        {"ignore_index": -1, "label_smoothing": 0.5},
+    ),
+    Edge("nll.all_ignored", Nll, (np.array([[-1.0, -2.0]]), np.array([-1])), (np.zeros((1, 2)),), {"ignore_index": -1}),
+    Edge(
+        "binary_cross_entropy.certain",
+        BinaryCrossEntropy,
+        (floats(0.0, 0.0, 1.0, 1.0), floats(0.0, 1.0, 0.0, 1.0)),
+        (floats(0.0, -1e12, 1e12, 0.0), floats(100.0, 100.0, -100.0, -100.0)),
+        {"reduction": "sum"},
+    ),
 ]
 
-EDGES: list[Edge] = [*_OF_ONE_OPERAND, *_FLAT_AT_SECOND_ORDER, *_OF_TWO_OPERANDS, *_PRODUCTS, *_OTHERS]
+EDGES: list[Edge] = [
+    *_OF_ONE_OPERAND,
+    *ACTIVATION_EDGES,
+    *_FLAT_AT_SECOND_ORDER,
+    *_OF_TWO_OPERANDS,
+    *_PRODUCTS,
+    *_OTHERS,
+]

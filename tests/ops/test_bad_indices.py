@@ -9,7 +9,7 @@ import asg_executor
 from asg_autograd import vjp
 from asg_executor.engines.lookup import engine_names
 from asg_executor.errors import IndexOutOfRangeError
-from asg_schema.composites.reduction import CrossEntropy
+from asg_schema.composites.reduction_losses import CrossEntropy, Nll
 from asg_schema.op import Op
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 from op_samples.sample import Array, Sample, sample_document, sample_inputs, spread
@@ -26,17 +26,28 @@ def _case(op: type[Op], index: int, *, dtype: type[np.generic] = np.int64, **att
         TakeAlongAxis: (_X, along),
         ScatterAddAlongAxis: (_X, along, spread(2, 2)),
         CrossEntropy: (_X, indices),
+        Nll: (_X, indices),
     }
     return Sample(f"{op.name}.{index}", op, operands[op], attributes, lambda: np.zeros(()))
 
 
 CASES = [
     _case(op, index, dtype=dtype, axis=0)
-    for op in (Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, CrossEntropy)
+    for op in (Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, CrossEntropy, Nll)
     for index, dtype in ((3, np.int64), (-4, np.int64), (2**40, np.int64), (3, np.int32))
 ]
 # A class is not counted from the end.
-CASES.extend([_case(CrossEntropy, -1, axis=0), _case(CrossEntropy, -1, dtype=np.int32, axis=0)])
+CASES.extend(
+    case
+    for op in (CrossEntropy, Nll)
+    for case in (
+        _case(op, -1, axis=0),
+        _case(op, -1, dtype=np.int32, axis=0),
+        # Nor is another than the ignored one let through.
+        _case(op, -1, axis=0, ignore_index=-100),
+        _case(op, 3, axis=0, ignore_index=-1),
+    )
+)
 
 
 @pytest.mark.parametrize("engine", engine_names())
@@ -47,7 +58,7 @@ def test_index_outside_the_axis(sample: Sample, engine: str) -> None:
         asg_executor.run(sample_document(sample), sample_inputs(sample), engine=engine)
     assert caught.value.node == "result"
     shown, least = f"index {index}", -3
-    if sample.op is CrossEntropy:
+    if sample.op in (CrossEntropy, Nll):
         # A part of the expansion finds the index; the expansion moves what is below 0 to the size of the axis.
         shown, least = "a negative index, or 3," if index < 0 or index == 3 else shown, 0
     assert str(caught.value).startswith(f'node "result" ({sample.op.name}): {shown} at ')

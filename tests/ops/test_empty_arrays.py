@@ -9,7 +9,8 @@ import pytest
 import asg_executor
 from asg_autograd import vjp
 from asg_schema.composites.contraction import Attention
-from asg_schema.composites.reduction import CrossEntropy, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction import LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.composites.reduction_losses import CrossEntropy
 from asg_schema.dims import symbol
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType

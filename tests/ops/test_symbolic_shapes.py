@@ -6,11 +6,10 @@ import pytest
 import asg_executor
 from asg_autograd import vjp
 from asg_schema.document import Document
-from asg_schema.op import Op
-from asg_schema.ops.window import Conv
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
 from op_samples.sample import Array, Sample, is_random_key, sample_document, sample_inputs
+from op_samples.symbolic import concrete_sizes
 
 # Ops whose attributes, or whose operands' declared shapes, name dims.
 CONCRETE = {
@@ -20,9 +19,6 @@ CONCRETE = {
     "dynamic_update_slice": "one start for each axis",
     "full": "no operand",
     "iota": "no operand",
-    "group_norm": "num_groups divides the channels",
-    "layer_norm": "normalized_shape",
-    "rms_norm": "normalized_shape",
     "reshape": "shape",
     "normal": "shape, and a key has two words",
     "rng_bits": "shape, and a key has two words",
@@ -36,27 +32,18 @@ SAMPLES = [
 every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
 
 
-def is_grouped_convolution(node: Op) -> bool:
-    """Whether the batch and the channels fall into equal groups, which a symbol of its own for each might not."""
-    return isinstance(node, Conv) and node.feature_groups * node.batch_groups > 1
-
-
-def symbolic(document: Document) -> Document:
-    """The document with a symbol for every size above 1 in its inputs but for keys, one for equal sizes."""
-    source = document.to_dict()
-    (node,) = document.nodes
+def symbolic(sample: Sample) -> Document:
+    """The sample's document with a symbol for every size above 1 that may be one, and one for equal sizes."""
+    source, fixed = sample_document(sample).to_dict(), {0, 1, *concrete_sizes(sample)}
     for place, item in enumerate(source["inputs"]):
-        if is_random_key(type(node), place):
-            continue
-        fixed = 2 if is_grouped_convolution(node) else 0
-        free = item["shape"][fixed:]
-        item["shape"][fixed:] = [f"n{size}" if size > 1 else size for size in free]
+        if not is_random_key(sample.op, place):
+            item["shape"] = [size if size in fixed else f"n{size}" for size in item["shape"]]
     return Document.from_dict(source)
 
 
 @every_sample
 def test_results(sample: Sample) -> None:
-    document = symbolic(sample_document(sample))
+    document = symbolic(sample)
     results = asg_executor.run(document, sample_inputs(sample))
     assert_matches_reference(tuple(results[output.name] for output in document.outputs), sample)
 
@@ -76,7 +63,7 @@ def test_gradients(sample: Sample) -> None:
         return [results[f"{order}.{name}"] for order in ("grad", "grad2") for name in wrt]
 
     concrete = sample_document(sample)
-    for actual, expected in zip(gradients(symbolic(concrete)), gradients(concrete), strict=True):
+    for actual, expected in zip(gradients(symbolic(sample)), gradients(concrete), strict=True):
         assert actual.shape == expected.shape
         np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-13 * np.max(np.abs(expected), initial=1.0))
 

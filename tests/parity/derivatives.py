@@ -18,28 +18,44 @@ def fixed_arrays(shapes: list[tuple[int, ...]], seed: int) -> list[Array]:
     return [generator.uniform(-1.5, 1.5, shape) for shape in shapes]
 
 
-def forward(sample: Sample) -> Array:
-    """The first result of the sample's op."""
-    return asg_executor.run(sample_document(sample), sample_inputs(sample))["y0"]
+def results(sample: Sample) -> list[Array]:
+    """All results of the sample's op."""
+    document = sample_document(sample)
+    found = asg_executor.run(document, sample_inputs(sample))
+    return [found[output.name] for output in document.outputs]
 
 
-def gradients(sample: Sample, operands: list[int], cotangent: Array) -> list[Array]:
-    """The vector-Jacobian product of the sample's op with `cotangent`, by each of these operands."""
-    document = vjp(sample_document(sample), ["y0"], [f"x{index}" for index in operands])
-    inputs = {**sample_inputs(sample), "cotangent.y0": cotangent}
-    results = asg_executor.run(document, inputs)
-    return [results[f"grad.x{index}"] for index in operands]
+def float_results(sample: Sample) -> list[int]:
+    """The places of the op's floating-point results: those that have a cotangent."""
+    return [index for index, result in enumerate(sample.expected()) if result.dtype == np.float64]
 
 
-def second_gradients(sample: Sample, operands: list[int], cotangent: Array, weights: list[Array]) -> list[Array]:
+def fixed_cotangents(sample: Sample) -> list[Array]:
+    """A cotangent for each floating-point result."""
+    expected = sample.expected()
+    return fixed_arrays([expected[index].shape for index in float_results(sample)], seed=1)
+
+
+def gradients(sample: Sample, operands: list[int], cotangents: list[Array]) -> list[Array]:
+    """The vector-Jacobian product of the op's floating-point results with `cotangents`, by each of these operands."""
+    outputs = [f"y{index}" for index in float_results(sample)]
+    document = vjp(sample_document(sample), outputs, [f"x{index}" for index in operands])
+    given = {f"cotangent.{name}": cotangent for name, cotangent in zip(outputs, cotangents, strict=True)}
+    found = asg_executor.run(document, {**sample_inputs(sample), **given})
+    return [found[f"grad.x{index}"] for index in operands]
+
+
+def second_gradients(sample: Sample, operands: list[int], cotangents: list[Array], weights: list[Array]) -> list[Array]:
     """The derivatives of Σ weights · gradients by each of these operands."""
+    outputs = [f"y{index}" for index in float_results(sample)]
     wrt = [f"x{index}" for index in operands]
-    first = vjp(sample_document(sample), ["y0"], wrt)
+    first = vjp(sample_document(sample), outputs, wrt)
     second = vjp(first, [f"grad.{name}" for name in wrt], wrt)
-    given = {f"cotangent.grad.{name}": weight for name, weight in zip(wrt, weights, strict=True)}
-    inputs: Mapping[str, Array] = {**sample_inputs(sample), "cotangent.y0": cotangent, **given}
-    results = asg_executor.run(second, inputs)
-    return [results[f"grad2.{name}"] for name in wrt]
+    given = {f"cotangent.{name}": cotangent for name, cotangent in zip(outputs, cotangents, strict=True)}
+    seeds = {f"cotangent.grad.{name}": weight for name, weight in zip(wrt, weights, strict=True)}
+    inputs: Mapping[str, Array] = {**sample_inputs(sample), **given, **seeds}
+    found = asg_executor.run(second, inputs)
+    return [found[f"grad2.{name}"] for name in wrt]
 
 
 def assert_same(actual: Array, expected: Array, what: str, tolerance: float = 1e-12) -> None:

@@ -10,30 +10,39 @@ from jax import Array, lax
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 
-JaxFunction = Callable[..., Array]
+JaxFunction = Callable[..., Any]
 FUNCTIONS: dict[type[Op], JaxFunction] = {}
 
 # Ops that JAX has no counterpart of.
 WITHOUT_COUNTERPART = {
-    "avg_pool": "compared with PyTorch",
+    "top_k": "along the last axis alone there; compared with PyTorch",
+    "norm": "without derivatives at zeros there; compared with PyTorch",
     "barrier": "its optimization barrier is another thing",
+    "batch_norm": "a composite of its own there; compared with PyTorch",
     "bernoulli": "compared by itself",
+    "binary_cross_entropy": "no such function there; compared with PyTorch",
     "categorical": "compared by itself",
     "constant": "no operand",
-    "batch_norm": "a composite of its own there; compared with PyTorch",
     "cross_entropy": "a composite of its own there; compared with PyTorch",
     "dim_size": "a shape is not an array there",
     "dropout": "a composite of its own there; its random bits are compared",
     "full": "no operand",
     "group_norm": "a composite of its own there; compared with PyTorch",
+    "hardshrink": "a composite of its own there; compared with PyTorch",
+    "hardsigmoid": "a composite of its own there; compared with PyTorch",
+    "hardtanh": "a composite of its own there; compared with PyTorch",
     "instance_norm": "a composite of its own there; compared with PyTorch",
     "iota": "no operand",
     "layer_norm": "a composite of its own there; compared with PyTorch",
     "linear": "a composite of its own there; compared with PyTorch",
-    "rms_norm": "a composite of its own there; compared with PyTorch",
+    "nll": "no such function there; compared with PyTorch",
     "normal": "compared by itself",
+    "prelu": "a composite of its own there; compared with PyTorch",
+    "rms_norm": "a composite of its own there; compared with PyTorch",
     "rng_bits": "compared by itself",
     "softplus": "without beta and threshold there; compared with PyTorch",
+    "softshrink": "a composite of its own there; compared with PyTorch",
+    "tanhshrink": "a composite of its own there; compared with PyTorch",
     "uniform": "compared by itself",
 }
 
@@ -42,7 +51,7 @@ _SAME_NAME = [
     *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "floor", "ceil", "round", "add", "subtract", "multiply"),
     *("divide", "pow", "maximum", "minimum", "atan2", "remainder", "where", "equal", "not_equal", "less", "less_equal"),
     *("greater", "greater_equal", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor"),
-    *("logical_not", "matmul", "argmax", "argmin", "mean", "var", "reshape", "broadcast_to", "flip"),
+    *("logical_not", "matmul", "argmax", "argmin", "mean", "var", "std", "reshape", "broadcast_to", "flip"),
 ]
 _RENAMED: dict[str, JaxFunction] = {
     "rsqrt": lax.rsqrt,
@@ -55,6 +64,15 @@ _RENAMED: dict[str, JaxFunction] = {
     "relu": jax.nn.relu,
     "leaky_relu": jax.nn.leaky_relu,
     "silu": jax.nn.silu,
+    "elu": jax.nn.elu,
+    "selu": jax.nn.selu,
+    "celu": jax.nn.celu,
+    "relu6": jax.nn.relu6,
+    "hardswish": jax.nn.hard_swish,
+    "mish": jax.nn.mish,
+    "softsign": jax.nn.soft_sign,
+    "log_sigmoid": jax.nn.log_sigmoid,
+    "glu": jax.nn.glu,
     "gelu": lambda x, approximate="none": jax.nn.gelu(x, approximate == "tanh"),
     "clip": lambda x, min=None, max=None: jnp.clip(x, *_bounds(x, min, max)),
     "stop_gradient": lax.stop_gradient,
@@ -65,6 +83,12 @@ _RENAMED: dict[str, JaxFunction] = {
     "prod": lambda x, **attributes: jnp.prod(x, dtype=x.dtype, **attributes),
     "max": lambda x, **attributes: jnp.max(x, **attributes),
     "min": lambda x, **attributes: jnp.min(x, **attributes),
+    "sort": lambda x, axis=-1, descending=False, stable=True: jnp.sort(
+        x, axis=axis, descending=descending, stable=stable
+    ),
+    "argsort": lambda x, axis=-1, descending=False, stable=True: jnp.argsort(
+        x, axis=axis, descending=descending, stable=stable
+    ),
     "concat": lambda *arrays, axis=0: jnp.concatenate(arrays, axis),
     "permute_dims": lambda x, axes: jnp.permute_dims(x, [axis % x.ndim for axis in axes]),
     "take": lambda x, indices, axis=0: jnp.take(x, indices, axis),
@@ -95,6 +119,16 @@ def _bounds(x: Array, *bounds: float | None) -> list[Any]:
 def _cumulative_sum(x: Array, axis: int, reverse: bool = False, exclusive: bool = False) -> Array:
     total = lax.cumsum(x, axis % x.ndim, reverse=reverse)
     return total - x if exclusive else total
+
+
+@_define("cumulative_prod")
+def _cumulative_prod(x: Array, axis: int, reverse: bool = False, exclusive: bool = False) -> Array:
+    turned = jnp.flip(x, axis) if reverse else x
+    if exclusive and turned.shape[axis]:
+        before = lax.slice_in_dim(turned, 0, turned.shape[axis] - 1, axis=axis % x.ndim)
+        turned = jnp.concatenate([jnp.ones_like(lax.slice_in_dim(turned, 0, 1, axis=axis % x.ndim)), before], axis)
+    product = jnp.cumprod(turned, axis, dtype=x.dtype)
+    return jnp.flip(product, axis) if reverse else product
 
 
 @_define("slice")
@@ -133,47 +167,3 @@ def _attention(
     if causal:
         allowed = allowed & jnp.tril(jnp.ones(scores.shape[-2:], bool))
     return jnp.einsum("...ls,...se->...le", jax.nn.softmax(scores, where=allowed), value)
-
-
-@_define("conv")
-def _conv(x: Array, weight: Array, **attributes: Any) -> Array:
-    spatial = x.ndim - 2
-    strides, between, dilation = (
-        attributes.get(name) or [1] * spatial for name in ("strides", "lhs_dilation", "rhs_dilation")
-    )
-    return lax.conv_general_dilated(
-        x,
-        weight,
-        strides,
-        attributes.get("padding") or [(0, 0)] * spatial,
-        between,
-        dilation,
-        feature_group_count=attributes.get("feature_groups", 1),
-        batch_group_count=attributes.get("batch_groups", 1),
-    )
-
-
-def _reduce_window(x: Array, function: Any, start: Any, kernel_size: Any, **attributes: Any) -> Array:
-    leading = x.ndim - len(kernel_size)
-    ones, none = (1,) * leading, ((0, 0),) * leading
-    same = (1,) * len(kernel_size)
-    return lax.reduce_window(
-        x,
-        start,
-        function,
-        (*ones, *kernel_size),
-        (*ones, *attributes.get("strides", same)),
-        (*none, *attributes.get("padding", ((0, 0),) * len(kernel_size))),
-        window_dilation=(*ones, *attributes.get("dilation", same)),
-    )
-
-
-@_define("window_sum")
-def _window_sum(x: Array, kernel_size: Any, **attributes: Any) -> Array:
-    return _reduce_window(x, lax.add, jnp.zeros((), x.dtype), kernel_size, **attributes)
-
-
-@_define("max_pool")
-def _max_pool(x: Array, kernel_size: Any, **attributes: Any) -> Array:
-    lowest = -jnp.inf if x.dtype.kind == "f" else jnp.iinfo(x.dtype).min
-    return _reduce_window(x, lax.max, jnp.asarray(lowest, x.dtype), kernel_size, **attributes)

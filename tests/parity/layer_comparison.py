@@ -62,14 +62,15 @@ def compare_layers(
         layer: ours, in float64, with `name=""`.
         module: PyTorch's, in float64; its weights are used for both.
         inputs: the operands.
-        shapes: the shapes with which the operands are declared; absent: a symbol for each first axis,
-            or without symbols where there are `arguments`.
+        shapes: the shapes with which the operands are declared; absent: a symbol for the first axis of
+            each that has two; no symbol where there are `arguments`.
         arguments: further operands by name, that are not differentiated.
         their_arguments: what the module takes for these; absent: the same as tensors.
         outcome: from the module and its operands to its result; absent: calling it.
         tolerance: relative to the largest of each array.
     """
     compare_names(layer, module)
+    module.zero_grad()
     state = {name: value.detach().numpy().copy() for name, value in module.state_dict().items()}
     tensors = [torch.tensor(x, requires_grad=x.dtype.kind == "f") for x in inputs]
     given = {name: torch.tensor(x) for name, x in (arguments or {}).items()}
@@ -78,7 +79,7 @@ def compare_layers(
     (weights,) = fixed_arrays([tuple(y.shape)], seed=5)
     torch.sum(y * torch.tensor(weights)).backward()
 
-    shapes = shapes or [x.shape if arguments or not x.ndim else ("batch", *x.shape[1:]) for x in inputs]
+    shapes = shapes or [x.shape if arguments or x.ndim < 2 else ("batch", *x.shape[1:]) for x in inputs]
     with asg.graph("model") as graph:
         operands = [
             asg.input(f"x{index}", shape, dtype_of(x))

@@ -1,5 +1,6 @@
 """PyTorch's functions for composites, over tensors and the node's attributes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F  # noqa: N812 - the name by which it is known
@@ -37,7 +38,26 @@ def _instance_norm(x: Tensor, weight: Tensor | None = None, bias: Tensor | None 
     return F.instance_norm(x, weight=weight, bias=bias, eps=eps)
 
 
-FUNCTIONS = {
+def _prelu(x: Tensor, weight: Tensor) -> Tensor:
+    return F.prelu(x, weight.reshape(-1))
+
+
+def _glu(x: Tensor, axis: int = -1) -> Tensor:
+    return F.glu(x, axis)
+
+
+_SAME_NAME = [
+    *("elu", "selu", "celu", "hardtanh", "relu6", "hardswish", "mish", "softsign", "tanhshrink"),
+    *("softshrink", "hardshrink"),
+]
+
+FUNCTIONS: dict[str, Callable[..., Tensor]] = {
+    **{name: getattr(F, name) for name in _SAME_NAME},
+    "log_sigmoid": F.logsigmoid,
+    # By its documented formula: the function's own derivative has single precision, and no second one.
+    "hardsigmoid": lambda x: F.relu6(x + 3.0) / 6.0,
+    "prelu": _prelu,
+    "glu": _glu,
     "rms_norm": _rms_norm,
     "batch_norm": _batch_norm,
     "group_norm": _group_norm,

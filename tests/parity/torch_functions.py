@@ -9,9 +9,9 @@ from torch import Tensor
 
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
-from parity import torch_composites, torch_windows
+from parity import torch_composites, torch_ordering
 
-TorchFunction = Callable[..., Tensor]
+TorchFunction = Callable[..., Any]
 FUNCTIONS: dict[type[Op], TorchFunction] = {}
 
 # Ops that PyTorch has no counterpart of.
@@ -38,6 +38,7 @@ _RENAMED = {
     "linear": F.linear,
     "stop_gradient": Tensor.detach,
     "barrier": Tensor.clone,
+    "binary_cross_entropy": F.binary_cross_entropy,
 }
 _SAME_NAME = [
     *("negative", "abs", "sign", "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "sin", "cos", "tan", "asin", "acos"),
@@ -48,7 +49,7 @@ _SAME_NAME = [
 ]
 for _name in _SAME_NAME:
     FUNCTIONS[OPS[_name]] = getattr(torch, _name)
-for _name, _function in (_RENAMED | torch_composites.FUNCTIONS | torch_windows.FUNCTIONS).items():
+for _name, _function in (_RENAMED | torch_composites.FUNCTIONS | torch_ordering.FUNCTIONS).items():
     FUNCTIONS[OPS[_name]] = _function
 
 
@@ -157,13 +158,26 @@ def _layer_norm(
     return F.layer_norm(x, list(normalized_shape), weight, bias, eps)
 
 
-@_define("cross_entropy")
-def _cross_entropy(scores: Tensor, target: Tensor, axis: int = -1, reduction: str = "mean") -> Tensor:
-    # PyTorch has the classes on axis 1, behind the batch.
+def _of_classes(function: TorchFunction, scores: Tensor, target: Tensor, axis: int, **options: Any) -> Tensor:
+    # PyTorch has the classes on axis 1, behind the batch, and ignores -100 where nothing is named.
     classes = scores.movedim(axis, 0)
     wanted = target.movedim(axis, 0) if target.is_floating_point() else target.long()
-    losses = F.cross_entropy(classes.unsqueeze(0), wanted.unsqueeze(0), reduction=reduction)
-    return losses[0] if reduction == "none" else losses
+    ignored = options.pop("ignore_index", None)
+    options["ignore_index"] = -100 if ignored is None else ignored
+    losses = function(classes.unsqueeze(0).contiguous(), wanted.unsqueeze(0), **options)
+    return losses[0] if options.get("reduction") == "none" else losses
+
+
+@_define("cross_entropy")
+def _cross_entropy(
+    scores: Tensor, target: Tensor, weight: Tensor | None = None, axis: int = -1, **options: Any
+) -> Tensor:
+    return _of_classes(F.cross_entropy, scores, target, axis, weight=weight, **options)
+
+
+@_define("nll")
+def _nll(logarithms: Tensor, target: Tensor, weight: Tensor | None = None, axis: int = -1, **options: Any) -> Tensor:
+    return _of_classes(F.nll_loss, logarithms, target, axis, weight=weight, **options)
 
 
 @_define("attention")

@@ -3,13 +3,11 @@
 from asg_autograd.rules.axes import restore_axes
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.dims import Dim, element_count
-from asg_schema.dtype import DType
 from asg_schema.editing import Value
-from asg_schema.expansion import narrow, widen
+from asg_schema.expansion import index_grid, narrow, shift_lines, widen
 from asg_schema.ops.comparison import Equal
-from asg_schema.ops.creation import Iota
 from asg_schema.ops.elementwise import Astype, Where
-from asg_schema.ops.layout import Pad, PermuteDims, Reshape
+from asg_schema.ops.layout import PermuteDims, Reshape
 from asg_schema.ops.reduction import CumulativeSum, Max, Min, Prod, Sum
 
 __all__: list[str] = []
@@ -75,9 +73,7 @@ def _masked_products(lines: Value, size: Dim) -> Value:
     This needs n² elements, which is little for few elements; where n is a symbol there is no shorter way, because the
     number of steps of a scan would depend on it.
     """
-    editor = lines.editor
-    (row,) = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (1, size), "axis": 1})
-    (column,) = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (size, 1), "axis": 0})
+    row, column = index_grid(lines.editor, size, size)
     repeated = Reshape.of(lines, shape=(*lines.shape[:-1], 1, size))
     return Prod.of(Where.of(Equal.of(row, column), lines.scalar(1.0), repeated), axis=(-1,))
 
@@ -89,15 +85,9 @@ def _products_before(lines: Value, direction: int) -> Value:
     """
     size = lines.shape[-1]
     assert isinstance(size, int)
-    result = _shift(lines, direction)
+    result = shift_lines(lines, direction, 1.0)
     distance = 1
     while distance < size:
-        result = result * _shift(result, direction * distance)
+        result = result * shift_lines(result, direction * distance, 1.0)
         distance *= 2
     return result
-
-
-def _shift(lines: Value, distance: int) -> Value:
-    """The elements moved along the last axis by `distance`, ones moved in, what leaves dropped."""
-    low = (*(0,) * (lines.rank - 1), distance)
-    return Pad.of(lines, low=low, high=tuple(-places for places in low), value=1.0)

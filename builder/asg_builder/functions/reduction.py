@@ -4,19 +4,14 @@
 size 1. Results have the operand's dtype unless said otherwise.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal
-
 from asg_builder.arguments import AxisLike, ShapeLike, as_axes, as_shape
-from asg_builder.tensor import Tensor, TensorLike, apply
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
-from asg_schema.ops.elementwise import Sqrt
+from asg_builder.tensor import Tensor, apply
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Sum
 
 __all__ = [
     "argmax",
     "argmin",
-    "cross_entropy",
     "cumulative_sum",
     "layer_norm",
     "log_softmax",
@@ -26,7 +21,6 @@ __all__ = [
     "min",
     "prod",
     "softmax",
-    "std",
     "sum",
     "var",
 ]
@@ -103,11 +97,6 @@ def var(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdim
     return apply(Var, x, axis=as_axes(axis), correction=correction, keepdims=keepdims)
 
 
-def std(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
-    """The standard deviation: the square root of `var`."""
-    return apply(Sqrt, var(x, axis, correction=correction, keepdims=keepdims))
-
-
 def logsumexp(x: Tensor, /, axis: AxisLike = None, *, keepdims: bool = False) -> Tensor:
     """The logarithm of Σ exp(x) over `axis`, of a floating-point dtype, without overflow."""
     return apply(Logsumexp, x, axis=as_axes(axis), keepdims=keepdims)
@@ -144,25 +133,3 @@ def layer_norm(
         The shape and dtype of x.
     """
     return apply(LayerNorm, x, weight, bias, normalized_shape=as_shape(normalized_shape), eps=eps)
-
-
-def cross_entropy(
-    input: Tensor,
-    target: TensorLike | Sequence[Any],
-    *,
-    axis: int = -1,
-    reduction: Literal["mean", "sum", "none"] = "mean",
-) -> Tensor:
-    """The cross-entropy between the softmax of `input` along `axis` and the target.
-
-    Args:
-        input: scores, not probabilities; of a floating-point dtype.
-        target: class indices, int32 or int64, of the shape of `input` without `axis`; or probabilities of the shape and
-            dtype of `input`.
-        axis: the axis of the classes.
-        reduction: what becomes of the losses.
-
-    Returns:
-        Rank 0, or with "none" the shape of `input` without `axis`.
-    """
-    return apply(CrossEntropy, input, target, axis=axis, reduction=reduction)

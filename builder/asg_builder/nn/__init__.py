@@ -6,10 +6,13 @@ and declares its parameters there; see `Module` for their names.
 
 from asg_builder.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from asg_builder.nn.alibi import ALiBi
-from asg_builder.nn.dropout import Dropout
+from asg_builder.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from asg_builder.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from asg_builder.nn.embedding import Embedding
 from asg_builder.nn.feed_forward import FeedForward
 from asg_builder.nn.flatten import Flatten
+from asg_builder.nn.group_norm import GroupNorm
+from asg_builder.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from asg_builder.nn.layer_norm import LayerNorm
 from asg_builder.nn.learned_positional_encoding import LearnedPositionalEncoding
 from asg_builder.nn.linear import Linear
@@ -17,6 +20,7 @@ from asg_builder.nn.module import Module, ModuleList
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
 from asg_builder.nn.parameter import Parameter
 from asg_builder.nn.residual import Residual
+from asg_builder.nn.rms_norm import RMSNorm
 from asg_builder.nn.sequential import Sequential
 from asg_builder.nn.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
 from asg_builder.nn.transformer_block import TransformerBlock
@@ -25,10 +29,20 @@ from asg_builder.nn.transformer_decoder_block import TransformerDecoderBlock
 __all__ = [
     "GELU",
     "ALiBi",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Embedding",
     "FeedForward",
     "Flatten",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LayerNorm",
     "LeakyReLU",
     "LearnedPositionalEncoding",
@@ -38,6 +52,7 @@ __all__ = [
     "ModuleList",
     "MultiHeadAttention",
     "Parameter",
+    "RMSNorm",
     "ReLU",
     "Residual",
     "Sequential",

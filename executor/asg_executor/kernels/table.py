@@ -18,9 +18,8 @@ _FAMILIES = (
     "layout",
     "random",
     "reduction",
+    "reduction_ordering",
     "special",
-    "window",
-    "window_convolution",
 )
 
 for _family in _FAMILIES:

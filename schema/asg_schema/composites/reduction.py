@@ -15,25 +15,23 @@ from typing_extensions import override
 from asg_schema.attributes import Axis, Number, Shape
 from asg_schema.bounds import check_overflow
 from asg_schema.composite import Composite
-from asg_schema.dims import Dim, format_shape
+from asg_schema.dims import format_shape
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import (
-    class_indices,
     count_elements,
     finite_maximum,
     narrow,
     widen,
     widened,
 )
-from asg_schema.op import DTypeGroup, Operand
+from asg_schema.op import Operand
 from asg_schema.ops.elementwise import Exp, Log, Maximum, Rsqrt, StopGradient
-from asg_schema.ops.indexing import TakeAlongAxis
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Max, Reduction, Sum, reduced_shape
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["CrossEntropy", "LayerNorm", "LogSoftmax", "Logsumexp", "Mean", "Softmax", "Var"]
+__all__ = ["LayerNorm", "LogSoftmax", "Logsumexp", "Mean", "Softmax", "Var"]
 
 
 class _FloatingReduction(Composite, Reduction):
@@ -238,68 +236,3 @@ class LayerNorm(Composite):
         if len(affine) == 2:
             result = result + widen(affine[1])
         return (narrow(result, x.dtype),)
-
-
-class CrossEntropy(Composite):
-    """The cross-entropy between the softmax of `input` along `axis` and the target.
-
-    With an integer target, of the input's shape without `axis`, the loss is -log_softmax(input)[target]; an index
-    outside the axis, a negative one too, is an error when the program runs. With a target of probabilities, of the
-    input's type, it is -Σ target · log_softmax(input) along `axis` (`torch.nn.functional.cross_entropy`).
-    """
-
-    op: Literal["cross_entropy"] = "cross_entropy"
-    operands: ClassVar[tuple[Operand, ...]] = (
-        Operand("input"),
-        Operand("target", DTypeGroup.ANY, variable="L"),
-    )
-    axis: Axis = Field(default=-1, description="The axis of the classes.")
-    reduction: Literal["mean", "sum", "none"] = Field(
-        default="mean", description="What becomes of the losses: their mean, their sum, or each by itself."
-    )
-
-    @override
-    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        scores, target = operands
-        axis = self.axis_of(self.axis, scores.rank)
-        losses = _without(scores.shape, axis)
-        if target.dtype.is_floating:
-            if target != scores:
-                raise RuleError("{1} holds probabilities; the type of {0} is needed there", operand=1)
-        elif target.dtype not in DTypeGroup.INDEX.value:
-            raise RuleError(
-                f"{{1}} is the target; class indices (int32 or int64) or probabilities "
-                f"({scores.dtype.value}) are needed there",
-                operand=1,
-            )
-        elif target.shape != losses:
-            raise RuleError(
-                f"{{1}} holds class indices; the shape of {{0}} without axis {axis}, "
-                f"{format_shape(losses)}, is needed there",
-                operand=1,
-            )
-        elif isinstance(classes := scores.shape[axis], int) and classes > target.dtype.integer_range[1]:
-            raise RuleError(f"{{1}} cannot tell {classes} classes apart; int64 is needed there", operand=1)
-        return (TensorType(scores.dtype, losses if self.reduction == "none" else ()),)
-
-    @override
-    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
-        scores, target = operands
-        axis = self.axis_of(self.axis, scores.rank)
-        logarithms = LogSoftmax.of(widen(scores), axis=axis)
-        if target.dtype.is_floating:
-            losses = -Sum.of(widen(target) * logarithms, axis=(axis,))
-        else:
-            kept = reduced_shape(scores.shape, (axis,), keepdims=True)
-            indices = Reshape.of(class_indices(target, scores, axis), shape=kept)
-            taken = TakeAlongAxis.of(logarithms, indices, axis=axis)
-            losses = -Reshape.of(taken, shape=target.shape)
-        if self.reduction == "mean":
-            losses = Mean.of(losses)
-        elif self.reduction == "sum":
-            losses = Sum.of(losses)
-        return (narrow(losses, scores.dtype),)
-
-
-def _without(shape: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
-    return (*shape[:axis], *shape[axis + 1 :])

@@ -41,8 +41,10 @@ class RmsNorm(Composite):
     normalization", 2019; `torch.nn.functional.rms_norm`).
 
     Gradient:
-        With r = 1 / sqrt(mean(x²) + eps) and u = ḡ · weight: x̄ = r · (u - x · r² · mean(u · x)), the means taken over
-        the same axes; weight's is ḡ · x · r, summed over the axes that weight does not have.
+        Let n be x / sqrt(mean(x²) + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over the
+        normalised axes. Then
+        x: (w - n · mean(w · n)) / sqrt(mean(x²) + eps).
+        weight: Σ ḡ · n over all groups.
     """
 
     op: Literal["rms_norm"] = "rms_norm"
@@ -107,8 +109,13 @@ class BatchNorm(Composite):
     `torch.nn.functional.batch_norm`).
 
     Gradient:
-        With s = 1 / sqrt(var + eps) and z = (x - mean) · s, sums over all axes but `axis`: x̄ = ḡ · weight · s; mean's
-        is -weight · s · Σ ḡ; var's -½ · weight · s² · Σ ḡ · z; weight's Σ ḡ · z; bias's Σ ḡ.
+        Let s be 1 / sqrt(var + eps) and n = (x - mean) · s; weight counts as 1 where there is none, and each Σ goes
+        over all axes but `axis`. Then
+        x: ḡ · weight · s.
+        mean: -weight · s · Σ ḡ.
+        var: -½ · weight · s² · Σ ḡ · n.
+        weight: Σ ḡ · n.
+        bias: Σ ḡ.
     """
 
     op: Literal["batch_norm"] = "batch_norm"
@@ -142,8 +149,11 @@ class GroupNorm(Composite):
     `torch.nn.functional.group_norm`).
 
     Gradient:
-        With s = 1 / sqrt(var + eps), z = (x - mean) · s and u = ḡ · weight: x̄ = s · (u - mean(u) - z · mean(u · z)),
-        the means taken over the same groups; weight's is Σ ḡ · z and bias's Σ ḡ, over all axes but the second.
+        Let n be (x - mean) / sqrt(var + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over each
+        group, and each Σ goes over all axes but axis 1. Then
+        x: (w - mean(w) - n · mean(w · n)) / sqrt(var + eps).
+        weight: Σ ḡ · n.
+        bias: Σ ḡ.
     """
 
     op: Literal["group_norm"] = "group_norm"
@@ -193,9 +203,11 @@ class InstanceNorm(Composite):
     `torch.nn.functional.instance_norm`).
 
     Gradient:
-        With s = 1 / sqrt(var + eps), z = (x - mean) · s and u = ḡ · weight: x̄ = s · (u - mean(u) - z · mean(u · z)),
-        the means taken over the axes behind the channels; weight's is Σ ḡ · z and bias's Σ ḡ, over all axes but the
-        second.
+        Let n be (x - mean) / sqrt(var + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over the axes
+        behind the channels, and each Σ goes over all axes but axis 1. Then
+        x: (w - mean(w) - n · mean(w · n)) / sqrt(var + eps).
+        weight: Σ ḡ · n.
+        bias: Σ ḡ.
     """
 
     op: Literal["instance_norm"] = "instance_norm"

@@ -1,13 +1,28 @@
 """Samples of the composites, by family."""
 
-from op_samples.composites import contraction, elementwise, random, reduction, reduction_normalization, window
+from op_samples.composites import (
+    contraction,
+    elementwise,
+    elementwise_activations,
+    random,
+    reduction,
+    reduction_losses,
+    reduction_normalization,
+    reduction_norms,
+    reduction_ordering,
+    reduction_products,
+)
 from op_samples.sample import Sample
 
 SAMPLES: list[Sample] = [
     *elementwise.SAMPLES,
+    *elementwise_activations.SAMPLES,
     *reduction.SAMPLES,
+    *reduction_losses.SAMPLES,
     *reduction_normalization.SAMPLES,
+    *reduction_norms.SAMPLES,
+    *reduction_ordering.SAMPLES,
+    *reduction_products.SAMPLES,
     *contraction.SAMPLES,
     *random.SAMPLES,
-    *window.SAMPLES,
 ]

@@ -8,14 +8,11 @@ import math
 from asg_autograd.rules.axes import restore_axes
 from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.rules.table import Application, Cotangents, rules
-from asg_schema.composites.reduction import CrossEntropy, LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
-from asg_schema.editing import Value
-from asg_schema.expansion import class_indices, count_elements, narrow, widen
+from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
+from asg_schema.expansion import count_elements, narrow, widen
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Exp, Maximum, Where
-from asg_schema.ops.indexing import ScatterAddAlongAxis
-from asg_schema.ops.layout import BroadcastTo, Reshape
-from asg_schema.ops.reduction import Sum, reduced_shape
+from asg_schema.ops.reduction import Sum
 
 __all__: list[str] = []
 
@@ -66,27 +63,3 @@ def _layer_norm(op: LayerNorm, at: Application) -> Cotangents:
     weighted = g * affine[0] if affine else g
     cotangents = standardization_cotangent(x, normalized, weighted, axes, op.eps), g * normalized, g
     return tuple(narrow(cotangent, operand.dtype) for cotangent, operand in zip(cotangents, at.operands, strict=False))
-
-
-@rules.define(CrossEntropy)
-def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
-    scores, target = at.operands
-    axis = op.axis_of(op.axis, scores.rank)
-    kept = reduced_shape(scores.shape, (axis,), keepdims=True)
-    logarithms = LogSoftmax.of(widen(scores), axis=axis)
-    g = _of_each_loss(op, widen(at.g), scores, axis)
-    g = Reshape.of(g, shape=kept) if op.reduction == "none" else g
-    if not target.dtype.is_floating:
-        indices = Reshape.of(class_indices(target, scores, axis), shape=kept)
-        by_scores = ScatterAddAlongAxis.of(Exp.of(logarithms) * g, indices, BroadcastTo.of(-g, shape=kept), axis=axis)
-        return narrow(by_scores, scores.dtype), None
-    weights = widen(target)
-    by_scores = g * (Exp.of(logarithms) * Sum.of(weights, axis=(axis,), keepdims=True) - weights)
-    return narrow(by_scores, scores.dtype), narrow(-(g * logarithms), target.dtype)
-
-
-def _of_each_loss(op: CrossEntropy, g: Value, scores: Value, axis: int) -> Value:
-    """The cotangent of each single loss, before their mean or sum was taken."""
-    if op.reduction != "mean":
-        return g
-    return g / count_elements(scores, [other for other in range(scores.rank) if other != axis], g.dtype)
