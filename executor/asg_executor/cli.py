@@ -162,6 +162,9 @@ def run(
     parameters: Annotated[
         Path | None, typer.Option(help="The parameters: a .safetensors file with one tensor for each.")
     ] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Put this before the names in that file, such as model. for a module's state dict.")
+    ] = "",
     seed: Annotated[
         int | None, typer.Option(help="Give the parameters that have no value their initial ones under this seed.")
     ] = None,
@@ -179,6 +182,7 @@ def run(
         document,
         input or [],
         parameters=parameters,
+        prefix=prefix,
         seed=seed,
         output=output,
         only=only or None,

@@ -12,11 +12,13 @@ from asg_executor.api.json_tensors import TensorError, decode_tensor, encode_ten
 from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array, array_type, numpy_dtype
+from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.session import Session
 from asg_schema.command_line import CommandError, read_bytes, read_document, write_text
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError
+from asg_schema.parameter_names import match_parameters
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest, parse_json
 
@@ -31,6 +33,7 @@ def run_document(
     inputs: Sequence[str],
     *,
     parameters: Path | None,
+    prefix: str = "",
     seed: int | None,
     output: Path | None,
     only: Sequence[str] | None,
@@ -43,6 +46,7 @@ def run_document(
         source: the document's file; `-` is standard input.
         inputs: `NAME=VALUE` for each input.
         parameters: a safetensors file.
+        prefix: what is put before the file's names, to make them names of parameters.
         seed: initialises the parameters without a value, and gives the random keys that are left out.
         output: where the outputs go; None to return them.
         only: the outputs to compute; None for the default.
@@ -56,7 +60,7 @@ def run_document(
         AsgError: the document, an input, a parameter or a file's content is wrong, or a file cannot be read or written.
     """
     document = read_document(source)
-    values = _parameters(document, parameters, seed)
+    values = _parameters(document, parameters, prefix, seed)
     session = Session({_GRAPH: document}, seed=seed or 0, engine=engine, parameters=values)
     results = session.run(_GRAPH, _inputs(document, inputs), only)
     if output is not None:
@@ -67,14 +71,28 @@ def run_document(
     return "".join(f"{name}: {array_type(array)}\n{np.array2string(array)}\n" for name, array in results.items())
 
 
-def _parameters(document: Document, file: Path | None, seed: int | None) -> Mapping[str, Array]:
-    values = {} if file is None else _tensors(file)
-    missing = [item.id for item in document.parameters if item.id not in values]
-    if missing and seed is None:
-        names = ", ".join(f'"{name}"' for name in missing)
-        raise InterfaceError(
-            f"these parameters have no value: {names}; give a file with --parameters, or initialise them with --seed"
-        )
+def _parameters(document: Document, file: Path | None, prefix: str, seed: int | None) -> Mapping[str, Array]:
+    declared: dict[str, TensorType] = {item.id: item.type for item in document.parameters}
+    if file is None:
+        if declared and seed is None:
+            names = ", ".join(f'"{name}"' for name in declared)
+            raise InterfaceError(
+                f"these parameters have no value: {names}; give a file with --parameters, or initialise them with "
+                "--seed"
+            )
+        return {}
+    tensors = _tensors(file)
+    shapes = {name: array.shape for name, array in tensors.items()}
+    found = match_parameters(declared, shapes, source=str(file), prefix=prefix, may_be_missing=seed is not None)
+    values: dict[str, Array] = {}
+    problems: list[str] = []
+    for parameter, name in found.sources.items():
+        try:
+            values[parameter] = as_array(name, tensors[name], declared[parameter])
+        except InterfaceError as error:
+            problems.append(str(error))
+    if problems:
+        raise InterfaceError("\n".join([f"{file}: {len(problems)} of its tensors cannot be converted", *problems]))
     return values
 
 

@@ -1,6 +1,7 @@
 """Clients and sessions against a server that is played by a function: what is sent, and what becomes of the answer."""
 
 import json
+import re
 import sys
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import ml_dtypes
 import numpy as np
 import pytest
+import safetensors.numpy
 from rich.console import Console
 
 import asg_builder as asg
@@ -243,6 +245,53 @@ def test_saving(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
     with pytest.raises(FileNotFoundError):
         session.save(tmp_path / "missing" / "w.safetensors")
+
+
+def test_loading(tmp_path: Path) -> None:
+    server = Server()
+    session = server.session()
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(safetensors.numpy.save({"w": np.array([1.0, 2.0 + 2**-20])}, {"format": "pt"}))
+    found = session.load_parameters(path)
+    assert found.sources == {"w": "w"}
+    sent = server.sent()["w"]
+    assert sent.dtype == ml_dtypes.bfloat16  # rounded from float64
+    np.testing.assert_array_equal(sent, np.array([1, 2], ml_dtypes.bfloat16))
+    session.load_parameters({"layer.w": [3, 4], "other": [1]}, prefix={"layer.": ""}, strict=False)
+    np.testing.assert_array_equal(server.sent()["w"], np.array([3, 4], ml_dtypes.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"v": [1.0, 2.0]}, "the given mapping: 2 problems"),
+        ({"w": [1.0]}, r'"w" has the shape \[1\]; \[2\] is needed'),
+        ({"w": [1.0, 1e300]}, '1 of its tensors cannot be converted\n"w": it holds a number that overflows bfloat16'),
+        ({"w": [True, False]}, "an array of bool is not converted to bfloat16"),
+        ({"w": [[1.0], [1.0, 2.0]]}, '"w" is not an array'),
+        ("none.safetensors", "cannot read none.safetensors: No such file"),
+        ("broken.safetensors", "broken.safetensors is not a safetensors file"),
+        ("small.safetensors", 'small.safetensors holds the tensor "w" of dtype I16, which documents have not'),
+    ],
+    ids=str,
+)
+def test_weights_that_do_not_fit(source: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("broken.safetensors").write_bytes(b"abc")
+    Path("small.safetensors").write_bytes(safetensors.numpy.save({"w": np.zeros(2, np.int16)}))
+    server = Server()
+    session = server.session()
+    before = len(server.requests)
+    with pytest.raises(AsgError, match=message):
+        session.load_parameters(source)
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize("prefix", ["model.", "w"])
+def test_saving_a_part_that_is_not_there(prefix: str, tmp_path: Path) -> None:
+    with pytest.raises(AsgError, match=f'begins with "{re.escape(prefix)}"; there are w'):
+        Server().session().save(tmp_path / "w.safetensors", prefix=prefix)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_session_that_exists_and_one_that_does_not() -> None:

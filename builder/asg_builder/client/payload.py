@@ -14,7 +14,7 @@ from asg_builder.client.errors import UnexpectedAnswer
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 
-__all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode"]
+__all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode", "read_tensors"]
 
 _DTYPES = {
     "F16": DType.FLOAT16,
@@ -104,18 +104,46 @@ def decode(body: bytes) -> Payload:
         UnexpectedAnswer: the body is truncated or malformed.
     """
     try:
-        content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
+        listed = _deserialize(body)
         header = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")])
         fields = {name: json.loads(text) for name, text in header.get("__metadata__", {}).items()}
+        return Payload({name: _array(name, entry) for name, entry in listed}, fields)
     except (safetensors.SafetensorError, ValueError) as error:
         raise UnexpectedAnswer(f"the answer is not valid safetensors: {error}") from None
-    listed = cast("list[tuple[str, dict[str, Any]]]", content)
-    return Payload({name: _array(entry) for name, entry in listed}, fields)
+    except _UnknownDTypeError as error:
+        raise UnexpectedAnswer(f"the answer {error}") from None
 
 
-def _array(entry: Mapping[str, Any]) -> Array:
+def read_tensors(body: bytes, source: str) -> dict[str, Array]:
+    """The tensors of a safetensors file, whoever wrote it.
+
+    Args:
+        body: the file's content.
+        source: what it is called, for errors.
+
+    Raises:
+        AsgError: the content is truncated or malformed, or a tensor has a dtype that documents have not.
+    """
+    try:
+        return {name: _array(name, entry) for name, entry in _deserialize(body)}
+    except safetensors.SafetensorError as error:
+        raise AsgError(f"{source} is not a safetensors file: {error}") from None
+    except _UnknownDTypeError as error:
+        raise AsgError(f"{source} {error}") from None
+
+
+class _UnknownDTypeError(Exception):
+    """A tensor has a dtype that documents have not."""
+
+
+def _deserialize(body: bytes) -> list[tuple[str, dict[str, Any]]]:
+    content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
+    return cast("list[tuple[str, dict[str, Any]]]", content)
+
+
+def _array(name: str, entry: Mapping[str, Any]) -> Array:
     dtype = _DTYPES.get(entry["dtype"])
     if dtype is None:
-        raise UnexpectedAnswer(f"the answer holds a tensor of dtype {entry['dtype']}, which documents have not")
+        raise _UnknownDTypeError(f'holds the tensor "{name}" of dtype {entry["dtype"]}, which documents have not')
     array = np.frombuffer(entry["data"], dtype=numpy_dtype(dtype)).reshape(entry["shape"])
     return array if array.flags.writeable else array.copy()

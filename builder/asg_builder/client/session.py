@@ -16,8 +16,11 @@ from asg_builder.arrays import Array
 from asg_builder.client.errors import NotFound
 from asg_builder.client.payload import as_names, convert_tensors, decode, encode
 from asg_builder.client.transport import SAFETENSORS, Answer, Transport
+from asg_builder.client.weights import fitting_weights, weights_of
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
+from asg_schema.parameter_names import ParameterNames, Prefix
+from asg_schema.tensor_type import TensorType
 
 __all__ = ["Session"]
 
@@ -48,7 +51,10 @@ class Session:
         self.number = int(description.field("step"))
         self._digests: dict[str, str] = dict(description.field("graphs"))
         self._inputs: dict[str, dict[str, DType]] = {}
-        self._parameters = {item["id"]: DType(item["dtype"]) for item in description.field("parameters")}
+        self._parameters = {
+            item["id"]: TensorType(DType(item["dtype"]), tuple(item["shape"]))
+            for item in description.field("parameters")
+        }
         self._path = f"/v1/sessions/{self.id}"
 
     def __repr__(self) -> str:
@@ -137,17 +143,64 @@ class Session:
             AsgError: a parameter is unknown, or not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        arrays = convert_tensors(parameters, self._parameters, "parameter", f'the session "{self.id}"')
+        dtypes = {name: type.dtype for name, type in self._parameters.items()}
+        self._put_parameters(convert_tensors(parameters, dtypes, "parameter", f'the session "{self.id}"'))
+
+    def _put_parameters(self, arrays: Mapping[str, Array]) -> None:
         path = f"{self._path}/parameters"
         self._transport.request("PUT", path, body=encode(arrays), content_type=SAFETENSORS, idempotent=True)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def load_parameters(
+        self, source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike], *, prefix: Prefix = "", strict: bool = True
+    ) -> ParameterNames:
+        """Replace the parameters by those of a safetensors file, such as a PyTorch state dict.
+
+        Floats of another width become the parameter's dtype, rounded to nearest where that is narrower; integers become
+        integers or floats that hold them. Nothing else is converted, and nothing is replaced if anything does not fit.
+        The optimizer's state stays as it is.
+
+        Args:
+            source: a file, or arrays by name.
+            prefix: how the names in the file become names of parameters: a text that is put before each, such as
+                `"model."`, or a mapping from beginnings of names to what takes their place.
+            strict: whether the file and the session must have the same names; else what is in both is replaced.
+
+        Returns:
+            Which tensor became which parameter, and which names were missing or unexpected.
+
+        Raises:
+            AsgError: names, shapes or dtypes do not fit, all of them told at once; or the file cannot be read.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        name, tensors = weights_of(source)
+        found, arrays = fitting_weights(tensors, self._parameters, name, prefix=prefix, strict=strict)
+        self._put_parameters(arrays)
+        return found
+
+    def save(self, path: str | os.PathLike[str], *, prefix: str = "") -> None:
         """Write the parameters to a safetensors file, whole or not at all.
 
-        The file's metadata holds the number of the step under `step`.
+        The file's metadata holds the number of the step under `step`. PyTorch reads it with
+        `module.load_state_dict(safetensors.torch.load_file(path))`.
+
+        Args:
+            path: the file.
+            prefix: only parameters whose names begin with this are written, under the rest of their names: `"model."`
+                for the state dict of a module that is named `model`.
+
+        Raises:
+            AsgError: no parameter's name begins with `prefix`.
+            ClientError: see `asg_builder.client.errors`.
         """
         target = Path(path)
         body = self._parameters_body()
+        if prefix:
+            tensors = decode(body).tensors
+            rests = {name: name.removeprefix(prefix) for name in tensors}
+            kept = {rest: tensors[name] for name, rest in rests.items() if rest not in ("", name)}
+            if not kept:
+                raise AsgError(f'no parameter has a name that begins with "{prefix}"; there are {", ".join(tensors)}')
+            body = encode(kept, step=self.number)
         # Not a file of `tempfile`: only its owner could read those.
         beside = target.with_name(f".{target.name}.{uuid4().hex}")
         try:
