@@ -4,14 +4,15 @@ A layer holds descriptions of its parameters, and no numbers. Calling it within 
 and declares its parameters there; see `Module` for their names.
 """
 
-from asg_builder.nn.activations import GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from asg_builder.nn.alibi import ALiBi
+from asg_builder.nn.axis_activations import GLU, LogSoftmax, Softmax
 from asg_builder.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from asg_builder.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from asg_builder.nn.embedding import Embedding
 from asg_builder.nn.feed_forward import FeedForward
 from asg_builder.nn.flatten import Flatten
 from asg_builder.nn.group_norm import GroupNorm
+from asg_builder.nn.identity import Identity
 from asg_builder.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
 from asg_builder.nn.layer_norm import LayerNorm
 from asg_builder.nn.learned_positional_encoding import LearnedPositionalEncoding
@@ -19,15 +20,44 @@ from asg_builder.nn.linear import Linear
 from asg_builder.nn.module import Module, ModuleList
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
 from asg_builder.nn.parameter import Parameter
+from asg_builder.nn.piecewise_activations import (
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Softshrink,
+)
 from asg_builder.nn.residual import Residual
 from asg_builder.nn.rms_norm import RMSNorm
 from asg_builder.nn.sequential import Sequential
 from asg_builder.nn.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
+from asg_builder.nn.smooth_activations import (
+    CELU,
+    ELU,
+    GELU,
+    SELU,
+    LogSigmoid,
+    Mish,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+)
 from asg_builder.nn.transformer_block import TransformerBlock
 from asg_builder.nn.transformer_decoder_block import TransformerDecoderBlock
 
 __all__ = [
+    "CELU",
+    "ELU",
     "GELU",
+    "GLU",
+    "SELU",
     "ALiBi",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -40,6 +70,11 @@ __all__ = [
     "FeedForward",
     "Flatten",
     "GroupNorm",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
     "InstanceNorm3d",
@@ -47,13 +82,17 @@ __all__ = [
     "LeakyReLU",
     "LearnedPositionalEncoding",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
+    "Mish",
     "Module",
     "ModuleList",
     "MultiHeadAttention",
+    "PReLU",
     "Parameter",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "Residual",
     "Sequential",
     "SiLU",
@@ -61,7 +100,10 @@ __all__ = [
     "SinusoidalPositionalEncoding",
     "Softmax",
     "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
     "TransformerBlock",
     "TransformerDecoderBlock",
 ]

@@ -74,10 +74,9 @@ def test_parameters_of_a_state_dict(asg_run: Run, folder: Path) -> None:
     # Other names, another width of floats and PyTorch's metadata.
     document = (folder / "regression.json").read_text()
     (folder / "model.json").write_text(document.replace('"weight"', '"model.weight"').replace('"bias"', '"model.bias"'))
-    state = {
-        name: array.astype(np.float64) for name, array in safetensors.numpy.load_file(folder / "w.safetensors").items()
-    }
-    safetensors.numpy.save_file(state, folder / "state.safetensors", {"format": "pt"})
+    weights = safetensors.numpy.load((folder / "w.safetensors").read_bytes())
+    state = {name: array.astype(np.float64) for name, array in weights.items()}
+    (folder / "state.safetensors").write_bytes(safetensors.numpy.save(state, {"format": "pt"}))
     common = ("--input", "x=x.npy", "--only", "prediction")
     expected = asg_run("regression.json", *common, "--parameters", "w.safetensors").stdout
     found = asg_run("model.json", *common, "--parameters", "state.safetensors", "--prefix", "model.")
@@ -87,10 +86,10 @@ def test_parameters_of_a_state_dict(asg_run: Run, folder: Path) -> None:
     assert "state.safetensors: 4 problems with its parameters" in refused.stderr
     assert 'with the prefix "model."' in refused.stderr
     del state["bias"]
-    safetensors.numpy.save_file(state, folder / "state.safetensors")
+    (folder / "state.safetensors").write_bytes(safetensors.numpy.save(state))
     seeded = ("model.json", *common, "--parameters", "state.safetensors", "--prefix", "model.", "--seed", "0")
     assert asg_run(*seeded).stdout.startswith("prediction: float32[1, 1]")
-    safetensors.numpy.save_file({"weight": np.zeros((3, 1), bool)}, folder / "state.safetensors")
+    (folder / "state.safetensors").write_bytes(safetensors.numpy.save({"weight": np.zeros((3, 1), bool)}))
     assert "1 of its tensors cannot be converted" in asg_run(*seeded).stderr
 
 
