@@ -30,6 +30,7 @@ from asg_schema.composites.elementwise_activations import (
     Softsign,
     Tanhshrink,
 )
+from asg_schema.composites.layout import PadEdge, PadReflect, Repeat, Roll, Stack, Tile
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
@@ -86,18 +87,24 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Norm: ((_X,), {"axis": (1,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
+    PadEdge: ((_X,), {"low": (0, 1), "high": (0, 2)}),
+    PadReflect: ((_X,), {"low": (0, 1), "high": (0, 2)}),
     Prelu: ((_X, *_CHANNELS), {}),
-    Relu: ((_X,), {}),
     Relu6: ((_X,), {}),
+    Relu: ((_X,), {}),
+    Repeat: ((_X,), {"repeats": 2, "axis": 1}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
+    Roll: ((_X,), {"shift": (1,), "axis": (1,)}),
     Selu: ((_X,), {}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),
     Softshrink: ((_X,), {}),
     Softsign: ((_X,), {}),
+    Stack: ((_X, _X), {}),
     Std: ((_X,), {"axis": (1,), "correction": 1.0}),
     Tanhshrink: ((_X,), {}),
+    Tile: ((_X,), {"repetitions": (2, 1)}),
     TopK: ((_X,), {"k": 2}),
     Uniform: ((_KEY,), {"shape": (_N, 3), "low": -1.0}),
     Var: ((_X,), {"axis": (1,), "correction": 1.0}),

@@ -19,6 +19,7 @@ every_op = pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 
 # Functions that take something other than what the op's declaration says.
 OTHER_PARAMETERS = {
+    "pad": "its mode chooses between three ops",
     "constant": "dtype and shape are those of the value where they are left out",
     "dropout": "the key is drawn from the graph's own where it is left out",
     "normal": "the key is drawn from the graph's own where it is left out",

@@ -5,6 +5,7 @@ import pytest
 import asg_executor
 from asg_executor.engines.lookup import engine_names
 from asg_schema.composite import Composite
+from asg_schema.dims import bind_dim
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
@@ -65,7 +66,8 @@ def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) ->
     ]
     document = expanded_document(sample, shapes)
     kinds = [document.types[output.value] for output in document.outputs]
-    bound = [TensorType(kind.dtype, tuple(int(str(dim).removeprefix("n")) for dim in kind.shape)) for kind in kinds]
+    values = {f"n{size}": size for size in sizes}
+    bound = [TensorType(kind.dtype, tuple(bind_dim(dim, values) for dim in kind.shape)) for kind in kinds]
     concrete = sample_document(sample)
     assert bound == [concrete.types[output.value] for output in concrete.outputs]
 

@@ -5,9 +5,11 @@
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Literal
 
 from asg_builder.arguments import AxisLike, DimLike, ShapeLike, as_axes, as_dim, as_shape, complete_shape
 from asg_builder.tensor import Tensor, TensorLike, apply
+from asg_schema.composites.layout import PadEdge, PadReflect
 from asg_schema.dims import Dim, element_count
 from asg_schema.errors import AsgError
 from asg_schema.ops.layout import (
@@ -38,7 +40,6 @@ __all__ = [
     "slice",
     "split",
     "squeeze",
-    "stack",
     "swapaxes",
     "unstack",
 ]
@@ -83,19 +84,36 @@ def slice(x: Tensor, /, start: ShapeLike, stop: ShapeLike, step: Sequence[int] |
 
 
 def pad(
-    x: Tensor, /, low: ShapeLike, high: ShapeLike, *, interior: Sequence[int] | None = None, value: float = 0.0
+    x: Tensor,
+    /,
+    low: ShapeLike,
+    high: ShapeLike,
+    *,
+    interior: Sequence[int] | None = None,
+    value: float = 0.0,
+    mode: Literal["constant", "reflect", "edge"] = "constant",
 ) -> Tensor:
-    """`x` with `value` put before, behind and between its elements along each axis.
+    """`x` with elements put before, behind and between its own along each axis.
 
     Args:
         x: a tensor of rank n.
-        low: n counts of what goes before; negative ones remove elements.
-        high: n counts of what goes behind; negative ones remove elements.
-        interior: n counts of what goes between two neighbours; None is 0.
-        value: the new elements.
+        low: n counts of what goes before; with mode "constant" negative ones remove elements.
+        high: n counts of what goes behind; with mode "constant" negative ones remove elements.
+        interior: n counts of what goes between two neighbours, for mode "constant"; None is 0.
+        value: the new elements, for mode "constant".
+        mode: "constant", or `pad_reflect` or `pad_edge`.
+
+    Raises:
+        AsgError: another mode has an interior or a value, or there is no such mode.
     """
-    gaps = None if interior is None else tuple(interior)
-    return apply(Pad, x, low=as_shape(low), high=as_shape(high), interior=gaps, value=value)
+    if mode == "constant":
+        gaps = None if interior is None else tuple(interior)
+        return apply(Pad, x, low=as_shape(low), high=as_shape(high), interior=gaps, value=value)
+    if mode not in ("reflect", "edge"):
+        raise AsgError(f'pad: mode is "{mode}"; "constant", "reflect" or "edge" is needed')
+    if interior is not None or value != 0.0:
+        raise AsgError(f'pad: interior and value are those of mode "constant"; mode "{mode}" has neither')
+    return apply(PadReflect if mode == "reflect" else PadEdge, x, low=as_shape(low), high=as_shape(high))
 
 
 def flip(x: Tensor, /, axis: AxisLike = None) -> Tensor:
@@ -184,11 +202,6 @@ def flatten(x: Tensor, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
         raise AsgError(f"flatten: start_axis {start_axis} lies behind end_axis {end_axis}")
     size = element_count(x.shape[first : last + 1])
     return apply(Reshape, x, shape=(*x.shape[:first], size, *x.shape[last + 1 :]))
-
-
-def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
-    """Tensors of one shape and dtype joined along a new axis, at `axis` of the result."""
-    return concat([expand_dims(array, axis) for array in arrays], axis=axis)
 
 
 def unstack(x: Tensor, /, *, axis: int = 0) -> list[Tensor]:

@@ -6,7 +6,8 @@ from typing_extensions import override
 
 from asg_builder.functions.creation import arange
 from asg_builder.functions.elementwise import astype, cos, exp, sin
-from asg_builder.functions.layout import expand_dims, reshape, stack
+from asg_builder.functions.layout import expand_dims, reshape
+from asg_builder.functions.layout_composites import stack
 from asg_builder.nn.module import Module
 from asg_builder.tensor import Tensor
 from asg_schema.errors import AsgError

@@ -11,6 +11,7 @@ from asg_schema.composite import Composite
 from asg_schema.document import Document
 from asg_schema.editing import Editor, Value
 from asg_schema.errors import DocumentError
+from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
@@ -116,6 +117,7 @@ class _Lowering:
                     _check_size(origin.id, result.type)
                 self.origins[node.id] = origin
             elif isinstance(node, Composite):
+                infer_or_raise(node, "", editor.types)  # with the symbols bound its rule may be broken
                 waiting.extend(reversed(self._expansion(node)))
             else:
                 raise UnsupportedOpError(

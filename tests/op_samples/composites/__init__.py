@@ -4,6 +4,7 @@ from op_samples.composites import (
     contraction,
     elementwise,
     elementwise_activations,
+    layout,
     random,
     reduction,
     reduction_losses,
@@ -25,4 +26,5 @@ SAMPLES: list[Sample] = [
     *reduction_products.SAMPLES,
     *contraction.SAMPLES,
     *random.SAMPLES,
+    *layout.SAMPLES,
 ]

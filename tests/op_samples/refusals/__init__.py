@@ -3,6 +3,7 @@
 from op_samples.refusals import (
     composites,
     elementwise_activations,
+    layout_composites,
     losses,
     primitives,
     random,
@@ -16,6 +17,7 @@ __all__ = ["ALL_CASES", "Case"]
 ALL_CASES = [
     *primitives.CASES,
     *composites.CASES,
+    *layout_composites.CASES,
     *losses.CASES,
     *random.CASES,
     *reduction_normalization.CASES,
