@@ -159,6 +159,8 @@ from asg_builder.functions.reduction_composites import cumulative_prod, norm, st
 from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_entropy, nll
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.functions.reduction_ordering import argsort, sort, top_k
+from asg_builder.functions.window import avg_pool, conv, max_pool, window_sum
+from asg_builder.functions.window_convolution import conv1d, conv2d, conv3d
 from asg_builder.graph import Graph, current_graph, graph, input, name_scope, parameter, rng_key
 from asg_builder.tensor import Tensor
 from asg_schema.dims import symbol
@@ -185,6 +187,7 @@ __all__ = [
     "atan2",
     "atanh",
     "attention",
+    "avg_pool",
     "barrier",
     "batch_norm",
     "bernoulli",
@@ -196,6 +199,10 @@ __all__ = [
     "clip",
     "concat",
     "constant",
+    "conv",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "cos",
     "cosh",
     "cross_entropy",
@@ -260,6 +267,7 @@ __all__ = [
     "matmul",
     "matrix_transpose",
     "max",
+    "max_pool",
     "maximum",
     "mean",
     "min",
@@ -332,6 +340,7 @@ __all__ = [
     "unstack",
     "var",
     "where",
+    "window_sum",
     "zeros",
     "zeros_like",
 ]

@@ -39,6 +39,7 @@ from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, 
 from asg_schema.composites.reduction_norms import Norm, Std
 from asg_schema.composites.reduction_ordering import TopK
 from asg_schema.composites.reduction_products import CumulativeProd
+from asg_schema.composites.window import AvgPool
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -47,6 +48,7 @@ from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input
 from asg_schema.tensor_type import TensorType
+from asg_schema.windows import Padding
 
 __all__ = ["EXAMPLES", "op_reference", "op_section"]
 
@@ -58,6 +60,10 @@ _KEY = TensorType(DType.UINT32, (2,))
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
+    AvgPool: (
+        (TensorType(_FLOAT, (_N, 3, 4, 4)),),
+        {"kernel_size": (2, 2), "padding": ((1, 0), (1, 0)), "count_include_pad": False},
+    ),
     BatchNorm: ((_X, *_CHANNELS * 4), {}),
     Bernoulli: ((_KEY, _X), {}),
     BinaryCrossEntropy: ((_X, _X), {}),
@@ -287,6 +293,8 @@ def _type_in_words(field: FieldInfo) -> str:
 
 def _union_in_words(members: Sequence[Any], annotation: Any) -> str:
     known = {Axes: "list of integers", Axis: "integer", Number: "number", Shape: "list of dims"}
+    if annotation == get_args(Padding)[0]:
+        return "list of pairs of integers"
     if get_origin(annotation) is tuple:
         return "list of dims" if members[0] == Dim else "list of integers"
     if len(members) == 1:

@@ -13,6 +13,7 @@ from op_samples import (
     random,
     reduction,
     reduction_ordering,
+    window,
 )
 from op_samples.sample import Sample
 
@@ -25,6 +26,7 @@ ALL_SAMPLES: list[Sample] = [
     *layout.SAMPLES,
     *indexing.SAMPLES,
     *contraction.SAMPLES,
+    *window.SAMPLES,
     *creation.SAMPLES,
     *random.SAMPLES,
     *control.SAMPLES,

@@ -13,4 +13,6 @@ def concrete_sizes(sample: Sample) -> set[int]:
     if sample.op.name in _DIVIDED:
         axis = _DIVIDED[sample.op.name]
         sizes.add(sample.operands[0].shape[sample.attributes.get("axis", -1) if axis is None else axis])
+    if sample.attributes.keys() & {"feature_groups", "batch_groups"}:
+        sizes.update(size for operand in sample.operands for size in operand.shape[:2])
     return sizes

@@ -17,6 +17,8 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 WITHOUT_COUNTERPART = {
     "top_k": "along the last axis alone there; compared with PyTorch",
     "norm": "without derivatives at zeros there; compared with PyTorch",
+    "avg_pool": "without counts of padding there; compared with PyTorch",
+    "max_pool": "without indices there; compared with PyTorch",
     "barrier": "its optimization barrier is another thing",
     "batch_norm": "a composite of its own there; compared with PyTorch",
     "bernoulli": "compared by itself",
@@ -173,3 +175,36 @@ def _attention(
     if causal:
         allowed = allowed & jnp.tril(jnp.ones(scores.shape[-2:], bool))
     return jnp.einsum("...ls,...se->...le", jax.nn.softmax(scores, where=allowed), value)
+
+
+@_define("conv")
+def _conv(x: Array, weight: Array, **attributes: Any) -> Array:
+    spatial = x.ndim - 2
+    strides, between, dilation = (
+        attributes.get(name) or [1] * spatial for name in ("strides", "lhs_dilation", "rhs_dilation")
+    )
+    return lax.conv_general_dilated(
+        x,
+        weight,
+        strides,
+        attributes.get("padding") or [(0, 0)] * spatial,
+        between,
+        dilation,
+        feature_group_count=attributes.get("feature_groups", 1),
+        batch_group_count=attributes.get("batch_groups", 1),
+    )
+
+
+@_define("window_sum")
+def _window_sum(x: Array, kernel_size: Any, **attributes: Any) -> Array:
+    leading, same = (1,) * (x.ndim - len(kernel_size)), (1,) * len(kernel_size)
+    padding = attributes.get("padding", ((0, 0),) * len(kernel_size))
+    return lax.reduce_window(
+        x,
+        jnp.zeros((), x.dtype),
+        lax.add,
+        (*leading, *kernel_size),
+        (*leading, *attributes.get("strides", same)),
+        (*((0, 0) for _ in leading), *padding),
+        window_dilation=(*leading, *attributes.get("dilation", same)),
+    )

@@ -28,6 +28,8 @@ OTHER_RESULT = {
     "hardswish.minus_infinity": "PyTorch multiplies -inf by 0; here it is the limit, 0",
     "mish.infinite": "as hardswish",
     "top_k.ties": "which of equal elements is found is not said in PyTorch",
+    "conv.no_channels": "PyTorch refuses a weight without elements",
+    "conv.no_results": "PyTorch refuses a weight without elements",
     "pow.int32": "PyTorch keeps 1 and -1 to a negative power; here a negative exponent yields 0",
     "remainder.int32_sign_of_divisor": "PyTorch raises for an integer remainder by 0; here it is 0",
     "sign.edges": "PyTorch's sign of NaN is 0; here, as in the array API standard, it is NaN",
@@ -37,6 +39,8 @@ OTHER_GRADIENT = {
     "binary_cross_entropy.no_probability": "as above",
     "binary_cross_entropy.certain": "by the target it is infinite in PyTorch; that by the input has a test of its own",
     "binary_cross_entropy.tiny": "as certain",
+    "conv.no_channels": "PyTorch refuses a weight without elements",
+    "conv.no_results": "PyTorch refuses a weight without elements",
     "abs.edges": "sign(NaN), as above",
     "digamma.edges": "PyTorch has large random numbers at the poles; here it is inf",
     "hardswish.nan": "PyTorch has derivative 1 at NaN; here it is NaN",
@@ -52,6 +56,8 @@ OTHER_GRADIENT = {
     "logsumexp.infinite": "of nothing but -inf the derivative is NaN in PyTorch, and 0 here",
 }
 OTHER_SECOND_GRADIENT = {
+    "conv.no_channels": "PyTorch refuses a weight without elements",
+    "conv.no_results": "PyTorch refuses a weight without elements",
     "pow.zero_exponent": "PyTorch has no mixed derivative at exponent 0; central differences confirm ours",
 }
 # PyTorch's trigamma, and what is differentiated through it, has no more than nine digits.

@@ -20,6 +20,8 @@ _FAMILIES = (
     "reduction",
     "reduction_ordering",
     "special",
+    "window",
+    "window_convolution",
 )
 
 for _family in _FAMILIES:

@@ -12,6 +12,7 @@ from op_samples.composites import (
     reduction_norms,
     reduction_ordering,
     reduction_products,
+    window,
 )
 from op_samples.sample import Sample
 
@@ -27,4 +28,5 @@ SAMPLES: list[Sample] = [
     *contraction.SAMPLES,
     *random.SAMPLES,
     *layout.SAMPLES,
+    *window.SAMPLES,
 ]

@@ -9,6 +9,7 @@ from op_samples.refusals import (
     random,
     reduction_normalization,
     reduction_orders,
+    window,
 )
 from op_samples.refusals.case import Case
 
@@ -23,4 +24,5 @@ ALL_CASES = [
     *reduction_normalization.CASES,
     *reduction_orders.CASES,
     *elementwise_activations.CASES,
+    *window.CASES,
 ]

@@ -1,0 +1,146 @@
+"""Gradient rules of windows: those of a convolution are convolutions, that of a sum of windows is a sum of windows.
+
+What a stride leaves out behind the last window is not known where an axis is symbolic. There the most that it may be is
+computed, and what is too much is cut off.
+"""
+
+from collections.abc import Sequence
+
+from asg_autograd.rules.table import Application, Cotangents, rules
+from asg_schema.dims import Dim, element_count
+from asg_schema.editing import Value
+from asg_schema.ops.indexing import ScatterAddAlongAxis
+from asg_schema.ops.layout import Flip, Pad, PermuteDims, Reshape, Slice
+from asg_schema.ops.window import Conv, MaxPool, WindowSum
+from asg_schema.windows import Window, dilated, steps_of
+
+__all__: list[str] = []
+
+
+def _left_out(sizes: Sequence[Dim], window: Window) -> list[Dim]:
+    """How many elements behind its last place a window does not reach, along each axis."""
+    steps = zip(sizes, window.padding, window.reach, window.strides, strict=True)
+    return [(size + low + high - reach) % stride for size, (low, high), reach, stride in steps]
+
+
+def _opposite_padding(window: Window, left_out: Sequence[Dim]) -> list[tuple[Dim, Dim]]:
+    """The padding of the cotangent, its elements as far apart as the strides are, for windows with stride 1."""
+    steps = zip(window.padding, window.reach, window.strides, left_out, strict=True)
+    return [
+        (reach - 1 - low, reach - 1 - high + (rest if isinstance(rest, int) else stride - 1))
+        for (low, high), reach, stride, rest in steps
+    ]
+
+
+def _pad(x: Value, padding: Sequence[tuple[Dim, Dim]], strides: Sequence[int]) -> Value:
+    """X with its elements `strides` apart along the last axes, zeros between them, and then padded with zeros."""
+    none = (0,) * (x.rank - len(padding))
+    low, high = zip(*padding, strict=True)
+    interior = (*none, *(stride - 1 for stride in strides))
+    return Pad.of(x, low=(*none, *low), high=(*none, *high), interior=interior)
+
+
+def _cut(x: Value, sizes: tuple[Dim, ...]) -> Value:
+    """The first `sizes` elements along the last axes."""
+    return Slice.of(x, start=(0,) * x.rank, stop=(*x.shape[: x.rank - len(sizes)], *sizes))
+
+
+@rules.define(Conv)
+def _conv(op: Conv, at: Application) -> Cotangents:
+    x, weight = at.operands
+    if 0 in x.shape[2:]:  # nothing but padding was read
+        return tuple(operand.editor.full(operand.shape, 0.0, operand.dtype) for operand in at.operands)
+    window = op.window(weight.shape)
+    apart = steps_of("lhs_dilation", op.lhs_dilation, x.rank - 2)
+    left_out = _left_out([dilated(size, step) for size, step in zip(x.shape[2:], apart, strict=True)], window)
+    return _by_x(op, at, window, left_out), _by_weight(op, at, window, left_out)
+
+
+def _by_x(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value:
+    """A convolution of the cotangent with the reversed kernel, whose inputs and outputs change places."""
+    (x, weight), g, groups = at.operands, at.g, op.feature_groups * op.batch_groups
+    kernel = _exchange_in_groups(Flip.of(weight, axis=tuple(range(2, x.rank))), groups)
+    padding = _opposite_padding(window, left_out)
+    known = [(low, high) for low, high in padding if isinstance(low, int) and isinstance(high, int)]
+    moved_apart = op.strides
+    if len(known) < len(padding):  # the kernel's size is symbolic, and the attribute takes numbers
+        g, known, moved_apart = _pad(g, padding, window.strides), None, None
+    result = Conv.of(
+        g,
+        kernel,
+        strides=op.lhs_dilation,
+        padding=known,
+        lhs_dilation=moved_apart,
+        rhs_dilation=op.rhs_dilation,
+        feature_groups=groups,
+    )
+    return _groups_to_batch(_cut(result, x.shape[2:]), op.batch_groups)
+
+
+def _by_weight(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value:
+    """A convolution of x with the cotangent, over the batch."""
+    x, weight = at.operands
+    padding = [
+        (low, high - (rest if isinstance(rest, int) else 0))
+        for (low, high), rest in zip(window.padding, left_out, strict=True)
+    ]
+    result = Conv.of(
+        _exchange(x),
+        _exchange(at.g),
+        strides=op.rhs_dilation,
+        padding=padding,
+        lhs_dilation=op.lhs_dilation,
+        rhs_dilation=op.strides,
+        feature_groups=op.batch_groups,
+        batch_groups=op.feature_groups,
+    )
+    return _exchange(_cut(result, weight.shape[2:]))
+
+
+def _exchange(x: Value) -> Value:
+    """The first two axes exchanged."""
+    return PermuteDims.of(x, axes=(1, 0, *range(2, x.rank)))
+
+
+def _exchange_in_groups(weight: Value, groups: int) -> Value:
+    """Of a weight [groups · a, b, *kernel] the first two axes exchanged within each group: [groups · b, a, *kernel]."""
+    if groups == 1:
+        return _exchange(weight)
+    outputs, inputs, *kernel = weight.shape
+    split = Reshape.of(weight, shape=(groups, outputs // groups, inputs, *kernel))
+    turned = PermuteDims.of(split, axes=(0, 2, 1, *range(3, split.rank)))
+    return Reshape.of(turned, shape=(inputs * groups, outputs // groups, *kernel))
+
+
+def _groups_to_batch(x: Value, groups: int) -> Value:
+    """The runs of channels of x [n, groups · c, *spatial] as runs of the batch: [groups · n, c, *spatial]."""
+    if groups == 1:
+        return x
+    batch, channels, *spatial = x.shape
+    split = Reshape.of(x, shape=(batch, groups, channels // groups, *spatial))
+    turned = PermuteDims.of(split, axes=(1, 0, *range(2, split.rank)))
+    return Reshape.of(turned, shape=(batch * groups, channels // groups, *spatial))
+
+
+@rules.define(WindowSum)
+def _window_sum(op: WindowSum, at: Application) -> Cotangents:
+    window = op.window
+    sizes = at.x.shape[at.x.rank - len(window.size) :]
+    if 0 in sizes:
+        return (at.x.editor.full(at.x.shape, 0.0, at.x.dtype),)
+    padding = _opposite_padding(window, _left_out(sizes, window))
+    spread = _pad(at.g, padding, window.strides)
+    return (_cut(WindowSum.of(spread, kernel_size=op.kernel_size, dilation=op.dilation), sizes),)
+
+
+@rules.define(MaxPool)
+def _max_pool(op: MaxPool, at: Application) -> Cotangents:
+    x, (_, indices) = at.x, at.results
+    leading = x.shape[: x.rank - len(op.kernel_size)]
+
+    def flat(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
+        return (*leading, element_count(shape[len(leading) :]))
+
+    zeros = x.editor.full(flat(x.shape), 0.0, x.dtype)
+    places, g = (Reshape.of(value, shape=flat(value.shape)) for value in (indices, at.g))
+    return (Reshape.of(ScatterAddAlongAxis.of(zeros, places, g, axis=-1), shape=x.shape),)
