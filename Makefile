@@ -15,7 +15,7 @@ help:
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     milliseconds per training step, beside PyTorch and JAX"
 	@echo "make format    format the code"
-	@echo "make generate  write the generated documentation anew"
+	@echo "make generate  write the generated documentation and conformance vectors anew"
 	@echo "make clean     remove .venv and everything that tools left behind"
 
 demo: .venv/installed-executor
@@ -44,6 +44,7 @@ format: .venv/installed-dev
 generate: .venv/installed-dev
 	$(BIN)/asg schema > schema/asg.schema.json
 	$(BIN)/asg ops --markdown > schema/OPS.md
+	PYTHONPATH=tests $(BIN)/python -m conformance_vectors
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -27,6 +27,12 @@ def test_each_package_is_there_typed(wheel_names: set[str], package: str) -> Non
     assert f"{package}/py.typed" in wheel_names
 
 
+def test_the_conformance_vectors_come_along(wheel_names: set[str]) -> None:
+    files = [path.name for path in (ROOT / "tests/conformance").iterdir()]
+    assert len([name for name in files if name.endswith(".json")]) > 10
+    assert {f"asg_builder/conformance/vector_files/{name}" for name in files} <= wheel_names
+
+
 def test_nothing_else_is_installed(wheel_names: set[str]) -> None:
     tops = {name.partition("/")[0] for name in wheel_names}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
