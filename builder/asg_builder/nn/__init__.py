@@ -7,6 +7,7 @@ and declares its parameters there; see `Module` for their names.
 from asg_builder.nn.alibi import ALiBi
 from asg_builder.nn.axis_activations import GLU, LogSoftmax, Softmax
 from asg_builder.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from asg_builder.nn.convolution import Conv1d, Conv2d, Conv3d
 from asg_builder.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from asg_builder.nn.embedding import Embedding
 from asg_builder.nn.feed_forward import FeedForward
@@ -62,6 +63,9 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",

@@ -1,0 +1,65 @@
+"""Convolution and pooling layers against loops, and what they refuse."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import asg_builder as asg
+from asg_builder import nn
+from asg_schema import AsgError
+from builder_harness.layers import run_layer
+
+RNG = np.random.default_rng(9)
+
+
+def convolved(x: Any, weight: Any, stride: int, groups: int) -> Any:
+    """The cross-correlation of [N, C, H, W], in loops."""
+    batch, channels, *sizes = x.shape
+    outputs, _, *kernel = weight.shape
+    places = [(size - k) // stride + 1 for size, k in zip(sizes, kernel, strict=True)]
+    y = np.zeros((batch, outputs, *places))
+    own, made = channels // groups, outputs // groups
+    for o, i, j in product(range(outputs), range(places[0]), range(places[1])):
+        first = o // made * own
+        window = x[:, first : first + own, i * stride : i * stride + kernel[0], j * stride : j * stride + kernel[1]]
+        y[:, o, i, j] = (window * weight[o]).sum((1, 2, 3))
+    return y
+
+
+@pytest.mark.parametrize(
+    ("mode", "numpy_mode"), [("zeros", "constant"), ("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")]
+)
+def test_convolution(mode: Any, numpy_mode: Any) -> None:
+    x = RNG.standard_normal((2, 4, 7, 6))
+    layer = nn.Conv2d(4, 6, (3, 2), 2, (1, 2), groups=2, padding_mode=mode, dtype="float64")
+    y, p = run_layer(layer, x)
+    padded = np.pad(x, [(0, 0), (0, 0), (1, 1), (2, 2)], mode=numpy_mode)
+    np.testing.assert_allclose(y, convolved(padded, p["weight"], 2, 2) + p["bias"][:, None, None])
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "message"),
+    [
+        (lambda: nn.Conv2d(0, 3, 2), (), "at least 1 of each"),
+        (lambda: nn.Conv2d(4, 6, 2, groups=3), (), "groups 3 does not divide in_channels 4 and out_channels 6"),
+        (lambda: nn.Conv2d(4, 6, 0), (), r"kernel_size is \[0, 0\]; at least 1"),
+        (lambda: nn.Conv2d(4, 6, 2, padding=-1), (), r"padding is \[-1, -1\]; at least 0"),
+        (lambda: nn.Conv2d(4, 6, (1, 2, 3)), (), "kernel_size has 3 entries; 1 or 2 are needed"),
+        (
+            lambda: nn.Conv1d(4, 6, 2, padding="full"),
+            (),
+            'padding is "full"; a number for each axis, "same" or "valid"',
+        ),
+        (lambda: nn.Conv1d(4, 6, 2, 2, "same"), (), r'padding "same" needs a stride of 1, not \[2\]'),
+        (lambda: nn.Conv1d(4, 6, 2, padding_mode="mirror"), (), 'no padding_mode "mirror"; known are zeros, reflect'),
+        (lambda: nn.Conv1d(4, 6, 2), (2, 3, 9), r"Conv1d: x is .* \[N, 4, L\] or \[4, L\] is needed"),
+        (lambda: nn.Conv2d(4, 6, 2), (4, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
+        (lambda: nn.Conv3d(4, 6, 2), (2, 4, 9, 9), r"\[N, 4, D, H, W\] or \[4, D, H, W\] is needed"),
+    ],
+)
+def test_what_is_refused(make: Callable[[], Any], shape: tuple[int, ...], message: str) -> None:
+    with asg.graph(), pytest.raises(AsgError, match=message):
+        make()(asg.input("x", shape))

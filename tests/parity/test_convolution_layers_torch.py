@@ -1,0 +1,90 @@
+"""Convolutions beside PyTorch's, under the same names of parameters."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import asg_builder as asg
+import asg_executor
+from asg_builder import nn as asg_nn
+from parity.derivatives import fixed_arrays
+from parity.layer_comparison import compare_layers, compare_names, randomize
+
+SHAPES = {1: (2, 4, 9), 2: (2, 4, 7, 6), 3: (2, 4, 5, 6, 4)}
+
+
+def pair(name: str, *sizes: Any, **options: Any) -> tuple[asg_nn.Module, nn.Module]:
+    """Our layer and PyTorch's of one name and one set of arguments, which have the same defaults."""
+    module = randomize(getattr(nn, name)(*sizes, **options, dtype=torch.float64))
+    return getattr(asg_nn, name)(*sizes, **options, dtype="float64", name=""), module
+
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"bias": False},
+    {"stride": 2, "padding": 1},
+    {"dilation": 2},
+    {"groups": 2},
+    {"groups": 2, "stride": 3, "padding": 2, "dilation": 2},
+    {"padding": "same"},
+    {"padding": "same", "dilation": 2},
+    {"padding": "valid"},
+]
+MODES = ["reflect", "replicate", "circular"]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_convolution(axes: int, options: dict[str, Any]) -> None:
+    layer, module = pair(f"Conv{axes}d", 4, 6, 2 if "dilation" in options else 3, **options)
+    compare_layers(layer, module, fixed_arrays([SHAPES[axes]], 1))
+
+
+@pytest.mark.parametrize("options", [{"padding": 1}, {"padding": 2, "stride": 2}, {"padding": "same"}], ids=str)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_padding_modes(axes: int, mode: str, options: dict[str, Any]) -> None:
+    # A kernel of even size pads unevenly with "same".
+    layer, module = pair(f"Conv{axes}d", 4, 2, 4, **options, padding_mode=mode)
+    compare_layers(layer, module, fixed_arrays([SHAPES[axes]], 1))
+
+
+def test_one_size_for_each_axis() -> None:
+    options = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
+    compare_layers(*pair("Conv2d", 4, 6, (3, 2), **options), fixed_arrays([SHAPES[2]], 1))
+    uneven = {"padding": (0, 2), "padding_mode": "circular"}
+    compare_layers(*pair("Conv2d", 4, 6, (3, 2), **uneven), fixed_arrays([SHAPES[2]], 1))
+
+
+@pytest.mark.parametrize("mode", ["zeros", *MODES])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_without_a_batch(axes: int, mode: str) -> None:
+    layer, module = pair(f"Conv{axes}d", 4, 6, 3, padding=1, padding_mode=mode)
+    shape = SHAPES[axes][1:]
+    compare_layers(layer, module, fixed_arrays([shape], 1), shapes=[shape])
+
+
+@pytest.mark.parametrize("mode", ["zeros", *MODES])
+def test_images_of_any_size(mode: str) -> None:
+    layer, module = pair("Conv2d", 4, 6, 3, padding=1, padding_mode=mode)
+    compare_layers(layer, module, fixed_arrays([SHAPES[2]], 1), shapes=[("batch", 4, "height", "width")])
+
+
+@pytest.mark.parametrize("name", ["Conv1d", "Conv2d", "Conv3d"])
+def test_first_values_have_pytorchs_distribution(name: str) -> None:
+    torch.manual_seed(0)
+    ours = getattr(asg_nn, name)(8, 640, 3, groups=2, name="")
+    theirs = getattr(nn, name)(8, 640, 3, groups=2)
+    compare_names(ours, theirs)
+    with asg.graph() as g:
+        for _, item in ours.named_parameters():
+            _ = item.value
+        g.output(x=asg.zeros((1,)))
+    found = asg_executor.Session({"predict": g.document()}).parameters()
+    for key, value in theirs.state_dict().items():
+        expected = value.numpy()
+        assert np.abs(found[key]).max() == pytest.approx(np.abs(expected).max(), rel=2e-2)
+        assert found[key].std() == pytest.approx(expected.std(), rel=0.1)
