@@ -93,6 +93,8 @@ class Tile(Composite):
     Where there are fewer repetitions than axes, they are those of the last axes; where there are more, x gets leading
     axes of size 1.
 
+    The result has the dtype of x; its size along each axis is that of x times the repetitions.
+
     Gradient:
         x: the sum of ḡ over all repetitions.
     """

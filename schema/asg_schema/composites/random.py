@@ -32,6 +32,8 @@ class Dropout(Composite):
     together: with axes 2 and 3 of x [N, C, H, W], whole channels (Tompson et al., "Efficient object localization using
     convolutional networks", 2015; `torch.nn.functional.dropout2d`).
 
+    The result has the type of x.
+
     Gradient:
         x: ḡ / (1 - p) where the element is kept, else 0: dropout of ḡ with the same key and attributes.
     """

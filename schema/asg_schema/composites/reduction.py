@@ -120,7 +120,7 @@ class Logsumexp(_FloatingReduction):
 
 
 class _AlongAxis(Composite):
-    """A function of each line along one axis; the result has the operand's type, and is empty where the operand is."""
+    """The result has the operand's type, and is empty where the operand is."""
 
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
     axis: Axis = Field(default=-1, description="The axis along which the function is taken.")

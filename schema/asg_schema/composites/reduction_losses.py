@@ -104,6 +104,8 @@ class Nll(_ClassificationLoss):
     negative one too, is an error when the program runs, unless it is `ignore_index`
     (`torch.nn.functional.nll_loss`, whose classes are on axis 1, and whose `ignore_index` is -100 if it is not given).
 
+    The result has the dtype of `input`; with the reduction "none" its shape without `axis`, else rank 0.
+
     Gradient:
         input: -ḡ · weight[target] at the target of each line that counts, and 0 elsewhere; for the mean, ḡ is divided
             by the sum of weight[target] over the lines that count.
@@ -135,6 +137,8 @@ class CrossEntropy(_ClassificationLoss):
     class indices divides by the sum of weight[target], the mean over probabilities by the number of lines
     (`torch.nn.functional.cross_entropy`, whose classes are on axis 1 and whose `ignore_index` is -100 where it is not
     given; label smoothing: Szegedy et al., "Rethinking the Inception architecture for computer vision", 2016).
+
+    The result has the dtype of `input`; with the reduction "none" its shape without `axis`, else rank 0.
 
     Gradient:
         input: ḡ · (softmax(input) · Σ q - q), with q as it stands after smoothing and weighting, 0 in lines that do not
@@ -225,6 +229,8 @@ class BinaryCrossEntropy(_Loss):
     broadcasts to that shape and is 1 where it is absent. Either logarithm is held at -100 from below, so that a loss is
     at most 100 · weight; an input outside [0, 1] yields NaN. The mean divides by the number of elements
     (`torch.nn.functional.binary_cross_entropy`).
+
+    The result has the dtype of `input`; with the reduction "none" its shape, else rank 0.
 
     Gradient:
         input: ḡ · weight · (input - target) / max(input · (1 - input), 1e-12), with ḡ divided for the mean by the

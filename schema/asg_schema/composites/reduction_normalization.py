@@ -40,6 +40,8 @@ class RmsNorm(Composite):
     Those axes must be `normalized_shape`, as must the shape of `weight` (Zhang and Sennrich, "Root mean square layer
     normalization", 2019; `torch.nn.functional.rms_norm`).
 
+    The result has the type of x.
+
     Gradient:
         Let n be x / sqrt(mean(x²) + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over the
         normalised axes. Then
@@ -108,6 +110,8 @@ class BatchNorm(Composite):
     batches' means and of their variances with correction 1 (Ioffe and Szegedy, "Batch normalization", 2015;
     `torch.nn.functional.batch_norm`).
 
+    The result has the type of x.
+
     Gradient:
         Let s be 1 / sqrt(var + eps) and n = (x - mean) · s; weight counts as 1 where there is none, and each Σ goes
         over all axes but `axis`. Then
@@ -147,6 +151,8 @@ class GroupNorm(Composite):
     that follows, are normalised together, for each of the N by itself; the variance is divided by the number of
     elements. `weight` and `bias` have the shape [C] (Wu and He, "Group normalization", 2018;
     `torch.nn.functional.group_norm`).
+
+    The result has the type of x.
 
     Gradient:
         Let n be (x - mean) / sqrt(var + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over each
@@ -201,6 +207,8 @@ class InstanceNorm(Composite):
     for each of the N and of the C by itself; the variance is divided by the number of elements. `weight` and `bias`
     have the shape [C] (Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016;
     `torch.nn.functional.instance_norm`).
+
+    The result has the type of x.
 
     Gradient:
         Let n be (x - mean) / sqrt(var + eps) and w = ḡ · weight (ḡ where there is none); mean(…) is taken over the axes

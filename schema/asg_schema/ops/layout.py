@@ -202,6 +202,8 @@ class Pad(Op):
     not 0. The value is rounded to a floating-point dtype; where it would overflow, or is no element of an integer
     dtype, it is refused.
 
+    The result has the dtype of x.
+
     Gradient:
         x: ḡ at the place where each element stands in the result; 0 for elements that were removed.
     """
@@ -277,6 +279,8 @@ class DynamicSlice(Op):
 
     `start` has the shape [rank of x]. Each start is clamped to [0, dim - size], so that the block always lies within x;
     a negative one does not count from the end.
+
+    The result has the dtype of x.
 
     Gradient:
         x: dynamic_update_slice(zeros of the shape of x, ḡ, start).
