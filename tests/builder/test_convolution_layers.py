@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -54,7 +54,11 @@ def test_convolution(mode: Any, numpy_mode: Any) -> None:
             'padding is "full"; a number for each axis, "same" or "valid"',
         ),
         (lambda: nn.Conv1d(4, 6, 2, 2, "same"), (), r'padding "same" needs a stride of 1, not \[2\]'),
-        (lambda: nn.Conv1d(4, 6, 2, padding_mode="mirror"), (), 'no padding_mode "mirror"; known are zeros, reflect'),
+        (
+            lambda: nn.Conv1d(4, 6, 2, padding_mode=cast("Any", "mirror")),
+            (),
+            'no padding_mode "mirror"; known are zeros, reflect',
+        ),
         (lambda: nn.Conv1d(4, 6, 2), (2, 3, 9), r"Conv1d: x is .* \[N, 4, L\] or \[4, L\] is needed"),
         (lambda: nn.Conv2d(4, 6, 2), (4, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
         (lambda: nn.Conv3d(4, 6, 2), (2, 4, 9, 9), r"\[N, 4, D, H, W\] or \[4, D, H, W\] is needed"),
