@@ -49,7 +49,7 @@ def test_convolution(mode: Any, numpy_mode: Any) -> None:
         (lambda: nn.Conv2d(4, 6, 2, padding=-1), (), r"padding is \[-1, -1\]; at least 0"),
         (lambda: nn.Conv2d(4, 6, (1, 2, 3)), (), "kernel_size has 3 entries; 1 or 2 are needed"),
         (
-            lambda: nn.Conv1d(4, 6, 2, padding="full"),
+            lambda: nn.Conv1d(4, 6, 2, padding=cast("Any", "full")),
             (),
             'padding is "full"; a number for each axis, "same" or "valid"',
         ),
