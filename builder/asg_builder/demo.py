@@ -43,7 +43,7 @@ def run_demo() -> None:
             batches,
             epochs=_EPOCHS,
             console=console,
-            on_epoch=lambda epoch, loss: console.print(f"Epoch {epoch}, loss {loss:.4f}"),
+            on_epoch=lambda epoch, figures: console.print(f"Epoch {epoch}, loss {figures['loss']:.4f}"),
         )
         seconds = time.perf_counter() - started
         console.print(f"\n{session.number} steps over HTTP in {seconds:.1f} s, each applied exactly once")

@@ -7,7 +7,7 @@ executor, or in the one at `--url`. It writes `digits.safetensors`, the weights,
 and accuracy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -19,9 +19,10 @@ from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStu
 
 import asg_builder as asg
 from asg_autograd import grad
-from asg_builder import losses, nn, optim
+from asg_builder import losses, metrics, nn, optim
 from asg_builder.arrays import Array
-from asg_builder.client import Client, Session
+from asg_builder.client import Client
+from asg_builder.data import Batches, train_test_split
 from asg_schema import Document
 
 PIXELS, CLASSES = 64, 10
@@ -30,7 +31,7 @@ TEST_IMAGES = 360
 
 
 def build() -> tuple[Document, Document]:
-    """The documents to predict and to train with. Dropout is in the second only."""
+    """The documents to validate and to train with. Dropout is in the second only."""
     model = nn.Sequential(
         nn.Linear(PIXELS, HIDDEN),
         nn.GELU(),
@@ -41,44 +42,25 @@ def build() -> tuple[Document, Document]:
         nn.Linear(HIDDEN, CLASSES),
         name="digits",
     )
-    with asg.graph("digits-predict") as g:
+    with asg.graph("digits-validate") as g:
         scores = model.eval()(asg.input("image", ("batch", PIXELS)))
-        g.output(digit=asg.argmax(scores, -1), probability=asg.softmax(scores))
-    predict = g.document()
+        digit = asg.input("digit", ("batch",), "int64")
+        g.output(loss=losses.cross_entropy(scores, digit), probability=asg.softmax(scores))
+        g.metric(accuracy=metrics.accuracy_from_scores(scores, digit))
+    validate = g.document()
     with asg.graph("digits-train") as g:
         scores = model.train()(asg.input("image", ("batch", PIXELS)))
         g.output(loss=losses.cross_entropy(scores, asg.input("digit", ("batch",), "int64")))
-    return predict, grad(g.document(), of="loss")
+    return validate, grad(g.document(), of="loss")
 
 
-def load() -> tuple[Array, Array, Array, Array]:
+def load() -> tuple[dict[str, Array], dict[str, Array]]:
     """Images and digits to train with, and to test: float32 [n, 64] in 0 to 1, and int64 [n]."""
     data = cast("Any", load_digits())
-    order = np.random.default_rng(0).permutation(len(data.target))
-    images, digits = (data.data[order] / 16).astype(np.float32), data.target[order].astype(np.int64)
-    return images[TEST_IMAGES:], digits[TEST_IMAGES:], images[:TEST_IMAGES], digits[:TEST_IMAGES]
-
-
-class Batches:
-    """Mini-batches of a data set, in another order each time that they are iterated."""
-
-    def __init__(self, images: Array, digits: Array, size: int, seed: int) -> None:
-        self.images, self.digits, self.size = images, digits, size
-        self.rng = np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return len(self.images) // self.size
-
-    def __iter__(self) -> Iterator[dict[str, Array]]:
-        order = self.rng.permutation(len(self.images))[: len(self) * self.size]
-        for chosen in order.reshape(-1, self.size):
-            yield {"image": self.images[chosen], "digit": self.digits[chosen]}
-
-
-def accuracy(session: Session, images: Array, digits: Array) -> float:
-    """The share of images that the session recognises."""
-    found = session.run("predict", image=images, outputs=["digit"])["digit"]
-    return float((found == digits).mean())
+    images, digits = (data.data / 16).astype(np.float32), data.target.astype(np.int64)
+    parts = train_test_split(images, digits, test_size=TEST_IMAGES, random_state=0, stratify=digits)
+    train_images, test_images, train_digits, test_digits = parts
+    return {"image": train_images, "digit": train_digits}, {"image": test_images, "digit": test_digits}
 
 
 def draw(path: Path, loss: list[float], correct: list[float]) -> None:
@@ -103,22 +85,29 @@ def main(
 ) -> None:
     """Train, report, and write the weights and the curves."""
     console = Console(highlight=False)
-    train_x, train_y, test_x, test_y = load()
-    predict, train = build()
+    train_set, test_set = load()
+    validate, train = build()
     with Client(url) if url else Client.local() as client:
-        console.print(f"{len(train_x)} images to train with, {len(test_x)} to test; executor at {client.url}")
-        session = client.create_session({"predict": predict, "train": train}, optim.AdamW(2e-3), seed=0)
-        correct: list[float] = []
+        counts = [len(part["digit"]) for part in (train_set, test_set)]
+        console.print(f"{counts[0]} images to train with, {counts[1]} to test; executor at {client.url}")
+        session = client.create_session({"validate": validate, "train": train}, optim.AdamW(2e-3), seed=0)
 
-        def report(epoch: int, loss: float) -> None:
-            correct.append(accuracy(session, test_x, test_y))
-            console.print(f"Epoch {epoch:2d}, loss {loss:.4f}, test accuracy {correct[-1]:.1%}")
+        def report(epoch: int, figures: Mapping[str, float]) -> None:
+            loss, correct = figures["loss"], figures["val_accuracy"]
+            console.print(f"Epoch {epoch:2d}, loss {loss:.4f}, test accuracy {correct:.1%}")
 
-        loss = session.fit(Batches(train_x, train_y, size=64, seed=0), epochs=epochs, on_epoch=report, console=console)
+        history = session.fit(
+            Batches(train_set, 64, shuffle=True, seed=0, drop_last=True),
+            epochs=epochs,
+            validation=[test_set],
+            on_epoch=report,
+            console=console,
+        )
         output_dir.mkdir(parents=True, exist_ok=True)
         session.save(output_dir / "digits.safetensors")
         session.delete()
-    draw(output_dir / "digits.png", loss, correct)
+    correct = history["val_accuracy"]
+    draw(output_dir / "digits.png", history["loss"], correct)
     console.print(f"Test accuracy {correct[-1]:.1%}; wrote digits.safetensors and digits.png to {output_dir.resolve()}")
 
 

@@ -51,7 +51,8 @@ class Server:
             return httpx.Response(201, json={"digest": Document.from_json(request.content).digest})
         if path == f"/v1/graphs/{DOCUMENT.digest}":
             inputs = [{"id": "x", "dtype": "float32"}, {"id": "n", "dtype": "int32"}]
-            return httpx.Response(200, json={"inputs": inputs, "document": DOCUMENT.to_dict()})
+            outputs = [{"name": "y"}, {"name": "z"}, {"name": "v"}]
+            return httpx.Response(200, json={"inputs": inputs, "outputs": outputs, "document": DOCUMENT.to_dict()})
         if (method, path) in (("POST", "/v1/sessions"), ("GET", "/v1/sessions/s")):
             return httpx.Response(200, json=self.description())
         if path.startswith("/v1/sessions/s/steps/"):
@@ -314,9 +315,10 @@ def test_fit() -> None:
     session = server.session()
     seen: list[tuple[int, float]] = []
     batches = [{"x": [[1, 2]], "n": 0}, {"x": [[3, 4]], "n": 1}]
-    history = session.fit(batches, epochs=2, on_epoch=lambda epoch, loss: seen.append((epoch, loss)))
-    np.testing.assert_allclose(history, [(0.5 + 0.25) / 2, (0.5 / 3 + 0.125) / 2], rtol=1e-6)
-    assert seen == list(enumerate(history, 1))
+    history = session.fit(batches, epochs=2, on_epoch=lambda epoch, figures: seen.append((epoch, figures["loss"])))
+    assert list(history) == ["loss"]
+    np.testing.assert_allclose(history["loss"], [(0.5 + 0.25) / 2, (0.5 / 3 + 0.125) / 2], rtol=1e-6)
+    assert seen == list(enumerate(history["loss"], 1))
     with pytest.raises(AsgError, match="epoch 2 has no batch; give a list"):
         session.fit(iter(batches), epochs=2)
 
@@ -326,7 +328,7 @@ def test_what_is_printed_while_fitting_stays_on_standard_output(capsys: pytest.C
     session = Server().session()
     session.fit(
         [{"x": [[1, 2]], "n": 0}],
-        on_epoch=lambda epoch, loss: sys.stdout.write(f"{epoch} {loss}\n"),
+        on_epoch=lambda epoch, figures: sys.stdout.write(f"{epoch} {figures['loss']}\n"),
         console=Console(file=drawn, force_terminal=True, width=80),
     )
     assert capsys.readouterr().out == "1 0.5\n"
@@ -384,7 +386,7 @@ def test_fit_says_what_a_batch_and_a_loss_are() -> None:
         lambda request: (
             httpx.Response(200, json={"id": "s", "step": 0, "graphs": {"train": "d"}, "parameters": []})
             if request.method == "GET" and request.url.path == "/v1/sessions/s"
-            else httpx.Response(200, json={"inputs": []})
+            else httpx.Response(200, json={"inputs": [], "outputs": []})
             if request.method == "GET"
             else Server.tensors({"loss": np.zeros(3, np.float32)})
         )

@@ -1,22 +1,23 @@
 """`Session`: a model that an executor holds and trains."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from asg_builder.arrays import Array
 from asg_builder.client.errors import NotFound
 from asg_builder.client.payload import as_names, convert_tensors, decode, encode
 from asg_builder.client.transport import SAFETENSORS, Answer, Transport
 from asg_builder.client.weights import fitting_weights, weights_of
+from asg_builder.training.best_checkpoint import BestCheckpoint
+from asg_builder.training.early_stopping import EarlyStopping
+from asg_builder.training.fitting import Fit, evaluate
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 from asg_schema.parameter_names import ParameterNames, Prefix
@@ -50,7 +51,7 @@ class Session:
         self.id = str(description.field("id"))
         self.number = int(description.field("step"))
         self._digests: dict[str, str] = dict(description.field("graphs"))
-        self._inputs: dict[str, dict[str, DType]] = {}
+        self._interfaces: dict[str, _Interface] = {}
         self._parameters = {
             item["id"]: TensorType(DType(item["dtype"]), tuple(item["shape"]))
             for item in description.field("parameters")
@@ -221,61 +222,108 @@ class Session:
         with suppress(NotFound):
             self._transport.request("DELETE", self._path, idempotent=True)
 
+    def figures(self, graph: str, loss: str = "loss") -> list[str]:
+        """The outputs of a graph that are figures to be watched.
+
+        They are its loss, if it has an output of that name, and what was declared with `g.metric`.
+
+        Args:
+            graph: the name under which the session has it.
+            loss: the name of the loss.
+
+        Raises:
+            AsgError: the graph is unknown.
+        """
+        return [name for name, role in self._interface(graph).outputs.items() if name == loss or role == "metric"]
+
+    def evaluate(
+        self,
+        batches: Iterable[Mapping[str, npt.ArrayLike]],
+        graph: str = "validate",
+        *,
+        outputs: Sequence[str] | None = None,
+    ) -> dict[str, Any]:
+        """The figures of a data set: a graph is run for each batch, and nothing is changed.
+
+        Figures of a floating-point dtype are averaged over the batches, weighted by their sizes; integers, such as the
+        counts of a confusion matrix, are added. See `asg_builder.training.RunningFigures`.
+
+        Args:
+            batches: the inputs of each run. The size of a batch is the length of the first axis of its first input that
+                has one.
+            graph: the name under which the session has the graph.
+            outputs: which outputs to compute; absent: `loss`, if there is such an output, and the metrics.
+
+        Returns:
+            By name floats and ints, or arrays where a figure is no single number.
+
+        Raises:
+            AsgError: the graph is unknown or has no figures, there is no batch, or a figure changes its shape.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        chosen = as_names(outputs) or self.figures(graph)
+        if not chosen:
+            raise AsgError(f'the graph "{graph}" has neither an output "loss" nor a metric; name the outputs')
+        return evaluate(self, batches, graph, chosen)
+
     def fit(
         self,
         batches: Iterable[Mapping[str, npt.ArrayLike]],
         *,
         epochs: int = 1,
         loss: str = "loss",
-        on_epoch: Callable[[int, float], object] | None = None,
+        validation: Iterable[Mapping[str, npt.ArrayLike]] | None = None,
+        validation_graph: str = "validate",
+        early_stopping: EarlyStopping | None = None,
+        checkpoint: BestCheckpoint | None = None,
+        on_epoch: Callable[[int, Mapping[str, float]], object] | None = None,
         console: Console | None = None,
-    ) -> list[float]:
+    ) -> dict[str, list[float]]:
         """Take a step for each batch, with a progress bar on a terminal.
+
+        ```python
+        history = session.fit(batches, epochs=100, validation=validation, early_stopping=EarlyStopping(patience=5))
+        history["loss"], history["val_loss"], history["val_accuracy"]
+        ```
+
+        The figures of an epoch are its loss and the metrics of the graph (`g.metric`) that are single numbers, computed
+        as `evaluate` says: of the `train` graph under their names, as they were before each step, and of the validation
+        data with "val_" before them.
 
         Args:
             batches: the inputs of each step; iterated once for each epoch, so a list or an object that can be iterated
-                again (and may shuffle then), not a generator.
+                again, such as `asg_builder.data.Batches`, not a generator.
             epochs: how many times to go through the batches.
-            loss: the output to report.
-            on_epoch: called after each epoch with its number, from 1, and its mean loss.
+            loss: the output that is the loss.
+            validation: batches to compute figures of after each epoch, without a step.
+            validation_graph: the name under which the session has the graph for that. It has the loss and metrics, no
+                gradients, and layers as they are in evaluation.
+            early_stopping: ends the training where it gets no better, and restores the best weights.
+            checkpoint: keeps the weights of the best epoch.
+            on_epoch: called after each epoch with its number, from 1, and its figures; the training ends if it returns
+                True.
             console: where the bar is drawn; absent: standard error.
 
         Returns:
-            The mean loss of each epoch, each batch counting alike.
+            Each figure's values, one for each epoch.
 
         Raises:
-            AsgError: an epoch has no batch.
+            AsgError: an epoch has no batch, a batch is no mapping, a graph is unknown, or what is watched is not among
+                the figures.
+            ClientError: see `asg_builder.client.errors`.
         """
-        console = console or Console(stderr=True)
-        count = len(cast("Sequence[Any]", batches)) if hasattr(batches, "__len__") else None
-        history: list[float] = []
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        # Where standard output is a file, what is printed meanwhile belongs there, and not above the bar.
-        hidden, above = not console.is_terminal, sys.stdout.isatty()
-        with Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=above) as progress:
-            task = progress.add_task("training", total=None if count is None else epochs * count)
-            for epoch in range(1, epochs + 1):
-                losses: list[float] = []
-                for batch in batches:
-                    losses.append(self._loss_of_step(batch, loss))
-                    progress.update(task, advance=1, description=f"epoch {epoch}/{epochs}, loss {losses[-1]:.4f}")
-                if not losses:
-                    raise AsgError(f"epoch {epoch} has no batch; give a list, or an object that can be iterated again")
-                history.append(sum(losses) / len(losses))
-                if on_epoch is not None:
-                    on_epoch(epoch, history[-1])
-        return history
-
-    def _loss_of_step(self, batch: Mapping[str, npt.ArrayLike], loss: str) -> float:
-        given = cast("object", batch)  # a caller without a type checker may give anything
-        if not isinstance(given, Mapping):
-            raise AsgError(
-                f"a batch is a {type(given).__name__}; a mapping of the inputs' names to their data is needed"
-            )
-        value = self.step(batch, outputs=[loss])[loss]
-        if value.shape != ():
-            raise AsgError(f'the output "{loss}" has the shape {list(value.shape)}; a loss is one number')
-        return float(value)
+        fit = Fit(
+            self,
+            batches,
+            epochs=epochs,
+            loss=loss,
+            validation=validation,
+            validation_graph=validation_graph,
+            early_stopping=early_stopping,
+            checkpoint=checkpoint,
+            on_epoch=on_epoch,
+        )
+        return fit.run(console)
 
     def _converted(
         self, graph: str, inputs: Mapping[str, npt.ArrayLike] | None, named: Mapping[str, npt.ArrayLike]
@@ -283,11 +331,25 @@ class Session:
         return convert_tensors({**(inputs or {}), **named}, self._input_dtypes(graph), "input", f'the graph "{graph}"')
 
     def _input_dtypes(self, graph: str) -> dict[str, DType]:
-        """The dtypes of a graph's inputs; asked for once."""
+        return self._interface(graph).inputs
+
+    def _interface(self, graph: str) -> "_Interface":
+        """The interface of a graph; asked for once."""
         if graph not in self._digests:
             known = ", ".join(f'"{name}"' for name in self._digests)
             raise AsgError(f'the session has no graph "{graph}"; it has {known}')
-        if graph not in self._inputs:
+        if graph not in self._interfaces:
             answer = self._transport.request("GET", f"/v1/graphs/{self._digests[graph]}", idempotent=True)
-            self._inputs[graph] = {item["id"]: DType(item["dtype"]) for item in answer.field("inputs")}
-        return self._inputs[graph]
+            inputs = {item["id"]: DType(item["dtype"]) for item in answer.field("inputs")}
+            outputs = {
+                item["name"]: item["role"]["kind"] if "role" in item else None for item in answer.field("outputs")
+            }
+            self._interfaces[graph] = _Interface(inputs, outputs)
+        return self._interfaces[graph]
+
+
+class _Interface(NamedTuple):
+    """The dtypes of a graph's inputs, and the kinds of its outputs' roles."""
+
+    inputs: dict[str, DType]
+    outputs: dict[str, str | None]

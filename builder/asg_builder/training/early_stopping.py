@@ -1,0 +1,107 @@
+"""`EarlyStopping`: the end of a training that does not get better any more."""
+
+from collections.abc import Iterable, Mapping
+
+from asg_builder.training.best_checkpoint import BestCheckpoint
+from asg_builder.training.watching import BestValue, HoldsParameters, Mode
+from asg_schema.errors import AsgError
+
+__all__ = ["EarlyStopping"]
+
+
+class EarlyStopping:
+    """Ends a training after a number of epochs in which a figure was no better than before.
+
+    ```python
+    session.fit(batches, epochs=200, validation=validation, early_stopping=EarlyStopping(patience=5))
+    ```
+
+    An epoch whose figure is NaN counts as one that is no better. Each `fit` begins anew.
+
+    Args:
+        monitor: the name of the figure; "val_" before the name of one of the validation data.
+        mode: "min" where less is better, "max" where more is.
+        patience: how many epochs in a row may be no better than the best; with the next one it ends. At least 0.
+        min_delta: by how much an epoch has to be better than the best to count as such, at least 0.
+        restore_best: whether the session gets the weights of the best epoch back at the end, also where all epochs were
+            run. They are kept in memory; the optimizer's state stays as it is.
+
+    Attributes:
+        stopped_epoch: the epoch after which it ended; None if it did not.
+
+    Raises:
+        AsgError: `mode` is neither, or `patience` or `min_delta` is below 0.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        mode: Mode = "min",
+        patience: int = 3,
+        min_delta: float = 0.0,
+        restore_best: bool = True,
+    ) -> None:
+        if patience < 0:
+            raise AsgError(f"EarlyStopping: patience is {patience}; a number of epochs of at least 0 is needed")
+        self.monitor = monitor
+        self.mode: Mode = mode
+        self.patience = patience
+        self.min_delta = min_delta
+        self.restore_best = restore_best
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all epochs."""
+        self._best = BestValue(self.monitor, self.mode, self.min_delta, "EarlyStopping")
+        self._checkpoint = BestCheckpoint(self.monitor, mode=self.mode, min_delta=self.min_delta)
+        self._epochs_without = 0
+        self.stopped_epoch: int | None = None
+
+    @property
+    def best_value(self) -> float | None:
+        """The best value so far; None before there is one."""
+        return self._best.value
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch that had it."""
+        return self._best.epoch
+
+    def check(self, names: Iterable[str]) -> None:
+        """Refuse figures among which the one that is watched is missing.
+
+        Raises:
+            AsgError: naming those that there are.
+        """
+        self._best.check(names)
+
+    def update(self, session: HoldsParameters, epoch: int, figures: Mapping[str, float]) -> bool:
+        """Look at an epoch.
+
+        Args:
+            session: what is trained.
+            epoch: the number of the epoch.
+            figures: its figures by name.
+
+        Returns:
+            Whether to end.
+
+        Raises:
+            AsgError: the figure that is watched is missing.
+        """
+        if self._best.update(epoch, figures):
+            self._epochs_without = 0
+            if self.restore_best:
+                self._checkpoint.update(session, epoch, figures)
+            return False
+        self._epochs_without += 1
+        if self._epochs_without <= self.patience:
+            return False
+        self.stopped_epoch = epoch
+        return True
+
+    def restore(self, session: HoldsParameters) -> None:
+        """Give the session the weights of the best epoch, if they are to be restored and there was one."""
+        if self.restore_best and self.best_epoch is not None:
+            self._checkpoint.restore(session)
