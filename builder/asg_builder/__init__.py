@@ -40,8 +40,6 @@ from asg_builder.functions.creation import (
     iota,
     ones,
     ones_like,
-    tril,
-    triu,
     zeros,
     zeros_like,
 )
@@ -108,7 +106,21 @@ from asg_builder.functions.elementwise_activations import (
     tanhshrink,
 )
 from asg_builder.functions.elementwise_composites import clip, gelu, leaky_relu, relu, silu, softplus
-from asg_builder.functions.indexing import embedding, index_add, scatter_add_along_axis, take, take_along_axis
+from asg_builder.functions.indexing import (
+    diag,
+    diagonal,
+    embedding,
+    gather_nd,
+    index_add,
+    one_hot,
+    scatter_add_along_axis,
+    scatter_nd_add,
+    scatter_nd_set,
+    take,
+    take_along_axis,
+    tril,
+    triu,
+)
 from asg_builder.functions.layout import (
     broadcast_to,
     concat,
@@ -209,6 +221,8 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "current_graph",
+    "diag",
+    "diagonal",
     "digamma",
     "dim_size",
     "divide",
@@ -232,6 +246,7 @@ __all__ = [
     "floor",
     "full",
     "full_like",
+    "gather_nd",
     "gelu",
     "glu",
     "graph",
@@ -281,6 +296,7 @@ __all__ = [
     "norm",
     "normal",
     "not_equal",
+    "one_hot",
     "ones",
     "ones_like",
     "pad",
@@ -304,6 +320,8 @@ __all__ = [
     "round",
     "rsqrt",
     "scatter_add_along_axis",
+    "scatter_nd_add",
+    "scatter_nd_set",
     "selu",
     "sigmoid",
     "sign",

@@ -6,7 +6,7 @@ from typing import Any
 from asg_schema.dims import Dim, element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
-from asg_schema.ops.comparison import IsFinite
+from asg_schema.ops.comparison import IsFinite, Less
 from asg_schema.ops.creation import DimSize, Iota
 from asg_schema.ops.elementwise import Astype, StopGradient, Where
 from asg_schema.ops.layout import Pad, Reshape
@@ -18,6 +18,7 @@ __all__ = [
     "finite_maximum",
     "index_grid",
     "narrow",
+    "refuse_negative",
     "shift_lines",
     "widen",
     "widened",
@@ -77,3 +78,13 @@ def shift_lines(lines: Value, distance: int, fill: float) -> Value:
     """The elements moved along the last axis by `distance`, `fill` moved in, what leaves dropped."""
     low = (*(0,) * (lines.rank - 1), distance)
     return Pad.of(lines, low=low, high=tuple(-places for places in low), value=fill)
+
+
+def refuse_negative(indices: Value, size: Value) -> Value:
+    """Indices with those below 0 moved to `size`, so that a gather refuses them: to it -1 would be the last place.
+
+    Args:
+        indices: int32 or int64.
+        size: the size of the axis that they point into, rank 0, of their dtype.
+    """
+    return Where.of(Less.of(indices, indices.scalar(0)), size, indices)

@@ -30,6 +30,7 @@ from asg_schema.composites.elementwise_activations import (
     Softsign,
     Tanhshrink,
 )
+from asg_schema.composites.indexing import Diag, Diagonal, Embedding, OneHot, Tril, Triu
 from asg_schema.composites.layout import PadEdge, PadReflect, Repeat, Roll, Stack, Tile
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
@@ -72,8 +73,11 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
+    Diag: ((TensorType(_FLOAT, (_N,)),), {}),
+    Diagonal: ((TensorType(_FLOAT, (_N, _N)),), {"offset": 1}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
     Elu: ((_X,), {}),
+    Embedding: ((TensorType(DType.INT64, (_N,)), TensorType(_FLOAT, (10, 3))), {"padding_idx": 0}),
     Gelu: ((_X,), {}),
     Glu: ((TensorType(_FLOAT, (_N, 4)),), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
@@ -93,11 +97,12 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Norm: ((_X,), {"axis": (1,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
+    OneHot: ((TensorType(DType.INT64, (_N,)),), {"num_classes": 3}),
     PadEdge: ((_X,), {"low": (0, 1), "high": (0, 2)}),
     PadReflect: ((_X,), {"low": (0, 1), "high": (0, 2)}),
     Prelu: ((_X, *_CHANNELS), {}),
-    Relu6: ((_X,), {}),
     Relu: ((_X,), {}),
+    Relu6: ((_X,), {}),
     Repeat: ((_X,), {"repeats": 2, "axis": 1}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Roll: ((_X,), {"shift": (1,), "axis": (1,)}),
@@ -112,6 +117,8 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Tanhshrink: ((_X,), {}),
     Tile: ((_X,), {"repetitions": (2, 1)}),
     TopK: ((_X,), {"k": 2}),
+    Tril: ((_X,), {}),
+    Triu: ((_X,), {"k": 1}),
     Uniform: ((_KEY,), {"shape": (_N, 3), "low": -1.0}),
     Var: ((_X,), {"axis": (1,), "correction": 1.0}),
 }

@@ -10,6 +10,9 @@ DIFFERENTIABLE = {op for op in OPS.values() if any(operand.differentiable for op
 PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 
 DIFFERENTIATED_BY_EXPANSION = {
+    "diag": "its expansion chooses elements; a rule would repeat it",
+    "diagonal": "its expansion is one gather; a rule would repeat its rule",
+    "embedding": "its expansion is one gather; a rule would repeat its rule",
     "norm": "its expansion is a sum of powers and a root; a rule would repeat theirs",
     "std": "its expansion is the variance and a root; a rule would repeat theirs",
     "attention": "its expansion is two products and a softmax; a rule would repeat theirs",

@@ -23,6 +23,10 @@ REFUSED_KINDS = {
 
 # Ops that take no operand of rank 0.
 WITHOUT_RANK_0 = {
+    "diag": "refused by its rule",
+    "diagonal": "refused by its rule",
+    "tril": "refused by its rule",
+    "triu": "refused by its rule",
     "matmul": "refused by its rule",
     "linear": "refused by its rule",
     "attention": "refused by its rule",

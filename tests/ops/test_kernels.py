@@ -12,8 +12,8 @@ from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
 from op_samples.expansion import expanded_document
-from op_samples.sample import Array, Sample, is_random_key, sample_document, sample_inputs
-from op_samples.symbolic import concrete_sizes
+from op_samples.sample import Array, Sample, sample_document, sample_inputs
+from op_samples.symbolic import symbol_values, symbolic_shapes
 from op_samples.threefry import threefry_2x32
 
 NARROW_SAMPLES = [
@@ -56,18 +56,10 @@ def test_expansion(sample: Sample, engine: str) -> None:
 )
 def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) -> None:
     # `expanded_document` compares the types.
-    fixed = concrete_sizes(sample)
-    sizes = {size for operand in sample.operands for size in operand.shape if size > 1 and size not in fixed}
-    shapes = [
-        operand.shape
-        if is_random_key(sample.op, index)
-        else tuple(f"n{size}" if size in sizes else size for size in operand.shape)
-        for index, operand in enumerate(sample.operands)
-    ]
-    document = expanded_document(sample, shapes)
+    document = expanded_document(sample, symbolic_shapes(sample))
+    values = symbol_values(sample)
     kinds = [document.types[output.value] for output in document.outputs]
-    values = {f"n{size}": size for size in sizes}
-    bound = [TensorType(kind.dtype, tuple(bind_dim(dim, values) for dim in kind.shape)) for kind in kinds]
+    bound = [TensorType(kind.dtype, tuple(max(bind_dim(dim, values), 0) for dim in kind.shape)) for kind in kinds]
     concrete = sample_document(sample)
     assert bound == [concrete.types[output.value] for output in concrete.outputs]
 

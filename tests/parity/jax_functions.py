@@ -15,6 +15,10 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 
 # Ops that JAX has no counterpart of.
 WITHOUT_COUNTERPART = {
+    "gather_nd": "index tuples are another thing there; compared with PyTorch",
+    "scatter_nd_add": "index tuples are another thing there; compared with PyTorch",
+    "scatter_nd_set": "index tuples are another thing there; compared with PyTorch",
+    "embedding": "a layer there; compared with PyTorch",
     "top_k": "along the last axis alone there; compared with PyTorch",
     "norm": "without derivatives at zeros there; compared with PyTorch",
     "avg_pool": "without counts of padding there; compared with PyTorch",
@@ -97,6 +101,11 @@ _RENAMED: dict[str, JaxFunction] = {
     "argsort": lambda x, axis=-1, descending=False, stable=True: jnp.argsort(
         x, axis=axis, descending=descending, stable=stable
     ),
+    "one_hot": lambda x, num_classes, dtype="float32": jax.nn.one_hot(x, num_classes, dtype=dtype),
+    "diag": lambda x, k=0: jnp.diag(x, k),
+    "diagonal": lambda x, offset=0: jnp.linalg.diagonal(x, offset=offset),
+    "tril": lambda x, k=0: jnp.tril(x, k),
+    "triu": lambda x, k=0: jnp.triu(x, k),
     "concat": lambda *arrays, axis=0: jnp.concatenate(arrays, axis),
     "permute_dims": lambda x, axes: jnp.permute_dims(x, [axis % x.ndim for axis in axes]),
     "take": lambda x, indices, axis=0: jnp.take(x, indices, axis),

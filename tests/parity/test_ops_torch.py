@@ -24,6 +24,7 @@ _DTYPES = {"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "
 
 # Samples whose results PyTorch defines differently, or not at all.
 OTHER_RESULT = {
+    "one_hot.no_classes": "PyTorch raises for no classes; here the result is empty",
     "binary_cross_entropy.no_probability": "PyTorch raises for an input outside [0, 1]; here it yields NaN",
     "hardswish.minus_infinity": "PyTorch multiplies -inf by 0; here it is the limit, 0",
     "mish.infinite": "as hardswish",

@@ -16,9 +16,9 @@ from asg_builder.tensor import Tensor, apply
 from asg_schema.dims import SymbolicDim
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
-from asg_schema.ops.comparison import Equal, GreaterEqual
+from asg_schema.ops.comparison import Equal
 from asg_schema.ops.creation import DimSize, Full, Iota
-from asg_schema.ops.elementwise import Astype, Where
+from asg_schema.ops.elementwise import Astype
 
 __all__ = [
     "arange",
@@ -30,8 +30,6 @@ __all__ = [
     "iota",
     "ones",
     "ones_like",
-    "tril",
-    "triu",
     "zeros",
     "zeros_like",
 ]
@@ -148,23 +146,3 @@ def eye(n_rows: DimLike, n_cols: DimLike | None = None, /, *, k: int = 0, dtype:
     shape = (as_dim(n_rows), as_dim(n_rows if n_cols is None else n_cols))
     rows, columns = (iota(shape, "int64", axis=axis) for axis in (0, 1))
     return apply(Astype, apply(Equal, rows + k, columns), dtype=as_dtype(dtype))
-
-
-def tril(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """The elements on and below the k-th diagonal of the last two axes; zeros above it."""
-    return _triangle(x, k, "tril")
-
-
-def triu(x: Tensor, /, *, k: int = 0) -> Tensor:
-    """The elements on and above the k-th diagonal of the last two axes; zeros below it."""
-    return _triangle(x, k, "triu")
-
-
-def _triangle(x: Tensor, k: int, name: str) -> Tensor:
-    if x.ndim < 2:
-        raise AsgError(f"{name}: {x} has {x.ndim} axes; at least two are needed")
-    sides = [{"shape": x.shape[-2:], "dtype": DType.INT64, "axis": axis} for axis in (0, 1)]
-    rows, columns = (x.editor.emit(Iota, (), attributes)[0] for attributes in sides)
-    diagonal = rows + k if k else rows
-    kept = apply(GreaterEqual, *((diagonal, columns) if name == "tril" else (columns, diagonal)))
-    return apply(Where, kept, x, _unit(0, x.dtype))

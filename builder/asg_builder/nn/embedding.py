@@ -21,24 +21,38 @@ class Embedding(Module):
     Args:
         num_embeddings: the number of rows.
         embedding_dim: the size of a row.
+        padding_idx: a row that gets no gradient; a negative one counts from the end. It has a first value like the
+            others, where PyTorch has zeros.
         dtype: the dtype of the table.
         name: the name, if it is a root module.
 
     Raises:
-        AsgError: a size is below 1.
+        AsgError: a size is below 1, or there is no row `padding_idx`.
     """
 
     def __init__(
-        self, num_embeddings: int, embedding_dim: int, *, dtype: DTypeLike = "float32", name: str | None = None
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        *,
+        dtype: DTypeLike = "float32",
+        name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         if num_embeddings < 1 or embedding_dim < 1:
             raise AsgError(f"Embedding({num_embeddings}, {embedding_dim}): both sizes are at least 1")
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise AsgError(
+                f"Embedding({num_embeddings}, {embedding_dim}): padding_idx is {padding_idx}; a row from "
+                f"{-num_embeddings} to {num_embeddings - 1} is needed"
+            )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
+        self.padding_idx = padding_idx
         self.weight = Parameter((num_embeddings, embedding_dim), init=Normal(), dtype=dtype)
 
     @override
     def forward(self, indices: Tensor) -> Tensor:
         """[…], int32 or int64, to […, embedding_dim]. An index outside the table is an error when the document runs."""
-        return embedding(indices, self.weight.value)
+        return embedding(indices, self.weight.value, padding_idx=self.padding_idx)

@@ -19,13 +19,20 @@ from asg_executor.plan.layout import natural_strides
 from asg_schema.op import Op
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 
-__all__ = ["check_indices"]
+__all__ = ["add_onto", "check_indices", "flat", "row_addition"]
 
 _PIECE = 65_536  # elements
 
 
-def check_indices(indices: Array, size: int, op: Op, axis: int) -> None:
+def check_indices(indices: Array, size: int, op: Op, axis: int, place_behind: tuple[int, ...] = ()) -> None:
     """Refuse an index outside [-size, size).
+
+    Args:
+        indices: the indices into the axis.
+        size: its size.
+        op: whose indices they are.
+        axis: the axis.
+        place_behind: where these indices stand along further axes of the op's operand.
 
     Raises:
         IndexOutOfRangeError: with the first such index and where it stands.
@@ -34,7 +41,7 @@ def check_indices(indices: Array, size: int, op: Op, axis: int) -> None:
         return
     place = np.argwhere((indices < -size) | (indices >= size))[0]
     found = indices[tuple(place)]
-    where = f"at {[int(i) for i in place]} of the indices is out of range for axis {axis} of size {size}"
+    where = f"at {[*map(int, place), *place_behind]} of the indices is out of range for axis {axis} of size {size}"
     # To the user of a composite an index below 0 is wrong, too: its expansion puts the size of the axis there.
     shown = f"a negative index, or {size}," if found == size else f"index {found}"
     raise IndexOutOfRangeError(
@@ -76,20 +83,20 @@ def index_add(op: IndexAdd, operands: Arrays, results: Arrays, workspace: Worksp
     rows = workspace.empty((outer, indices.size), np.int64)
 
     def make(source: Array, target: Array) -> Step:
-        line, *copied = _flat(source, workspace)
+        line, *copied = flat(source, workspace)
         wrapped = workspace.empty(indices.shape, np.int64)
         starts = np.arange(outer, dtype=np.int64)[:, None] * size
         return sequence(
             *copied,
             partial(np.remainder, indices, np.int64(size), out=wrapped),
             partial(np.add, starts, wrapped.reshape(1, -1), out=rows),
-            _row_addition(target, rows.reshape(-1), line.reshape(-1, inner), workspace),
+            row_addition(target, rows.reshape(-1), line.reshape(-1, inner), workspace),
         )
 
-    return sequence(check, _add_onto(x, source, result, make, workspace))
+    return sequence(check, add_onto(x, source, result, make, workspace))
 
 
-def _row_addition(target: Array, rows: Array, source: Array, workspace: Workspace) -> Step:
+def row_addition(target: Array, rows: Array, source: Array, workspace: Workspace) -> Step:
     """The step that adds each row of `source` to one row of `target`.
 
     Element by element `numpy.add.at` is several times as fast as row by row.
@@ -111,7 +118,7 @@ def _add_rows(target: Array, rows: Array, columns: Array, source: Array, places:
         np.add.at(target, where.reshape(-1), part.reshape(-1))
 
 
-def _add_onto(
+def add_onto(
     x: Array, source: Array, result: Array, make: Callable[[Array, Array], Step], workspace: Workspace
 ) -> Step:
     """The step that copies x and adds `source` to it, in single precision where x has half.
@@ -134,7 +141,7 @@ def _add_onto(
     )
 
 
-def _flat(array: Array, workspace: Workspace) -> tuple[Array, *tuple[Step, ...]]:
+def flat(array: Array, workspace: Workspace) -> tuple[Array, *tuple[Step, ...]]:
     """An array as one axis, and the step that copies it there where it is not contiguous."""
     if array.flags.c_contiguous:
         return (array.reshape(-1),)
@@ -151,7 +158,7 @@ def take_along_axis(op: TakeAlongAxis, operands: Arrays, results: Arrays, worksp
     if indices.size == 0 or x.size == 0:
         return check
     places = workspace.empty(indices.shape, np.int64)
-    line, *copied = _flat(x, workspace)
+    line, *copied = flat(x, workspace)
     return sequence(
         check, *copied, _places(x.shape, indices, axis, places), partial(np.take, line, places, 0, result, "clip")
     )
@@ -165,12 +172,12 @@ def scatter_add_along_axis(op: ScatterAddAlongAxis, operands: Arrays, results: A
     check = partial(check_indices, indices, x.shape[axis], op, axis)
 
     def make(source: Array, target: Array) -> Step:
-        line, *copied = _flat(source, workspace)
+        line, *copied = flat(source, workspace)
         places = workspace.empty(indices.shape, np.int64)
         add = partial(np.add.at, target.reshape(-1), places.reshape(-1), line)
         return sequence(*copied, _places(x.shape, indices, axis, places), add)
 
-    return sequence(check, _add_onto(x, source, result, make, workspace))
+    return sequence(check, add_onto(x, source, result, make, workspace))
 
 
 def _places(shape: tuple[int, ...], indices: Array, axis: int, places: Array) -> Step:

@@ -15,6 +15,7 @@ _FAMILIES = (
     "creation",
     "elementwise",
     "indexing",
+    "indexing_nd",
     "layout",
     "random",
     "reduction",

@@ -2,12 +2,13 @@
 
 from asg_schema.op import Op
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
+from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
 from asg_schema.ops.layout import DynamicUpdateSlice
 
 __all__ = ["can_fail", "is_pointwise", "updates_first_operand"]
 
-_CAN_FAIL = frozenset({Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis})
-_UPDATES = frozenset({IndexAdd, ScatterAddAlongAxis, DynamicUpdateSlice})
+_CAN_FAIL = frozenset({Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, GatherNd, ScatterNdAdd, ScatterNdSet})
+_UPDATES = frozenset({IndexAdd, ScatterAddAlongAxis, ScatterNdAdd, ScatterNdSet, DynamicUpdateSlice})
 
 
 def can_fail(op: Op) -> bool:

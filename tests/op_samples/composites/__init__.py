@@ -4,6 +4,7 @@ from op_samples.composites import (
     contraction,
     elementwise,
     elementwise_activations,
+    indexing,
     layout,
     random,
     reduction,
@@ -19,6 +20,7 @@ from op_samples.sample import Sample
 SAMPLES: list[Sample] = [
     *elementwise.SAMPLES,
     *elementwise_activations.SAMPLES,
+    *indexing.SAMPLES,
     *reduction.SAMPLES,
     *reduction_losses.SAMPLES,
     *reduction_normalization.SAMPLES,

@@ -3,6 +3,7 @@
 from op_samples.refusals import (
     composites,
     elementwise_activations,
+    indexing,
     layout_composites,
     losses,
     primitives,
@@ -19,6 +20,7 @@ ALL_CASES = [
     *primitives.CASES,
     *composites.CASES,
     *layout_composites.CASES,
+    *indexing.CASES,
     *losses.CASES,
     *random.CASES,
     *reduction_normalization.CASES,
