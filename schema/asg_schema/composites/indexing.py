@@ -183,7 +183,8 @@ class Diagonal(Composite):
 class Diag(Composite):
     """A matrix with x on its k-th diagonal and zeros elsewhere; of a matrix, its k-th diagonal (`numpy.diag`).
 
-    x of rank 1 and size n gives [n + |k|, n + |k|]; x of rank 2 gives diagonal(x, offset=k).
+    The result has the dtype of x. For x of rank 1 and size n its shape is [n + |k|, n + |k|]; for x of rank 2 it is
+    diagonal(x, offset=k).
 
     Gradient:
         x: for rank 1 diagonal(ḡ, offset=k); for rank 2 zeros with ḡ on that diagonal.
