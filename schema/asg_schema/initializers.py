@@ -67,6 +67,11 @@ class Normal(BaseModel):
     kind: Literal["normal"] = "normal"
     mean: Number = 0.0
     std: Number = 1.0
+    zero_row: Annotated[int, Field(strict=True, ge=0, lt=2**63)] | None = Field(
+        default=None,
+        description="The index along the first axis whose elements are 0 instead, such as that of padding in an "
+        "embedding.",
+    )
 
 
 class TruncatedNormal(BaseModel):

@@ -8,7 +8,7 @@ from asg_schema.dims import SymbolicDim, format_shape, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
 from asg_schema.inference import infer_node, type_problem
-from asg_schema.initializers import KaimingNormal, KaimingUniform, Orthogonal, XavierNormal, XavierUniform
+from asg_schema.initializers import KaimingNormal, KaimingUniform, Normal, Orthogonal, XavierNormal, XavierUniform
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.reading import Broken, Parts
@@ -293,6 +293,10 @@ def _parameter_faults(item: Parameter) -> Iterable[tuple[str, str]]:
     needs_fans = isinstance(item.init, XavierUniform | XavierNormal | KaimingUniform | KaimingNormal | Orthogonal)
     if needs_fans and len(item.shape) < 2:
         yield "init", f"{item.init.kind} needs at least 2 axes, and {format_shape(item.shape)} has {len(item.shape)}"
+    row = item.init.zero_row if isinstance(item.init, Normal) else None
+    if row is not None and not (item.shape and row < item.shape[0]):
+        size = f"{item.shape[0]} along its first axis" if item.shape else "no axis"
+        yield "init", f"zero_row is {row}; an index below the size is needed, and {format_shape(item.shape)} has {size}"
     if not item.dtype.is_floating:
         if item.init.kind not in ("zeros", "ones", "constant"):
             yield "init", f"{item.init.kind} needs a floating-point dtype; zeros, ones or constant is needed here"

@@ -98,6 +98,9 @@ FAULTS: list[tuple[str, Any, str, str, str]] = [
      'parameter "weight": mode is "fan"; "fan_in" or "fan_out" is needed; did you mean "fan_in"?'),
     ("/parameters/1/init", {"kind": "orthogonal"}, "/parameters/1/init", "invalid_value",
      'parameter "bias" float32[1]: orthogonal needs at least 2 axes, and [1] has 1'),
+    ("/parameters/0/init", {"kind": "normal", "zero_row": 3}, "/parameters/0/init", "invalid_value",
+     'parameter "weight" float32[3, 1]: zero_row is 3; an index below the size is needed, and [3, 1] has 3 along its '
+     "first axis"),
     ("/parameters/-", {"id": "n", "dtype": "int64", "shape": []}, "/parameters/2/trainable", "invalid_value",
      'parameter "n" int64[]: only a floating-point parameter is trainable; write "trainable": false'),
     ("/parameters/-", {"id": "n", "dtype": "int8", "shape": [], "trainable": False, "init": {"kind": "normal"}},

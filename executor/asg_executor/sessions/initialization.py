@@ -104,7 +104,10 @@ def _uniform(init: Uniform, shape: tuple[int, ...], stream: RandomStream) -> Arr
 @_draw.register
 def _normal(init: Normal, shape: tuple[int, ...], stream: RandomStream) -> Array:
     _check_normal(init.mean, init.std)
-    return init.mean + init.std * stream.normal(math.prod(shape))
+    values = (init.mean + init.std * stream.normal(math.prod(shape))).reshape(shape)
+    if init.zero_row is not None:
+        values[init.zero_row] = 0.0
+    return values
 
 
 def _check_normal(mean: float, std: float) -> None:

@@ -89,6 +89,12 @@ def test_fixed_values(init: dict[str, Any], value: float) -> None:
     np.testing.assert_array_equal(draw(init, (2, 3)), np.full((2, 3), value))
 
 
+def test_a_row_of_zeros_leaves_the_others_as_they_are() -> None:
+    whole, padded = draw({"kind": "normal"}, (4, 3)), draw({"kind": "normal", "zero_row": 2}, (4, 3))
+    np.testing.assert_array_equal(padded[2], 0.0)
+    np.testing.assert_array_equal(padded[[0, 1, 3]], whole[[0, 1, 3]])
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7), (3, 2, 2), (1, 6)])
 def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, ...]) -> None:
     matrix = draw({"kind": "orthogonal", "gain": 3.0}, shape).reshape(shape[0], -1) / 3.0
