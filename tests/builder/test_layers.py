@@ -224,6 +224,7 @@ def test_activations_by_name() -> None:
     [
         (lambda: nn.Linear(0, 3), "at least 1"),
         (lambda: nn.Embedding(3, 0), "at least 1"),
+        (lambda: nn.Embedding(3, 2, 3), "padding_idx is 3; a row from -3 to 2 is needed"),
         (lambda: nn.Dropout(1.5), "probability from 0 to 1"),
         (lambda: nn.MultiHeadAttention(6, 4), "embed_dim 6 is not a multiple of num_heads 4"),
         (lambda: nn.TransformerBlock(6, 0, 8), "multiple of num_heads 0"),

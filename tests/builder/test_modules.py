@@ -9,7 +9,8 @@ import pytest
 
 import asg_builder as asg
 import asg_executor
-from asg_builder import initializers, nn
+from asg_autograd import grad
+from asg_builder import initializers, losses, nn
 from asg_schema import AsgError
 
 
@@ -120,6 +121,27 @@ def test_tied_weights_are_one_parameter() -> None:
     table = np.random.default_rng(0).standard_normal((5, 3)).astype(np.float32)
     scores = asg_executor.run(g.document(), {"tokens": np.array([1, 4])}, {"tied.embed.weight": table})["scores"]
     np.testing.assert_allclose(scores, table[[1, 4]] @ table.T, rtol=1e-5)
+
+
+def test_a_tied_weight_has_one_gradient_from_both_places() -> None:
+    model = Tied()
+    with asg.graph() as g:
+        scores = model(asg.input("tokens", ("n",), "int64"))
+        g.output(loss=losses.cross_entropy(scores, asg.input("next", ("n",), "int64")))
+    gradient = grad(g.document(), of="loss")
+    assert [output.name for output in gradient.outputs] == ["loss", "grad.tied.embed.weight"]
+    rng = np.random.default_rng(0)
+    table, tokens, following = rng.standard_normal((5, 3)), np.array([1, 4, 1]), np.array([2, 0, 3])
+    expected = np.zeros((5, 3))
+    for token, label in zip(tokens, following, strict=True):
+        p = np.exp(table @ table[token])
+        by_score = (p / p.sum() - np.eye(5)[label]) / 3
+        expected += np.outer(by_score, table[token])  # as the head
+        expected[token] += by_score @ table  # as the embedding
+    weights = {"tied.embed.weight": table.astype(np.float32)}
+    session = asg_executor.Session({"train": gradient}, {"kind": "sgd", "learning_rate": 1.0}, parameters=weights)
+    session.step({"tokens": tokens, "next": following})
+    np.testing.assert_allclose(session.parameters()["tied.embed.weight"], table - expected, rtol=1e-4, atol=1e-6)
 
 
 def test_a_replaced_module_loses_its_name() -> None:

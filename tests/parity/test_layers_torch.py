@@ -1,110 +1,69 @@
-"""Layers and models of the builder, with the weights of PyTorch's: results and the gradients of every parameter."""
-
-from collections.abc import Callable, Mapping
+"""Linear maps, embeddings and dropout beside PyTorch's; second-order gradients of a perceptron."""
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import asg_builder as asg
 import asg_executor
 from asg_autograd import grad, vjp
 from asg_builder import losses
 from asg_builder import nn as asg_nn
-from asg_schema.document import Document
-from op_samples.sample import Array
 from parity.derivatives import assert_same, fixed_arrays
-
-torch.set_num_threads(1)
-
-
-def loss_document(build: Callable[[asg.Tensor], asg.Tensor], *shape: int | str) -> Document:
-    """A document over "x" with the output "y", and the scalar "loss" = Σ weights · y, whose gradients are asked for."""
-    with asg.graph("model") as graph:
-        x = asg.input("x", shape, "float64")
-        y = build(x)
-        weights = asg.input("weights", y.shape, "float64")
-        graph.output(y=y, loss=asg.sum(y * weights))
-    return graph.document()
+from parity.layer_comparison import compare_layers, compare_names, randomize
 
 
-def compare(
-    document: Document,
-    module: nn.Module,
-    names: Mapping[str, list[str]],
-    x: Array,
-) -> None:
-    """Compare y, its gradient by x, and those of all parameters.
-
-    Args:
-        document: what `loss_document` returns.
-        module: PyTorch's model, in float64.
-        names: for each parameter of the document those of the module that it holds, one below the other.
-        x: the input.
-    """
-    theirs = dict(module.named_parameters())
-    assert {item.id for item in document.parameters} == set(names)
-    parameters = {
-        name: np.concatenate([theirs[part].detach().numpy() for part in parts]) for name, parts in names.items()
-    }
-    tensor = torch.tensor(x, requires_grad=True)
-    y = module(tensor)
-    (weights,) = fixed_arrays([tuple(y.shape)], seed=5)
-    torch.sum(y * torch.tensor(weights)).backward()
-
-    document = grad(document, of="loss", wrt=["x", *names])
-    results = asg_executor.run(document, {"x": x, "weights": weights}, parameters)
-    assert_same(results["y"], y.detach().numpy(), "y")
-    assert tensor.grad is not None
-    assert_same(results["grad.x"], tensor.grad.numpy(), "x", 1e-11)
-    for name, parts in names.items():
-        expected = np.concatenate([gradient_of(theirs[part]) for part in parts])
-        assert_same(results[f"grad.{name}"], expected, name, 1e-11)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4)])
+def test_linear(shape: tuple[int, ...], bias: bool) -> None:
+    module = randomize(nn.Linear(4, 5, bias, dtype=torch.float64))
+    compare_layers(asg_nn.Linear(4, 5, bias, dtype="float64", name=""), module, fixed_arrays([shape], 1))
 
 
-def gradient_of(parameter: nn.Parameter) -> Array:
-    assert parameter.grad is not None
-    return parameter.grad.numpy()
+@pytest.mark.parametrize("padding_idx", [None, 0, 3, -1])
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_embedding(dtype: str, padding_idx: int | None) -> None:
+    module = randomize(nn.Embedding(5, 3, padding_idx, dtype=torch.float64))
+    layer = asg_nn.Embedding(5, 3, padding_idx, dtype="float64", name="")
+    tokens = np.array([[0, 4, 3], [3, 3, 1]], dtype)
+    compare_layers(layer, module, [tokens])
 
 
-def randomize(module: nn.Module) -> nn.Module:
-    """Weights that are no initialiser's, so that a unit weight or a zero bias hides nothing."""
-    parameters = list(module.parameters())
-    with torch.no_grad():
-        for parameter, values in zip(parameters, fixed_arrays([tuple(p.shape) for p in parameters], 3), strict=True):
-            parameter.copy_(torch.tensor(values) * 0.5)
-    return module
+@pytest.mark.parametrize("padding_idx", [None, 2, -1])
+def test_the_first_values_of_an_embedding(padding_idx: int | None) -> None:
+    layer, module = asg_nn.Embedding(5, 400, padding_idx, name=""), nn.Embedding(5, 400, padding_idx)
+    compare_names(layer, module)
+    with asg.graph() as g:
+        g.output(w=layer.weight.value)
+    ours, theirs = asg_executor.Session({"w": g.document()}).parameters()["weight"], module.weight.detach().numpy()
+    np.testing.assert_array_equal(np.any(ours, axis=1), np.any(theirs, axis=1))
+    rows = np.any(ours, axis=1)
+    assert ours[rows].std() == pytest.approx(theirs[rows].std(), rel=0.1)
 
 
-@pytest.mark.parametrize("shape", [(6,), (4, 6), (2, 3, 6)])
-def test_layer_norm(shape: tuple[int, ...]) -> None:
-    module = randomize(nn.LayerNorm(6, eps=1e-3, dtype=torch.float64))
-    layer = asg_nn.LayerNorm(6, eps=1e-3, dtype="float64", name="norm")
-    (x,) = fixed_arrays([shape], seed=1)
-    compare(loss_document(layer, *shape), module, {"norm.weight": ["weight"], "norm.bias": ["bias"]}, x)
+@pytest.mark.parametrize(("start", "end"), [(1, -1), (0, -1), (1, 2), (-2, -1)])
+def test_flatten(start: int, end: int) -> None:
+    arrays = fixed_arrays([(2, 3, 4, 5)], 1)
+    compare_layers(asg_nn.Flatten(start, end, name=""), nn.Flatten(start, end), arrays)
 
 
-def test_layer_norm_over_two_axes() -> None:
-    module = randomize(nn.LayerNorm((3, 4), dtype=torch.float64))
-    layer = asg_nn.LayerNorm((3, 4), dtype="float64", name="norm")
-    (x,) = fixed_arrays([(5, 3, 4)], seed=1)
-    compare(loss_document(layer, "batch", 3, 4), module, {"norm.weight": ["weight"], "norm.bias": ["bias"]}, x)
+class FeedForward(nn.Module):
+    """The two linear maps of PyTorch's transformer layers."""
 
-
-@pytest.mark.parametrize("axis", [-1, 0, 1])
-def test_softmax_of_many_rows(axis: int) -> None:
-    (x,) = fixed_arrays([(32, 5, 9)], seed=1)
-    compare(loss_document(lambda x: asg.softmax(x * 3.0, axis), "batch", 5, 9), Softmax(axis), {}, x)
-
-
-class Softmax(nn.Module):
-    def __init__(self, axis: int) -> None:
+    def __init__(self, bias: bool) -> None:
         super().__init__()
-        self.axis = axis
+        self.linear1 = nn.Linear(4, 8, bias, dtype=torch.float64)
+        self.linear2 = nn.Linear(8, 4, bias, dtype=torch.float64)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.softmax(x * 3.0, self.axis)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear2(nn.functional.silu(self.linear1(x)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_feed_forward(bias: bool) -> None:
+    layer = asg_nn.FeedForward(4, 8, activation="silu", bias=bias, dtype="float64", name="")
+    compare_layers(layer, randomize(FeedForward(bias)), fixed_arrays([(2, 3, 4)], 1))
 
 
 def test_second_order_gradients_of_a_perceptron() -> None:
