@@ -187,6 +187,13 @@ def test_overflow_is_the_least_magnitude_that_becomes_infinite(dtype: DType) -> 
         assert not np.isinf(np.nextafter(wide(dtype.overflow), wide(0)).astype(kind))
 
 
+@pytest.mark.parametrize("dtype", [dtype for dtype in DType if dtype.is_floating])
+def test_the_smallest_normal_number(dtype: DType) -> None:
+    import ml_dtypes
+
+    assert dtype.smallest_normal == float(ml_dtypes.finfo(dtype.value).smallest_normal)
+
+
 def test_a_group_of_dtypes_says_what_it_is() -> None:
     assert [group.description for group in DTypeGroup] == [
         *("any dtype", "a number", "a floating-point dtype", "int32 or int64 or int8 or uint32 or uint8"),
