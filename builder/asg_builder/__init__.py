@@ -10,9 +10,9 @@ print(g.document().to_json())
 ```
 
 The functions bear the names of the ops. Layers are in `asg_builder.nn`, losses in `asg_builder.losses`, optimizers in
-`asg_builder.optim`, first values of parameters in `asg_builder.initializers`, figures to watch in `asg_builder.metrics`,
-the client in `asg_builder.client`; data for it comes from `asg_builder.data`, and `asg_builder.training` has what goes on
-around its steps.
+`asg_builder.optim`, first values of parameters in `asg_builder.initializers`, figures to watch in
+`asg_builder.metrics`, the client in `asg_builder.client`; data for it comes from `asg_builder.data`, and
+`asg_builder.training` has what goes on around its steps.
 """
 
 from asg_builder.functions.comparison import (

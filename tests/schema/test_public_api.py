@@ -187,11 +187,10 @@ def test_overflow_is_the_least_magnitude_that_becomes_infinite(dtype: DType) -> 
         assert not np.isinf(np.nextafter(wide(dtype.overflow), wide(0)).astype(kind))
 
 
-@pytest.mark.parametrize("dtype", [dtype for dtype in DType if dtype.is_floating])
-def test_the_smallest_normal_number(dtype: DType) -> None:
-    import ml_dtypes
-
-    assert dtype.smallest_normal == float(ml_dtypes.finfo(dtype.value).smallest_normal)
+def test_the_smallest_normal_numbers() -> None:
+    assert [dtype.smallest_normal for dtype in DType if dtype.is_floating] == [2**-14, 2**-126, 2**-126, 2**-1022]
+    with pytest.raises(ValueError, match="int8 is not a floating-point dtype"):
+        _ = DType.INT8.smallest_normal
 
 
 def test_a_group_of_dtypes_says_what_it_is() -> None:
