@@ -3,10 +3,11 @@
 Where a loss just reaches 0 its derivative is that of the side above, as in PyTorch.
 """
 
-from math import inf, isfinite, isnan
+from math import isfinite, isnan
 
-from asg_builder.functions.elementwise import abs, minimum, sqrt, where
+from asg_builder.functions.elementwise import minimum, sqrt, where
 from asg_builder.functions.elementwise_composites import clip
+from asg_builder.functions.reduction_composites import norm
 from asg_builder.losses.arguments import Reduction, as_target, check_number, check_shapes, loss_scope, reduced, wide
 from asg_builder.tensor import Tensor
 from asg_schema.errors import AsgError
@@ -131,12 +132,4 @@ def _same(name: str, other: Tensor, input: Tensor) -> Tensor:
 
 
 def _distance(a: Tensor, b: Tensor, p: float, eps: float) -> Tensor:
-    """The p-norm of a - b + eps along the last axis; where it is 0, so is its derivative."""
-    size = abs(a - b + eps)
-    if p == inf:
-        return size.max(-1)
-    if p == 1:
-        return size.sum(-1)
-    total = (size**p).sum(-1)
-    apart = total > 0.0
-    return where(apart, where(apart, total, 1.0) ** (1.0 / p), 0.0)
+    return norm(a - b + eps, -1, ord=p)
