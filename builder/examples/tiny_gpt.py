@@ -22,11 +22,12 @@ from asg_builder.arrays import Array
 from asg_builder.client import Client, Session
 from asg_schema import Document
 
-WINDOW = 48
-WIDTH, HEADS, BLOCKS = 64, 4, 2
+WINDOW = 64
+WIDTH, HEADS, BLOCKS = 96, 4, 3
 BATCH = 16
 TEMPERATURE = 0.7
 HELD_OUT = 20_000
+START = "The expression on the right hand side is evaluated first. If it is"
 
 
 class Gpt(nn.Module):
@@ -89,13 +90,13 @@ def held_out_loss(session: Session, text: Array) -> float:
     return float(session.run("train", pieces, outputs=["loss"])["loss"])
 
 
-def write(session: Session, start: Array, length: int) -> list[int]:
-    """Go on from a text, a character at a time, each drawn from the probabilities that the model gives it."""
-    rng, text = np.random.default_rng(0), start[-WINDOW:].tolist()
+def write(session: Session, alphabet: str, length: int) -> str:
+    """Go on from START, a character at a time, each drawn from the probabilities that the model gives it."""
+    rng, text = np.random.default_rng(0), [alphabet.index(character) for character in START]
     for _ in range(length):
         probability = session.run("predict", text=[text[-WINDOW:]])["probability"][0].astype(np.float64)
-        text.append(int(rng.choice(len(probability), p=probability / probability.sum())))
-    return text[WINDOW:]
+        text.append(int(rng.choice(len(alphabet), p=probability / probability.sum())))
+    return "".join(alphabet[index] for index in text[len(START) :])
 
 
 def main(
@@ -110,9 +111,9 @@ def main(
     predict, train = build(len(alphabet))
     with Client(url) if url else Client.local() as client:
         console.print(f"{len(known)} characters to train with, {len(alphabet)} different; executor at {client.url}")
-        session = client.create_session(
-            {"predict": predict, "train": train}, optim.AdamW(3e-3, weight_decay=0.1), seed=0
-        )
+        rate = optim.schedules.WarmupCosine(4e-3, warmup_steps=steps // 20, total_steps=steps)
+        optimizer = optim.AdamW(rate, betas=(0.9, 0.99), weight_decay=0.1)
+        session = client.create_session({"predict": predict, "train": train}, optimizer, seed=0)
         recent: list[float] = []
         for step, batch in enumerate(batches(known, steps), 1):
             recent.append(float(session.step(batch)["loss"]))
@@ -121,9 +122,8 @@ def main(
                     f"Step {step:4d}, loss {np.mean(recent):.3f}, of unknown text {held_out_loss(session, unknown):.3f}"
                 )
                 recent.clear()
-        written = "".join(alphabet[index] for index in write(session, unknown[:WINDOW], characters))
+        console.print(f"\n{START}|{write(session, alphabet, characters)}")
         session.delete()
-    console.print(f"\n{''.join(alphabet[index] for index in unknown[:WINDOW])}|{written}")
 
 
 if __name__ == "__main__":
