@@ -178,8 +178,8 @@ def test_an_executor_that_is_right_passes() -> None:
 
 def test_an_op_that_is_wrong_is_told_with_what_was_expected() -> None:
     with serving(WrongTanh()) as url:
-        done = conformance(url, "--filter", "tan*")
-        report = json.loads(conformance(url, "--filter", "tan*", "--json").stdout)
+        done = conformance(url, "--filter", "tan", "--filter", "tanh")
+        report = json.loads(conformance(url, "--filter", "tan", "--filter", "tanh", "--json").stdout)
     assert done.returncode == 1
     expected = (
         r'\n\ntanh\.smooth\n  output "y0": its element \[0\] is -0\.9960\d+; -0\.99505\d+ within 1\.8e-15 is expected\n'

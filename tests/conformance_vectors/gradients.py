@@ -7,7 +7,6 @@ which the forward cases compare with the reference; a gradient that differs from
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +14,9 @@ import asg_executor
 from asg_autograd import vjp
 from asg_schema.document import Document
 from op_samples.finite_differences import numerical_gradient
-from op_samples.sample import Array, Sample, array_dtype, dtype_of, sample_document, sample_inputs
+from op_samples.sample import Array, Sample, array_dtype, sample_document, sample_inputs
 
-__all__ = ["ABSOLUTE", "RELATIVE", "Derivative", "derivative_of", "numerical_gradients"]
+__all__ = ["ABSOLUTE", "RELATIVE", "Derivative", "derivative_of", "numerical_gradients", "scale_of"]
 
 RELATIVE, ABSOLUTE = 1e-7, 1e-9  # what central differences are good for, the latter in units of the largest element
 
@@ -140,9 +139,3 @@ def _eleven_digits(array: Array) -> Array:
     noise = 1e-2 * ABSOLUTE * scale_of(array)
     flat = [0.0 if abs(value) < noise else float(f"{value:.11g}") for value in array.reshape(-1).tolist()]
     return np.array(flat, np.float64).reshape(array.shape)
-
-
-def widened(sample: Sample) -> Sample:
-    """The sample over its floating-point operands in float64."""
-    wide: list[Any] = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in sample.operands]
-    return replace(sample, operands=tuple(wide))

@@ -39,6 +39,7 @@ def _programs() -> Iterator[Case]:
     yield _regression()
     yield _softmax_rows()
     yield _third_order()
+    yield _constant_exponents()
     yield from _paths()
     yield from _guarded_logarithm()
     yield _symbolic_sizes()
@@ -100,6 +101,16 @@ def _third_order() -> Case:
     return _run(
         "third_order", document, {"x": np.array(2.0)}, {name: np.array(value) for name, value in values.items()}, 240.0
     )
+
+
+def _constant_exponents() -> Case:
+    """x⁰, x¹, x² and x³ at 0: their derivatives have neither 0 · log 0 nor 0 · inf in them."""
+    exponents = {"id": "n", "dtype": "float64", "shape": [4]}
+    document = _document([4], [_node("y", "pow", "x", "n")], {"y": "y"}, inputs=[exponents])
+    document = vjp(vjp(document, ["y"], ["x"]), ["grad.x"], ["x"])
+    inputs = {"x": np.zeros(4), "n": np.arange(4.0), "cotangent.y": np.ones(4), "cotangent.grad.x": np.ones(4)}
+    expected = {"grad.x": floats(0.0, 1.0, 0.0, 0.0), "grad2.x": floats(0.0, 0.0, 2.0, 0.0)}
+    return _run("constant_exponents", document, inputs, expected)
 
 
 def _paths() -> Iterator[Case]:

@@ -105,11 +105,11 @@ _UNARY_EDGES: list[tuple[type[Op], Array, list[float]]] = [
     (Abs, floats(0.0, -0.0, -_INF, _NAN), [0.0, 0.0, _INF, _NAN]),
     (Sign, floats(0.0, -0.0, -_INF, _NAN), [0.0, -0.0, -1.0, _NAN]),
     (Exp, floats(-_INF, _INF, -1e4, 1e4, _NAN), [0.0, _INF, 0.0, _INF, _NAN]),
-    (Expm1, floats(-_INF, _INF, 1e-12, -1e4), [-1.0, _INF, 1.0000000000005e-12, -1.0]),
+    (Expm1, floats(-_INF, _INF, 1e-12, -1e4, -0.0), [-1.0, _INF, 1.0000000000005e-12, -1.0, -0.0]),
     (Log, floats(0.0, -1.0, _INF, 1.0), [-_INF, _NAN, _INF, 0.0]),
-    (Log1p, floats(-1.0, -2.0, _INF, 1e-12), [-_INF, _NAN, _INF, 0.9999999999995e-12]),
-    (Sqrt, floats(0.0, -1.0, _INF), [0.0, _NAN, _INF]),
-    (Rsqrt, floats(0.0, -1.0, _INF, 4.0), [_INF, _NAN, 0.0, 0.5]),
+    (Log1p, floats(-1.0, -2.0, _INF, 1e-12, -0.0), [-_INF, _NAN, _INF, 0.9999999999995e-12, -0.0]),
+    (Sqrt, floats(0.0, -0.0, -1.0, _INF), [0.0, -0.0, _NAN, _INF]),
+    (Rsqrt, floats(0.0, -0.0, -1.0, _INF, 4.0), [_INF, -_INF, _NAN, 0.0, 0.5]),
     (Sin, floats(_INF, -_INF, _NAN), [_NAN, _NAN, _NAN]),
     (Cos, floats(_INF, -_INF, _NAN), [_NAN, _NAN, _NAN]),
     (Tan, floats(_INF, -_INF, _NAN), [_NAN, _NAN, _NAN]),
@@ -124,8 +124,8 @@ _UNARY_EDGES: list[tuple[type[Op], Array, list[float]]] = [
     (Atanh, floats(1.0, -1.0, 2.0), [_INF, -_INF, _NAN]),
     (Erf, floats(_INF, -_INF, 30.0), [1.0, -1.0, 1.0]),
     (Erfinv, floats(1.0, -1.0, 2.0, 0.0), [_INF, -_INF, _NAN, 0.0]),
-    (Floor, floats(-3.0, 0.0, _INF, _NAN), [-3.0, 0.0, _INF, _NAN]),
-    (Ceil, floats(-3.0, 0.0, _INF, _NAN), [-3.0, 0.0, _INF, _NAN]),
+    (Floor, floats(-3.0, 0.0, -0.0, _INF, _NAN), [-3.0, 0.0, -0.0, _INF, _NAN]),
+    (Ceil, floats(-3.0, 0.0, -0.25, _INF, _NAN), [-3.0, 0.0, -0.0, _INF, _NAN]),
     (Round, floats(-2.5, -0.5, 0.5, 1.5, 2.5, _INF), [-2.0, -0.0, 0.0, 2.0, 2.0, _INF]),
     (Sigmoid, floats(-800.0, 800.0, -_INF, _INF, _NAN), [0.0, 1.0, 0.0, 1.0, _NAN]),
     (Lgamma, floats(0.0, -1.0, 1.0, 2.0, _INF, -_INF), [_INF, _INF, 0.0, 0.0, _INF, _INF]),
@@ -160,6 +160,9 @@ _INTEGER: list[tuple[str, type[Op], list[Array], list[int]]] = [
     ("int8", Ceil, [np.array([-9, 0, 4], np.int8)], [-9, 0, 4]),
     ("uint32", Round, [np.array([9, 4294967295], np.uint32)], [9, 4294967295]),
     ("int8_wraps", Add, [np.array([127, -128], np.int8), np.array([1, -1], np.int8)], [-128, 127]),
+    ("int64_wraps", Add, [np.array([2**63 - 1, -(2**63)]), np.array([1, -1])], [-(2**63), 2**63 - 1]),
+    ("int32_wraps", Subtract, [np.array([-(2**31)], np.int32), np.array([1], np.int32)], [2**31 - 1]),
+    ("int64_wraps", Multiply, [np.array([2**62 + 1]), np.array([6])], [-(2**63) + 6]),
     ("uint8_wraps", Subtract, [np.array([0, 5], np.uint8), np.array([1, 3], np.uint8)], [255, 2]),
     (
         "uint32_wraps",
@@ -239,6 +242,21 @@ def _choose(condition: bool, a: Any, b: Any) -> Any:
 _MASK = np.array([[True, False, True], [False, False, True]])
 
 _SHAPES = [
+    # 65504 is the largest float16, and 2⁻¹⁴⁹ the smallest float32 above 0: neither overflows late nor vanishes early.
+    Sample(
+        "add.float16_overflows",
+        Add,
+        (np.array([65504.0, 65504.0], np.float16), np.array([15.0, 16.0], np.float16)),
+        {},
+        expecting(65504.0, _INF, dtype=np.float16),
+    ),
+    Sample(
+        "multiply.float32_subnormal",
+        Multiply,
+        (np.array([2.0**-120, 2.0**-148, -(2.0**-149)], np.float32), np.array([2.0**-20, 0.5, 1.0], np.float32)),
+        {},
+        expecting(2.0**-140, 2.0**-149, -(2.0**-149), dtype=np.float32),
+    ),
     Sample("exp.empty", Exp, (np.zeros((0, 3)),), {}, by_element(math.exp)),
     Sample("exp.rank_4", Exp, (spread(2, 1, 2, 3),), {}, by_element(math.exp)),
     Sample("add.outer", Add, (spread(3, 1), spread(1, 4)), {}, by_element(lambda a, b: a + b)),

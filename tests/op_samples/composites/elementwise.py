@@ -31,7 +31,7 @@ _SMOOTH = [
     Sample("clip.crossed", Clip, (_POINTS,), {"min": 1.0, "max": 0.5}, by_element(lambda x: 0.5)),
     Sample("relu.smooth", Relu, (_POINTS,), {}, by_element(lambda x: (x + abs(x)) / 2.0)),
     Sample("clip.rank_0", Clip, (np.array(1.5),), {"max": 1.0}, by_element(lambda x: 1.0)),
-    Sample("leaky_relu.rank_0", LeakyRelu, (np.array(-1.5),), {}, by_element(lambda x: -0.015)),
+    Sample("leaky_relu.rank_0", LeakyRelu, (np.array(-1.5),), {}, by_element(lambda x: x / 100.0)),
     Sample("gelu.rank_0", Gelu, (np.array(-0.4),), {}, by_element(_gelu)),
     Sample("silu.rank_0", Silu, (np.array(-0.4),), {}, by_element(lambda x: x / (1.0 + math.exp(-x)))),
     Sample("softplus.rank_0", Softplus, (np.array(-0.4),), {}, by_element(_softplus(1.0, 20.0))),
