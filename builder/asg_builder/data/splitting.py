@@ -87,9 +87,8 @@ def _rows_of(size: float, count: int, name: str, *, round_up: bool) -> int:
         return int(size)
     if isinstance(size, bool) or not 0 < size < 1:
         raise AsgError(f"train_test_split: {name} is {size}; a share between 0 and 1, or a number of rows, is needed")
-    exact = size * count
-    # 0.1 · 30 is a little more than 3 in binary; scikit-learn rounds that up to 4 rows.
-    return math.ceil(exact) if round_up else math.floor(exact)
+    # In binary 0.07 · 100 is a little more than 7; as in scikit-learn that is 8 rows.
+    return math.ceil(size * count) if round_up else math.floor(size * count)
 
 
 def _stratified(classes: Array, count: int, train_count: int, test_count: int, seed: int | None) -> tuple[Array, Array]:

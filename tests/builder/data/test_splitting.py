@@ -20,6 +20,7 @@ SIZES: list[dict[str, Any]] = [
     {"train_size": 0.5, "test_size": 0.25},
     {"train_size": 20, "test_size": 8},
     {"test_size": 0.1},
+    {"test_size": 0.07},
 ]
 
 
