@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import numpy.typing as npt
@@ -95,6 +95,41 @@ class Session:
         self.number += 1
         return decode(answer.body).tensors
 
+    def step_micro_batches(
+        self, micro_batches: Sequence[Mapping[str, npt.ArrayLike]], *, outputs: Sequence[str] | None = None
+    ) -> list[dict[str, Array]]:
+        """Take one step with a batch that comes in parts, for which there is not memory at a time.
+
+        Their gradients are summed, or averaged where the optimizer's `accumulation` is "mean", and applied once.
+
+        Args:
+            micro_batches: the inputs of the `train` graph for each part.
+            outputs: which outputs to answer; absent: all but gradients and state updates.
+
+        Returns:
+            The outputs of each part by name, as they were before the update.
+
+        Raises:
+            AsgError: an input is unknown, or not converted to its dtype.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        parts = [self._converted(_TRAIN, inputs, {}) for inputs in micro_batches]
+        numbered = {f"{number}/{name}": array for number, part in enumerate(parts) for name, array in part.items()}
+        answer = self._transport.request(
+            "PUT",
+            f"{self._path}/steps/{self.number + 1}",
+            body=encode(numbered, outputs=as_names(outputs), micro_batches=len(parts)),
+            content_type=SAFETENSORS,
+            accept=SAFETENSORS,
+            idempotent=True,
+        )
+        self.number += 1
+        results: list[dict[str, Array]] = [{} for _ in parts]
+        for name, array in decode(answer.body).tensors.items():
+            number, _, output = name.partition("/")
+            results[int(number)][output] = array
+        return results
+
     def run(
         self,
         graph: str,
@@ -102,6 +137,7 @@ class Session:
         /,
         *,
         outputs: Sequence[str] | None = None,
+        parameters: Literal["current", "average"] = "current",
         **named: npt.ArrayLike,
     ) -> dict[str, Array]:
         """Run a graph with the parameters as they are; nothing is changed.
@@ -110,6 +146,7 @@ class Session:
             graph: the name under which the session has it.
             inputs: the graph's inputs by name, for names that are no identifiers.
             outputs: which outputs to compute; absent: all but gradients and state updates that the inputs suffice for.
+            parameters: with which values of the parameters: "current", or their "average" over the steps.
             named: the graph's inputs.
 
         Returns:
@@ -119,10 +156,11 @@ class Session:
             AsgError: the graph or an input is unknown, or an input is not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
+        texts = {"graph": graph, "parameters": parameters}
         answer = self._transport.request(
             "POST",
             f"{self._path}/run",
-            body=encode(self._converted(graph, inputs, named), texts={"graph": graph}, outputs=as_names(outputs)),
+            body=encode(self._converted(graph, inputs, named), texts=texts, outputs=as_names(outputs)),
             content_type=SAFETENSORS,
             accept=SAFETENSORS,
             idempotent=True,
@@ -132,6 +170,11 @@ class Session:
     def parameters(self) -> dict[str, Array]:
         """The parameters by name: copies, to be changed at will."""
         return decode(self._parameters_body()).tensors
+
+    def averaged_parameters(self) -> dict[str, Array]:
+        """The parameters by name, of the trained ones the average over the steps, where `average_decay` keeps one."""
+        path = f"{self._path}/parameters/average"
+        return decode(self._transport.request("GET", path, accept=SAFETENSORS, idempotent=True).body).tensors
 
     def _parameters_body(self) -> bytes:
         path = f"{self._path}/parameters"

@@ -74,6 +74,15 @@ class Body(BaseModel):
     """The fields whose metadata in a safetensors body is the text itself; that of the others is JSON."""
 
     @classmethod
+    def with_tensors(cls, fields: dict[str, Any], tensors: dict[str, Array]) -> dict[str, Any]:
+        """The body that the metadata of a safetensors body, which was read as `fields`, and its tensors are.
+
+        Raises:
+            ProblemError: the tensors do not fit the fields.
+        """
+        return {**fields, cls.tensor_field: tensors}
+
+    @classmethod
     def check(cls, source: Any) -> Self:
         """Read the fields.
 
@@ -172,7 +181,7 @@ def parse_body(kind: type[B], body: bytes, media_type: str) -> B:
         tensors, metadata = read_safetensors(body)
     except SafetensorsError as error:
         raise ProblemError("invalid_body", str(error)) from None
-    return kind.check({**_metadata_fields(kind, metadata), kind.tensor_field: tensors})
+    return kind.check(kind.with_tensors(_metadata_fields(kind, metadata), tensors))
 
 
 def _metadata_fields(kind: type[Body], metadata: Mapping[str, str]) -> dict[str, Any]:

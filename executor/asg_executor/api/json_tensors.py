@@ -9,7 +9,7 @@ dtype cannot hold is refused instead of becoming an infinity or wrapping around.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -42,7 +42,7 @@ class TensorError(ValueError):
 
 
 def decode_tensors(
-    kind: str, values: Mapping[str, Any], declared: Mapping[str, TensorType], field: str
+    kind: str, values: Mapping[str, Any], declared: Mapping[str, TensorType], field: str | Sequence[str | int]
 ) -> tuple[dict[str, Array], list[Problem]]:
     """Read the tensors of one field of a request.
 
@@ -50,7 +50,7 @@ def decode_tensors(
         kind: what they are, for messages: `"input"` or `"parameter"`.
         values: JSON values, or arrays that came in binary, by name.
         declared: the declared type of each name.
-        field: the field's name in the request.
+        field: the field's name in the request, or the way to it.
 
     Returns:
         The arrays by name, of the declared dtypes and ranks and with their concrete dims as declared; and a problem
@@ -58,18 +58,19 @@ def decode_tensors(
     """
     arrays: dict[str, Array] = {}
     problems: list[Problem] = []
+    place = [field] if isinstance(field, str) else list(field)
     for name, value in values.items():
         expected = declared.get(name)
         if expected is None:
             known = ", ".join(f'"{item}"' for item in declared) or "none"
             message = f'there is no {kind} "{name}"{nearest(name, declared) or f"; declared: {known}"}'
-            problems.append(Problem(json_pointer([field, name]), "unknown_name", message))
+            problems.append(Problem(json_pointer([*place, name]), "unknown_name", message))
             continue
         try:
             array = decode_tensor(value, expected)
         except TensorError as error:
             message = f'{kind} "{name}" {expected}: {error.message}'
-            problems.append(Problem(json_pointer([field, name, *error.path]), "invalid_tensor", message))
+            problems.append(Problem(json_pointer([*place, name, *error.path]), "invalid_tensor", message))
         else:
             arrays[name] = array
     return arrays, problems

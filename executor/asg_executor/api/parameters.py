@@ -41,6 +41,22 @@ async def get_parameters(session_id: str, request: Request, service: ServiceDepe
         return await service.pool.run_locked(held.lock, read)
 
 
+@router.get("/{session_id}/parameters/average")
+async def get_average(session_id: str, request: Request, service: ServiceDependency) -> Response:
+    """All parameters, of the trained ones the average over the steps; where the optimizer has an `average_decay`."""
+    async with service.pool.admit():
+        held = service.session(session_id)
+        media_type = accepted_type(request, (SAFETENSORS, JSON))
+
+        def read() -> Response:
+            session = held.session
+            averages = session.averaged_parameters()
+            headers = {"ETag": f'"{session.digest()}"'}
+            return tensor_response("parameters", averages, media_type, {"step": session.number}, headers)
+
+        return await service.pool.run_locked(held.lock, read)
+
+
 @router.put("/{session_id}/parameters", openapi_extra=body_documentation(ParametersBody))
 async def put_parameters(session_id: str, request: Request, service: ServiceDependency) -> Response:
     """Replace the values of the parameters that the body names; others and the optimizer's slots stay as they are.

@@ -14,7 +14,7 @@ from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import Service, ServiceDependency, body_documentation
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.registry import TooManySessionsError
-from asg_executor.sessions.session import Session
+from asg_executor.sessions.session import Session, WhichParameters
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
@@ -46,11 +46,14 @@ class RunBody(Body):
     """A run of one of the session's graphs. In safetensors the tensors are the inputs."""
 
     tensor_field: ClassVar[str] = "inputs"
-    text_fields: ClassVar[frozenset[str]] = frozenset({"graph"})
+    text_fields: ClassVar[frozenset[str]] = frozenset({"graph", "parameters"})
 
     graph: StrictStr = Field(description="The name that the session gives the graph.")
     inputs: Tensors
     outputs: list[StrictStr] | None = Field(default=None, description="The outputs to compute; absent: the default.")
+    parameters: WhichParameters = Field(
+        default="current", description="The values of the parameters: as they are, or their average over the steps."
+    )
 
 
 @router.post("", openapi_extra=body_documentation(CreateSessionBody), status_code=201)
@@ -143,7 +146,7 @@ async def run_session(session_id: str, request: Request, service: ServiceDepende
             types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
             inputs, problems = decode_tensors("input", body.inputs, types, "inputs")
             refuse("interface_mismatch", problems)
-            results = session.run(body.graph, inputs, body.outputs)
+            results = session.run(body.graph, inputs, body.outputs, body.parameters)
             return tensor_response("outputs", results, media_type, {"step": session.number})
 
         return await service.pool.run_locked(held.lock, compute)

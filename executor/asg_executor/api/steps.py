@@ -1,16 +1,19 @@
 """`/v1/sessions/{id}/steps/{n}`: training steps, each taken exactly once however often it is sent."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self, cast
 
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
 from starlette.responses import Response
+from typing_extensions import override
 
 from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
+from asg_executor.api.micro_batches import FIELD, micro_batch_response, separated, too_many_entries
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import ServiceDependency, body_documentation
 from asg_executor.plan.arrays import Array
@@ -18,6 +21,7 @@ from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.registry import HeldSession
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.step_record import request_digest
+from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["router"]
@@ -28,19 +32,54 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z")
 
 
 class StepBody(Body):
-    """A training step. In safetensors the tensors are the inputs."""
+    """A training step, of either `inputs` or `micro_batches`. In safetensors the tensors are the inputs."""
 
     tensor_field: ClassVar[str] = "inputs"
 
-    inputs: Tensors
+    inputs: Tensors | None = None
+    micro_batches: list[Tensors] | None = Field(
+        default=None,
+        min_length=1,
+        description="The batch in parts: the inputs of each, whose gradients are applied together. In safetensors the "
+        "metadata has their number, and the tensors are named 0/x, 1/x, ….",
+    )
     outputs: list[StrictStr] | None = Field(default=None, description="The outputs to answer; absent: the default.")
+
+    @classmethod
+    @override
+    def with_tensors(cls, fields: dict[str, Any], tensors: dict[str, Array]) -> dict[str, Any]:
+        if FIELD not in fields:
+            return super().with_tensors(fields, tensors)
+        return {**fields, FIELD: separated(fields[FIELD], tensors)}
+
+    @classmethod
+    @override
+    def check(cls, source: Any) -> Self:
+        fields = cast("dict[str, Any]", source) if isinstance(source, dict) else {}
+        refuse("invalid_request", too_many_entries(fields.get(FIELD)))
+        body = super().check(source)
+        if (body.inputs is None) == (body.micro_batches is None):
+            if body.inputs is None:
+                problem = Problem("/inputs", "missing_field", f"a step needs the field inputs, or {FIELD}")
+            else:
+                problem = Problem(f"/{FIELD}", "unknown_field", f"a step has either inputs or {FIELD}, not both")
+            refuse("invalid_request", [problem])
+        return body
 
 
 @dataclass(frozen=True, slots=True)
 class _StepRequest:
-    """A step as it was asked for, decoded."""
+    """A step as it was asked for, decoded.
 
-    inputs: dict[str, Array]
+    Attributes:
+        parts: the inputs of each part of the batch.
+        micro_batches: whether the parts are micro-batches; else there is one, the batch.
+        outputs: the outputs that are asked for.
+        digest: what the request says.
+    """
+
+    parts: list[dict[str, Array]]
+    micro_batches: bool
     outputs: list[str] | None
     digest: str
 
@@ -48,6 +87,9 @@ class _StepRequest:
 @router.put("/{session_id}/steps/{number}", openapi_extra=body_documentation(StepBody))
 async def take_step(session_id: str, number: str, request: Request, service: ServiceDependency) -> Response:
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
+
+    With `micro_batches` in the place of `inputs` `train` runs for each of them, their gradients are summed (averaged
+    where the optimizer's `accumulation` is "mean") and applied once, and the answer has the outputs of each.
 
     `number` is that of the session's last step plus one. The same step sent again is not taken again: it is answered
     from memory, with the header `Idempotent-Replayed: true`; with another body it is refused. So whoever loses an
@@ -64,7 +106,9 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
         def answer() -> Response:
             outputs, replayed = _take(held, step, asked)
             headers = {"Idempotent-Replayed": "true"} if replayed else None
-            return tensor_response("outputs", outputs, answer_type, {"step": step}, headers)
+            if asked.micro_batches:
+                return micro_batch_response(outputs, answer_type, {"step": step}, headers)
+            return tensor_response("outputs", outputs[0], answer_type, {"step": step}, headers)
 
         return await service.pool.run_locked(held.lock, answer)
 
@@ -78,9 +122,19 @@ def _step_number(text: str) -> int:
 def _read(session: Session, content: bytes, media_type: str) -> _StepRequest:
     body = parse_body(StepBody, content, media_type)
     types: dict[str, TensorType] = {item.id: item.type for item in session.graph(TRAIN).inputs}
-    inputs, problems = decode_tensors("input", body.inputs, types, "inputs")
+    given: list[tuple[list[str | int], Tensors]] = [(["inputs"], body.inputs or {})]
+    if body.micro_batches is not None:
+        given = [([FIELD, number], part) for number, part in enumerate(body.micro_batches)]
+    parts: list[dict[str, Array]] = []
+    problems: list[Problem] = []
+    for place, tensors in given:
+        arrays, faults = decode_tensors("input", tensors, types, place)
+        parts.append(arrays)
+        problems += faults
     refuse("interface_mismatch", problems)
-    return _StepRequest(inputs, body.outputs, request_digest(inputs, body.outputs))
+    micro_batches = body.micro_batches is not None
+    digest = request_digest(parts, body.outputs, micro_batches=micro_batches)
+    return _StepRequest(parts, micro_batches, body.outputs, digest)
 
 
 def _answered(session: Session, asked: _StepRequest) -> list[str]:
@@ -88,11 +142,14 @@ def _answered(session: Session, asked: _StepRequest) -> list[str]:
     return default_outputs(session.graph(TRAIN)) if asked.outputs is None else asked.outputs
 
 
-def _take(held: HeldSession, number: int, asked: _StepRequest) -> tuple[dict[str, Array], bool]:
-    """Take the step, or find that it was taken; the answer, and whether it is a stored one."""
+def _take(held: HeldSession, number: int, asked: _StepRequest) -> tuple[Sequence[Mapping[str, Array]], bool]:
+    """Take the step, or find that it was taken; the answer of each part, and whether it is a stored one."""
     stored = held.record.replay(number, asked.digest, held.session.number)
     if stored is not None:
-        return dict(stored), True
-    outputs = held.session.step(asked.inputs, asked.outputs)
+        return stored, True
+    if asked.micro_batches:
+        outputs = held.session.step_micro_batches(asked.parts, asked.outputs)
+    else:
+        outputs = [held.session.step(asked.parts[0], asked.outputs)]
     held.record.keep(number, asked.digest, outputs)
     return outputs, False

@@ -1,11 +1,17 @@
-"""The compiled graphs that a session keeps."""
+"""The compiled graphs that a session keeps: `ExecutableCache`, and `CompiledGraphs`, which fills it."""
 
 from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from asg_executor.engines.engine import Executable
+from asg_executor.engines.engine import Engine, Executable
+from asg_executor.plan.arrays import Array
+from asg_executor.plan.binding import bind_symbols
+from asg_executor.sessions.selection import selected
+from asg_schema.document import Document
+from asg_schema.tensor_type import TensorType
 
-__all__ = ["ExecutableCache", "ExecutableKey"]
+__all__ = ["CompiledGraphs", "ExecutableCache", "ExecutableKey"]
 
 _MOST = 32
 
@@ -60,3 +66,73 @@ class ExecutableCache:
             return True
         total = sum(executable.held_bytes for executable in self._executables.values())
         return self._memory_limit is not None and total > self._memory_limit
+
+
+class CompiledGraphs:
+    """A session's graphs, each compiled for the outputs and the inputs' shapes that it is run with.
+
+    Args:
+        engine: it compiles the graphs.
+        graphs: the documents, by the names that the session gives them.
+        parameters: the memory of the parameters, by name.
+        memory_limit: how many bytes one executable may take, and all of them together that are kept.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        graphs: Mapping[str, Document],
+        parameters: Mapping[str, Array],
+        memory_limit: int | None,
+    ) -> None:
+        self._engine = engine
+        self._graphs = graphs
+        self._parameters = parameters
+        self._memory_limit = memory_limit
+        self._cache = ExecutableCache(memory_limit)
+
+    def executable(
+        self,
+        graph: str,
+        outputs: Sequence[str],
+        arrays: Mapping[str, Array],
+        destinations: Mapping[str, Array] | None = None,
+        unbound: Collection[str] = (),
+    ) -> Executable:
+        """What computes outputs of a graph from inputs of these dtypes and shapes, which are found to fit.
+
+        Args:
+            graph: the graph's name.
+            outputs: the outputs, by name.
+            arrays: the inputs.
+            destinations: where outputs are written to, by name.
+            unbound: the parameters that come with each call; the others are read in place.
+        """
+        shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
+        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
+        executable = self._cache.get(key)
+        if executable is None:
+            executable = self._compile(self._graphs[graph], outputs, arrays, destinations or {}, unbound)
+            self._cache.put(key, executable)
+        return executable
+
+    def _compile(
+        self,
+        document: Document,
+        outputs: Sequence[str],
+        arrays: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        unbound: Collection[str],
+    ) -> Executable:
+        types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
+        symbols = bind_symbols(types, arrays)
+        part = selected(document, arrays)
+        names = [parameter.id for parameter in part.parameters if parameter.id not in unbound]
+        return self._engine.compile(
+            part,
+            symbols,
+            bound={name: self._parameters[name] for name in names},
+            destinations=destinations,
+            outputs=outputs,
+            memory_limit=self._memory_limit,
+        )

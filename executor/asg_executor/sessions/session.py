@@ -1,30 +1,28 @@
 """`Session`: graphs that share parameters, and steps that train these."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from asg_executor.engines.engine import Engine, Executable
+from asg_executor.engines.engine import Engine
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.optimizers.choice import parse_optimizer
-from asg_executor.optimizers.errors import OptimizerError
-from asg_executor.optimizers.groups import Assignment
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import Rule
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.arenas import Arenas, required_bytes
+from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.errors import SessionError
-from asg_executor.sessions.executables import ExecutableCache, ExecutableKey
+from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
 from asg_executor.sessions.initialization import initial_value
 from asg_executor.sessions.random_keys import MOST_SEED, step_key
-from asg_executor.sessions.selection import check_outputs, rng_key_inputs, select_outputs, selected
+from asg_executor.sessions.selection import check_outputs, rng_key_inputs, select_outputs
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
-from asg_schema.tensor_type import TensorType
 
 __all__ = ["Session", "WhichParameters"]
 
@@ -71,8 +69,7 @@ class Session:
             raise SessionError([Problem("/seed", "invalid_value", f"a seed is from 0 to 2**64 - 1, not {seed}")])
         self._set = GraphSet.of(graphs)
         self._optimizer = None if optimizer is None else parse_optimizer(optimizer)
-        self._check_optimizer()
-        self._assignments = self._assign()
+        self._assignments = assign_parameters(self._set, self._optimizer)
         # A parameter that is frozen has a gradient, which is not computed.
         names = {name for assignment in self._assignments for name in assignment.names}
         self._gradients = {name: output for name, output in self._set.gradients.items() if name in names}
@@ -86,37 +83,10 @@ class Session:
         first = self._checked(parameters or {})
         for name, parameter in self._set.parameters.items():
             self._write(name, first[name] if name in first else initial_value(parameter, seed))
-        self._executables = ExecutableCache(memory_limit)
+        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit)
         self._gradient_step: GradientStep | None = None
         if self._optimizer is not None:
             self._gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
-
-    def _check_optimizer(self) -> None:
-        if self._set.gradients and self._optimizer is None:
-            message = f"{TRAIN} has gradients; an optimizer is needed to apply them"
-            raise SessionError([Problem("/optimizer", "missing_field", message)])
-        if self._optimizer is not None and not self._set.gradients:
-            reason = (
-                f'"{TRAIN}" has no gradient of a trainable parameter among its outputs; a document as `grad` returns '
-                "it is needed"
-                if TRAIN in self._set.graphs
-                else f'there is no graph "{TRAIN}"'
-            )
-            raise SessionError([Problem("/optimizer", "nothing_to_train", f"there is nothing to optimize: {reason}")])
-
-    def _assign(self) -> list[Assignment]:
-        """Which rule of the optimizer trains which parameters."""
-        if self._optimizer is None:
-            return []
-        declared = self._set.parameters
-        types = {name: parameter.type for name, parameter in declared.items() if name in self._set.gradients}
-        assignments, problems = self._optimizer.assign(types)
-        if problems:
-            raise OptimizerError(problems)
-        if not assignments:
-            message = "there is nothing to optimize: the groups freeze every parameter"
-            raise SessionError([Problem("/optimizer/groups", "nothing_to_train", message)])
-        return assignments
 
     def _check_memory(self, *, average: bool) -> None:
         needed = required_bytes(self._set.parameters.values(), self._assignments, average=average)
@@ -248,7 +218,7 @@ class Session:
         if parameters == "average":
             self._check_average()
             averages = self._averages()
-        executable = self._executable(graph, chosen, arrays, unbound=averages)
+        executable = self._compiled.executable(graph, chosen, arrays, unbound=averages)
         return executable({**arrays, **averages})
 
     def step(self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Array]:
@@ -339,7 +309,7 @@ class Session:
         """Run `train`: gradients go to the arenas, state updates to their parameters."""
         needed = list(dict.fromkeys([*chosen, *self._gradients.values(), *self._set.state_updates.values()]))
         gradients = {output: self._arenas.gradients[name] for name, output in self._gradients.items()}
-        results = self._executable(TRAIN, needed, arrays, gradients)(arrays)
+        results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
         returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
         for name, output in self._set.state_updates.items():
             self._arenas.parameters[name][...] = results[output]
@@ -355,47 +325,6 @@ class Session:
             if name not in arrays:
                 arrays[name] = step_key(self._seed, step, index)
         return arrays
-
-    def _executable(
-        self,
-        graph: str,
-        outputs: Sequence[str],
-        arrays: Mapping[str, Array],
-        destinations: Mapping[str, Array] | None = None,
-        unbound: Collection[str] = (),
-    ) -> Executable:
-        shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
-        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
-        executable = self._executables.get(key)
-        if executable is None:
-            executable = self._compile(self._set.graphs[graph], outputs, arrays, destinations or {}, unbound)
-            self._executables.put(key, executable)
-        return executable
-
-    def _compile(
-        self,
-        document: Document,
-        outputs: Sequence[str],
-        arrays: Mapping[str, Array],
-        destinations: Mapping[str, Array],
-        unbound: Collection[str],
-    ) -> Executable:
-        """Compile what computes `outputs` from inputs of these dtypes and shapes, which are found to fit.
-
-        Parameters are read in place, but for those in `unbound`, which come with each call.
-        """
-        types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
-        symbols = bind_symbols(types, arrays)
-        part = selected(document, arrays)
-        names = [parameter.id for parameter in part.parameters if parameter.id not in unbound]
-        return self._engine.compile(
-            part,
-            symbols,
-            bound={name: self._arenas.parameters[name] for name in names},
-            destinations=destinations,
-            outputs=outputs,
-            memory_limit=self._memory_limit,
-        )
 
     def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Array]:
         """New values of parameters as arrays, each of them found to fit."""

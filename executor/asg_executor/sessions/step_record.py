@@ -11,21 +11,27 @@ from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPa
 __all__ = ["StepRecord", "request_digest"]
 
 
-def request_digest(inputs: Mapping[str, Array], outputs: Sequence[str] | None) -> str:
+def request_digest(
+    parts: Sequence[Mapping[str, Array]], outputs: Sequence[str] | None, *, micro_batches: bool = False
+) -> str:
     """The SHA-256 of a request for a step: of what it says, not of how it is written.
 
     The same tensors in JSON and in safetensors are one request, and so are the same outputs in another order.
 
     Args:
-        inputs: the decoded inputs.
+        parts: the decoded inputs of each part of the batch.
         outputs: the outputs that are asked for; None where the choice is left to the service.
+        micro_batches: whether the parts are micro-batches; a plain step has one part and another answer.
     """
     result = sha256(b"asg.step:default" if outputs is None else f"asg.step:{sorted(set(outputs))}".encode())
-    for name in sorted(inputs):
-        array = inputs[name]
-        # A length before each name keeps different requests from having the same bytes.
-        result.update(f"{len(name)}:{name}:{array.dtype.name}:{list(array.shape)}:".encode())
-        result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    for number, inputs in enumerate(parts):
+        if micro_batches:
+            result.update(f"micro_batch:{number}:{len(inputs)}:".encode())
+        for name in sorted(inputs):
+            array = inputs[name]
+            # A length before each name keeps different requests from having the same bytes.
+            result.update(f"{len(name)}:{name}:{array.dtype.name}:{list(array.shape)}:".encode())
+            result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return result.hexdigest()
 
 
@@ -35,9 +41,9 @@ class StepRecord:
     def __init__(self) -> None:
         self._number = 0
         self._digest = ""
-        self._answer: Mapping[str, Array] = {}
+        self._answer: Sequence[Mapping[str, Array]] = ()
 
-    def replay(self, number: int, digest: str, current: int) -> Mapping[str, Array] | None:
+    def replay(self, number: int, digest: str, current: int) -> Sequence[Mapping[str, Array]] | None:
         """The stored answer where the request is the last step again; None where it is the next step.
 
         Args:
@@ -66,6 +72,6 @@ class StepRecord:
             raise StepMismatchError(number, expected, message)
         return self._answer
 
-    def keep(self, number: int, digest: str, answer: Mapping[str, Array]) -> None:
-        """Remember a step that was taken."""
+    def keep(self, number: int, digest: str, answer: Sequence[Mapping[str, Array]]) -> None:
+        """Remember a step that was taken, and the outputs of each of its parts."""
         self._number, self._digest, self._answer = number, digest, answer

@@ -4,6 +4,8 @@ import re
 from typing import Any, cast
 
 from asg_executor.api.problems import KINDS
+from asg_executor.optimizers.choice import optimizer_kinds
+from asg_executor.optimizers.schedules.choice import schedule_kinds
 from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
 from executor_harness.in_process import Server, in_process
@@ -22,6 +24,7 @@ RESOURCES = {
     ("/v1/sessions/{session_id}/steps/{number}", "put"),
     ("/v1/sessions/{session_id}/parameters", "get"),
     ("/v1/sessions/{session_id}/parameters", "put"),
+    ("/v1/sessions/{session_id}/parameters/average", "get"),
     ("/healthz/live", "get"),
     ("/healthz/ready", "get"),
 }
@@ -35,7 +38,10 @@ def test_capabilities() -> None:
     assert body["dtypes"] == [dtype.value for dtype in DType]
     assert "numpy" in body["engines"]
     assert body["engine"] in body["engines"]
-    assert body["optimizers"] == ["sgd", "adam", "adamw"]
+    assert body["optimizers"] == optimizer_kinds()
+    assert {"adam", "muon", "document"} <= set(body["optimizers"])
+    assert body["schedules"] == schedule_kinds()
+    assert {"step", "one_cycle"} <= set(body["schedules"])
     assert body["limits"]["max_body_bytes"] == 12345
 
 
