@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StrictBool, Tag
 
 from asg_executor.optimizers.kinds import AnyRule
 from asg_executor.optimizers.rule import LearningRate, NonNegative, Rule, WeightDecay
@@ -15,6 +15,12 @@ from asg_schema.wire import json_pointer, nearest, show_value
 __all__ = ["Assignment", "Group", "assign"]
 
 _SETTINGS = ("learning_rate", "weight_decay")
+
+
+_Patterns: TypeAlias = Annotated[
+    Annotated[str, Tag("one")] | Annotated[list[str], Field(min_length=1), Tag("several")],
+    Discriminator(lambda value: "one" if isinstance(value, str) else "several"),
+]
 
 
 class Group(BaseModel):
@@ -31,7 +37,7 @@ class Group(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    parameters: str | Annotated[list[str], Field(min_length=1)]
+    parameters: _Patterns
     learning_rate: LearningRate | None = None
     weight_decay: NonNegative | None = None
     frozen: StrictBool = False

@@ -265,7 +265,12 @@ class Session:
         document, chosen, number = self._next_step(outputs)
         if not micro_batches:
             raise InterfaceError("there is no micro-batch; at least one is needed")
-        arrays = [self._step_arrays(document, inputs, number, part) for part, inputs in enumerate(micro_batches)]
+        arrays: list[dict[str, Array]] = []
+        for part, inputs in enumerate(micro_batches):
+            try:
+                arrays.append(self._step_arrays(document, inputs, number, part))
+            except InterfaceError as error:
+                raise InterfaceError(f"micro-batch {part}: {error}") from None
         return self._commit(number, arrays, chosen, accumulate=True)
 
     def _next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
