@@ -28,7 +28,7 @@ def assigned(*groups: dict[str, Any]) -> list[tuple[str, ...]]:
 def refused(form: dict[str, Any]) -> list[tuple[str, str, str]]:
     with pytest.raises(OptimizerError) as caught:
         Session({"train": quadratic()}, form)
-    return [tuple(problem) for problem in caught.value.problems]
+    return [(problem.pointer, problem.code, problem.message) for problem in caught.value.problems]
 
 
 def test_the_first_group_that_matches_takes_a_parameter() -> None:

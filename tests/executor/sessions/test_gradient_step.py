@@ -195,7 +195,7 @@ AVERAGE = {**SGD, "average_decay": 0.75}
 def test_the_average_follows_the_weights() -> None:
     session = Session({"train": quadratic()}, AVERAGE, parameters=START)
     np.testing.assert_array_equal(session.averaged_parameters()["bias"], START["bias"])
-    average = np.zeros(3)
+    value = average = START["bias"]
     for step in range(1, 6):
         session.step(pulls(step))
         value = session.parameters()["bias"]
