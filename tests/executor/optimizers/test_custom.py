@@ -75,66 +75,65 @@ def with_slot(slot: dict[str, Any]) -> dict[str, Any]:
     return {"inputs": [*INPUTS, slot], "outputs": [*OUTPUTS, {"name": slot["id"], "value": slot["id"]}]}
 
 
-@pytest.mark.parametrize(
-    ("changes", "pointer", "code", "message"),
-    [
-        ({"nodes": []}, "/document/outputs/0/value", "unknown_value", "moved"),
-        ({"asg": 99}, "/document/asg", "newer_version", "99"),
-        ({"inputs": INPUTS[1:], "nodes": [], "outputs": []}, "/document/inputs", "missing_input", '"parameter"'),
-        ({"outputs": OUTPUTS[:1]}, "/document/outputs", "missing_output", '"velocity"; the next value of the slot'),
-        ({"outputs": OUTPUTS[1:]}, "/document/outputs", "missing_output", "the next value of the parameter"),
-        ({"outputs": [*OUTPUTS, {"name": "m", "value": "move"}]}, "/document/outputs/2", "unknown_name", '"m"'),
-        (
-            {"outputs": [OUTPUTS[0], {"name": "velocity", "value": "kept"}]},
-            "/document/outputs/1",
-            "type_mismatch",
-            "float64[]; float64[length]",
-        ),
-        (
-            {"inputs": [INPUTS[0], INPUTS[1], INPUTS[2], {**INPUTS[3], "dtype": "float32"}]},
-            "/document/inputs/3",
-            "type_mismatch",
-            "float32[]; float64[] is needed",
-        ),
-        (
-            {"inputs": [*INPUTS, {"id": "step", "dtype": "int32", "shape": []}]},
-            "/document/inputs/4",
-            "type_mismatch",
-            "int64[] is needed",
-        ),
-        (
-            with_slot({"id": "m", "dtype": "int64", "shape": ["length"]}),
-            "/document/inputs/4",
-            "type_mismatch",
-            "a floating-point slot of the shape",
-        ),
-        (
-            with_slot({"id": "m", "dtype": "float64", "shape": ["other"]}),
-            "/document/inputs/4",
-            "type_mismatch",
-            "a floating-point slot of the shape",
-        ),
-        (
-            {"inputs": [*INPUTS[:3], {**INPUTS[3], "role": {"kind": "cotangent", "of": "loss"}}]},
-            "/document/inputs/3/role",
-            "invalid_update",
-            'has the role "cotangent"',
-        ),
-        (
-            {"outputs": [OUTPUTS[0], {**OUTPUTS[1], "role": {"kind": "metric"}}]},
-            "/document/outputs/1/role",
-            "invalid_update",
-            'has the role "metric"',
-        ),
-        (
-            {"parameters": [{"id": "p", "dtype": "float64", "shape": []}]},
-            "/document/parameters/0",
-            "invalid_update",
-            "make \"p\" an input",
-        ),
-    ],
-    ids=str,
-)  # fmt: skip
+WRONG: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"nodes": []}, "/document/outputs/0/value", "unknown_value", "moved"),
+    ({"asg": 99}, "/document/asg", "newer_version", "99"),
+    ({"inputs": INPUTS[1:], "nodes": [], "outputs": []}, "/document/inputs", "missing_input", '"parameter"'),
+    ({"outputs": OUTPUTS[:1]}, "/document/outputs", "missing_output", '"velocity"; the next value of the slot'),
+    ({"outputs": OUTPUTS[1:]}, "/document/outputs", "missing_output", "the next value of the parameter"),
+    ({"outputs": [*OUTPUTS, {"name": "m", "value": "move"}]}, "/document/outputs/2", "unknown_name", '"m"'),
+    (
+        {"outputs": [OUTPUTS[0], {"name": "velocity", "value": "kept"}]},
+        "/document/outputs/1",
+        "type_mismatch",
+        "float64[]; float64[length]",
+    ),
+    (
+        {"inputs": [INPUTS[0], INPUTS[1], INPUTS[2], {**INPUTS[3], "dtype": "float32"}]},
+        "/document/inputs/3",
+        "type_mismatch",
+        "float32[]; float64[] is needed",
+    ),
+    (
+        {"inputs": [*INPUTS, {"id": "step", "dtype": "int32", "shape": []}]},
+        "/document/inputs/4",
+        "type_mismatch",
+        "int64[] is needed",
+    ),
+    (
+        with_slot({"id": "m", "dtype": "int64", "shape": ["length"]}),
+        "/document/inputs/4",
+        "type_mismatch",
+        "a floating-point slot of the shape",
+    ),
+    (
+        with_slot({"id": "m", "dtype": "float64", "shape": ["other"]}),
+        "/document/inputs/4",
+        "type_mismatch",
+        "a floating-point slot of the shape",
+    ),
+    (
+        {"inputs": [*INPUTS[:3], {**INPUTS[3], "role": {"kind": "cotangent", "of": "loss"}}]},
+        "/document/inputs/3/role",
+        "invalid_update",
+        'has the role "cotangent"',
+    ),
+    (
+        {"outputs": [OUTPUTS[0], {**OUTPUTS[1], "role": {"kind": "metric"}}]},
+        "/document/outputs/1/role",
+        "invalid_update",
+        'has the role "metric"',
+    ),
+    (
+        {"parameters": [{"id": "p", "dtype": "float64", "shape": []}]},
+        "/document/parameters/0",
+        "invalid_update",
+        "make \"p\" an input",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "pointer", "code", "message"), WRONG, ids=str)
 @pytest.mark.parametrize("prefix", ["", "/groups/0/optimizer"])
 def test_a_wrong_document_is_refused_at_its_place(
     changes: dict[str, Any], pointer: str, code: str, message: str, prefix: str
