@@ -156,7 +156,7 @@ class Session:
             AsgError: the graph or an input is unknown, or an input is not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        texts = {"graph": graph, "parameters": parameters}
+        texts = {"graph": graph} if parameters == "current" else {"graph": graph, "parameters": parameters}
         answer = self._transport.request(
             "POST",
             f"{self._path}/run",
