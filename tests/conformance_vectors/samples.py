@@ -38,6 +38,7 @@ from conformance_vectors.gradients import (
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import PRECISION, TOLERANCE, allowed_error, largest_magnitude
 from op_samples.sample import Array, Sample, array_dtype, dtype_of, rounded, sample_document, sample_inputs
+from op_samples.symbolic import symbolic_shapes
 
 __all__ = ["cases_of_samples", "symbolic_document"]
 
@@ -149,11 +150,11 @@ def _symbolic_cases(samples: list[Sample]) -> Iterator[Case]:
 
 
 def symbolic_document(sample: Sample) -> Document | None:
-    """The sample's document with a symbol for every size above 1, or None where an op's rule needs the sizes."""
+    """The sample's document with symbols for its sizes, or None where the op's attributes or rule need all of them."""
     source = sample_document(sample).to_dict()
-    for item in source["inputs"]:
-        item["shape"] = [f"n{size}" if size > 1 else size for size in item["shape"]]
-    if not any(isinstance(size, str) for item in source["inputs"] for size in item["shape"]):
+    for item, shape in zip(source["inputs"], symbolic_shapes(sample), strict=True):
+        item["shape"] = list(shape)
+    if not any(not isinstance(size, int) for item in source["inputs"] for size in item["shape"]):
         return None
     try:
         return Document.from_dict(source)
