@@ -31,6 +31,13 @@ from asg_builder.functions.comparison import (
     not_equal,
 )
 from asg_builder.functions.contraction import attention, linear, matmul
+from asg_builder.functions.contraction_composites import (
+    cosine_similarity,
+    einsum,
+    outer,
+    pairwise_distance,
+    rotary_embedding,
+)
 from asg_builder.functions.control import barrier
 from asg_builder.functions.creation import (
     arange,
@@ -219,6 +226,7 @@ __all__ = [
     "conv3d",
     "cos",
     "cosh",
+    "cosine_similarity",
     "cross_entropy",
     "cumulative_prod",
     "cumulative_sum",
@@ -234,6 +242,7 @@ __all__ = [
     "dropout3d",
     "dynamic_slice",
     "dynamic_update_slice",
+    "einsum",
     "elu",
     "embedding",
     "equal",
@@ -301,9 +310,11 @@ __all__ = [
     "one_hot",
     "ones",
     "ones_like",
+    "outer",
     "pad",
     "pad_edge",
     "pad_reflect",
+    "pairwise_distance",
     "parameter",
     "permute_dims",
     "polygamma",
@@ -319,6 +330,7 @@ __all__ = [
     "rng_bits",
     "rng_key",
     "roll",
+    "rotary_embedding",
     "round",
     "rsqrt",
     "scatter_add_along_axis",

@@ -27,12 +27,13 @@ __all__ = [
 
 def widen(x: Value) -> Value:
     """The operand in float32 where it has half precision: a sum or a count in 16 bits would overflow or lose digits."""
-    return Astype.of(x, dtype=widened(x.dtype)) if x.dtype.itemsize < 4 else x
+    wide = widened(x.dtype)
+    return x if wide is x.dtype else Astype.of(x, dtype=wide)
 
 
 def widened(dtype: DType) -> DType:
-    """The floating-point dtype in which operands of `dtype` are computed after `widen`."""
-    return DType.FLOAT32 if dtype.itemsize < 4 else dtype
+    """The dtype in which operands of `dtype` are computed after `widen`; integers are as they are."""
+    return DType.FLOAT32 if dtype.is_floating and dtype.itemsize < 4 else dtype
 
 
 def narrow(x: Value, dtype: DType) -> Value:

@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 from asg_schema.attributes import Axes, Axis, Number, Scalar, Shape, encode_number
 from asg_schema.composite import Composite
 from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.contraction_einsum import Einsum
+from asg_schema.composites.contraction_products import CosineSimilarity, Outer, PairwiseDistance
+from asg_schema.composites.contraction_rotary import RotaryEmbedding
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.elementwise_activations import (
     Celu,
@@ -71,11 +74,13 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Categorical: ((_KEY, _X), {}),
     Celu: ((_X,), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
+    CosineSimilarity: ((_X, _X), {}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
     Diag: ((TensorType(_FLOAT, (_N,)),), {}),
     Diagonal: ((TensorType(_FLOAT, (_N, _N)),), {"offset": 1}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
+    Einsum: ((_X, TensorType(_FLOAT, (3, 4))), {"equation": "ij,jk->ik"}),
     Elu: ((_X,), {}),
     Embedding: ((TensorType(DType.INT64, (_N,)), TensorType(_FLOAT, (10, 3))), {"padding_idx": 0}),
     Gelu: ((_X,), {}),
@@ -98,14 +103,17 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Norm: ((_X,), {"axis": (1,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
     OneHot: ((TensorType(DType.INT64, (_N,)),), {"num_classes": 3}),
+    Outer: ((TensorType(_FLOAT, (_N,)), TensorType(_FLOAT, (3,))), {}),
     PadEdge: ((_X,), {"low": (0, 1), "high": (0, 2)}),
     PadReflect: ((_X,), {"low": (0, 1), "high": (0, 2)}),
+    PairwiseDistance: ((_X, _X), {}),
     Prelu: ((_X, *_CHANNELS), {}),
     Relu: ((_X,), {}),
     Relu6: ((_X,), {}),
     Repeat: ((_X,), {"repeats": 2, "axis": 1}),
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Roll: ((_X,), {"shift": (1,), "axis": (1,)}),
+    RotaryEmbedding: ((TensorType(_FLOAT, (_N, 4)),), {}),
     Selu: ((_X,), {}),
     Silu: ((_X,), {}),
     Softmax: ((_X,), {}),

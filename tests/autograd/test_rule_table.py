@@ -20,6 +20,7 @@ DIFFERENTIATED_BY_EXPANSION = {
     "hardsigmoid": "its expansion is two choices, and so is the derivative of that",
     "hardtanh": "as hardsigmoid",
     "nll": "its expansion is a gather; a rule would repeat its scatter",
+    "pairwise_distance": "its expansion is a norm of a difference",
     "pad_edge": "its expansion is slices that are joined; a rule would take apart what they put together",
     "pad_reflect": "as pad_edge",
     "relu6": "it is hardtanh with other bounds",

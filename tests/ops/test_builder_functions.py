@@ -8,6 +8,7 @@ import pytest
 
 import asg_builder as asg
 import asg_executor
+from asg_schema.composites.contraction_einsum import Einsum
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.ops.creation import Constant
@@ -19,6 +20,7 @@ every_op = pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
 
 # Functions that take something other than what the op's declaration says.
 OTHER_PARAMETERS = {
+    "einsum": "the equation comes first, as NumPy and PyTorch have it",
     "pad": "its mode chooses between three ops",
     "constant": "dtype and shape are those of the value where they are left out",
     "dropout": "the key is drawn from the graph's own where it is left out",
@@ -66,7 +68,9 @@ def built_digest(sample: Sample) -> str:
         operands = [
             asg.input(f"x{index}", operand.shape, dtype_of(operand)) for index, operand in enumerate(sample.operands)
         ]
-        if sample.op.operands and sample.op.operands[-1].variadic:
+        if sample.op is Einsum:
+            result = asg.einsum(sample.attributes["equation"], *operands)
+        elif sample.op.operands and sample.op.operands[-1].variadic:
             result = function_of(sample.op)(operands, **sample.attributes)
         else:
             result = function_of(sample.op)(*operands, **sample.attributes)

@@ -44,6 +44,8 @@ OTHER_GRADIENT = {
     "conv.no_results": "PyTorch refuses a weight without elements",
     "abs.edges": "sign(NaN), as above",
     "digamma.edges": "PyTorch has large random numbers at the poles; here it is inf",
+    "cosine_similarity.shorter_than_eps": "PyTorch differentiates a norm where eps stands for it; central differences "
+    "confirm ours",
     "hardswish.nan": "PyTorch has derivative 1 at NaN; here it is NaN",
     "mish.infinite": "PyTorch multiplies inf by 0; here it is the limit, 1 and 0",
     "softsign.infinite": "PyTorch has NaN; here it is the limit, 0",
@@ -59,6 +61,7 @@ OTHER_GRADIENT = {
 OTHER_SECOND_GRADIENT = {
     "conv.no_channels": "PyTorch refuses a weight without elements",
     "conv.no_results": "PyTorch refuses a weight without elements",
+    "cosine_similarity.shorter_than_eps": "as its first",
     "pow.zero_exponent": "PyTorch has no mixed derivative at exponent 0; central differences confirm ours",
 }
 # PyTorch's trigamma, and what is differentiated through it, has no more than nine digits.

@@ -79,6 +79,28 @@ def _padded(x: Tensor, low: Any, high: Any, mode: str) -> Tensor:
     return x
 
 
+def _cosine_similarity(x1: Tensor, x2: Tensor, axis: int = 1, eps: float = 1e-8) -> Tensor:
+    return F.cosine_similarity(x1, x2, axis, eps)
+
+
+def _pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdims: bool = False) -> Tensor:
+    return F.pairwise_distance(x1, x2, p, eps, keepdims)
+
+
+def _rotary_embedding(
+    x: Tensor, positions: Tensor | None = None, base: float = 10000.0, interleaved: bool = False
+) -> Tensor:
+    # PyTorch has no such function: each pair as a complex number, turned by one of length 1.
+    width = x.shape[-1]
+    where = torch.arange(x.shape[-2]) if positions is None else positions
+    exponents = -torch.arange(0, width, 2, dtype=x.dtype) / max(width, 1)
+    angles = where[..., None] * torch.tensor(base, dtype=x.dtype) ** exponents
+    pairs = x.reshape(*x.shape[:-1], width // 2, 2) if interleaved else torch.stack(x.chunk(2, -1), -1)
+    turn = torch.polar(torch.ones_like(angles), angles)
+    turned = torch.view_as_real(torch.view_as_complex(pairs) * turn)
+    return turned.reshape(x.shape) if interleaved else torch.cat(turned.unbind(-1), -1)
+
+
 _SAME_NAME = [
     *("elu", "selu", "celu", "hardtanh", "relu6", "hardswish", "mish", "softsign", "tanhshrink"),
     *("softshrink", "hardshrink"),
@@ -86,6 +108,11 @@ _SAME_NAME = [
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     **{name: getattr(F, name) for name in _SAME_NAME},
+    "cosine_similarity": _cosine_similarity,
+    "einsum": lambda *operands, equation: torch.einsum(equation, *operands),
+    "outer": torch.outer,
+    "pairwise_distance": _pairwise_distance,
+    "rotary_embedding": _rotary_embedding,
     "log_sigmoid": F.logsigmoid,
     # By its documented formula: the function's own derivative has single precision, and no second one.
     "hardsigmoid": lambda x: F.relu6(x + 3.0) / 6.0,

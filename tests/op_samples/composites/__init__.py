@@ -2,6 +2,8 @@
 
 from op_samples.composites import (
     contraction,
+    contraction_einsum,
+    contraction_products,
     elementwise,
     elementwise_activations,
     indexing,
@@ -28,6 +30,8 @@ SAMPLES: list[Sample] = [
     *reduction_ordering.SAMPLES,
     *reduction_products.SAMPLES,
     *contraction.SAMPLES,
+    *contraction_einsum.SAMPLES,
+    *contraction_products.SAMPLES,
     *random.SAMPLES,
     *layout.SAMPLES,
     *window.SAMPLES,

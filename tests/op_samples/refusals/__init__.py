@@ -2,6 +2,7 @@
 
 from op_samples.refusals import (
     composites,
+    contraction_composites,
     elementwise_activations,
     indexing,
     layout_composites,
@@ -19,6 +20,7 @@ __all__ = ["ALL_CASES", "Case"]
 ALL_CASES = [
     *primitives.CASES,
     *composites.CASES,
+    *contraction_composites.CASES,
     *layout_composites.CASES,
     *indexing.CASES,
     *losses.CASES,

@@ -1,0 +1,178 @@
+"""Composites of contraction that the op's own rule refuses."""
+
+from op_samples.refusals.case import Case
+
+__all__ = ["CASES"]
+
+_ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+CASES: list[Case] = [
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "i1->i"},
+        "/equation",
+        'equation "i1->i" has "i1"; letters and at most one "..." are needed there',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "i......->i"},
+        "/equation",
+        'equation "i......->i" has "i......"; letters and at most one "..." are needed there',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "ij->i->j"},
+        "/equation",
+        'equation "ij->i->j" has "i->j"; letters and at most one "..." are needed there',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "ij,jk->ik"},
+        "/equation",
+        'equation "ij,jk->ik" is for 2 operands; 1 are given',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "ijk->i"},
+        "/inputs/0",
+        '"x0" float32[2, 3] has 2 axes and its subscripts "ijk" name 3',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]", "float32[2, 3]"],
+        {"equation": "ij,...ijk->i"},
+        "/inputs/1",
+        '"x1" float32[2, 3] has 2 axes and its subscripts "...ijk" name at least 3',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "ij->ik"},
+        "/equation",
+        'equation "ij->ik" has "k" in its result and in no operand',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]"],
+        {"equation": "ij->ii"},
+        "/equation",
+        'equation "ij->ii" has "i" twice in its result',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 3]", "float32[2, 3]"],
+        {"equation": "ij,jk->ik"},
+        "/inputs/1",
+        '"j" is 3 in "x0" float32[2, 3] and 2 in "x1" float32[2, 3]; 3 or 1 is needed there',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, n]", "float32[m]"],
+        {"equation": "i...,...->i..."},
+        "/inputs/1",
+        'axis -1 of the ellipsis is n in "x0" float32[2, n] and m in "x1" float32[m]; n or 1 is needed there',
+    ),
+    Case(
+        "einsum",
+        ["float32[2, 1]"],
+        {"equation": "ii->i"},
+        "/inputs/0",
+        '"i" stands for axes of sizes 2 and 1 of "x0" float32[2, 1]; a diagonal needs equal sizes',
+    ),
+    Case(
+        "einsum",
+        [f"float32[{', '.join(['1'] * 52)}]", "float32[1]"],
+        {"equation": f"{_ALPHABET},..."},
+        "/equation",
+        f'equation "{_ALPHABET},..." speaks of 53 different axes; at most 52 are allowed',
+    ),
+    Case(
+        "outer",
+        ["float32[2]", "float32[2, 1]"],
+        {},
+        "/inputs/1",
+        '"x1" float32[2, 1] has rank 2; a vector is needed there',
+    ),
+    Case(
+        "cosine_similarity",
+        ["float32[2, 3]", "float32[2]"],
+        {},
+        "/inputs/1",
+        '"x1" float32[2] does not broadcast with "x0" float32[2, 3]: last axis 2 against 3; 3 or 1 is needed there',
+    ),
+    Case(
+        "cosine_similarity",
+        ["float32[3]", "float32[3]"],
+        {},
+        "/axis",
+        'axis 1 is out of range for "x0" float32[3] and "x1" float32[3] together: an axis from -1 to 0 is needed',
+    ),
+    Case(
+        "cosine_similarity",
+        ["float32[2, 3]", "float32[2, 3]"],
+        {"eps": -1.0},
+        "/eps",
+        "eps is -1.0; a finite number of at least 0 is needed",
+    ),
+    Case(
+        "pairwise_distance",
+        ["float32[]", "float32[]"],
+        {},
+        "/inputs/0",
+        '"x0" float32[] and "x1" float32[] have rank 0; at least one axis is needed',
+    ),
+    Case(
+        "pairwise_distance",
+        ["float32[2]", "float32[2]"],
+        {"p": "nan"},
+        "/p",
+        "p is nan; a number, inf or -inf is needed",
+    ),
+    Case(
+        "pairwise_distance",
+        ["float32[2]", "float32[2]"],
+        {"eps": "inf"},
+        "/eps",
+        "eps is inf; a finite number is needed",
+    ),
+    Case(
+        "pairwise_distance",
+        ["float32[2, 0]", "float32[2, 0]"],
+        {"p": -1.0},
+        "/inputs/0",
+        "the last axis has no element; for p -1.0 at least one is needed",
+    ),
+    Case(
+        "rotary_embedding",
+        ["float32[4]"],
+        {},
+        "/inputs/0",
+        '"x0" float32[4] has rank 1; shape […, L, E] is needed there',
+    ),
+    Case(
+        "rotary_embedding",
+        ["float32[2, 3]"],
+        {},
+        "/inputs/0",
+        'the last axis of "x0" float32[2, 3] is 3; an even size is needed there',
+    ),
+    Case(
+        "rotary_embedding",
+        ["float32[n, 4]"],
+        {"base": 0.0},
+        "/base",
+        "base is 0.0; a finite number above 0 is needed",
+    ),
+    Case(
+        "rotary_embedding",
+        ["float32[2, n, 4]", "int64[n, 1]"],
+        {},
+        "/inputs/1",
+        '"x1" int64[n, 1] holds positions; a shape that broadcasts to [2, n] is needed there',
+    ),
+]
