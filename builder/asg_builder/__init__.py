@@ -181,7 +181,36 @@ from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_e
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.functions.reduction_ordering import argsort, sort, top_k
 from asg_builder.functions.window import avg_pool, conv, max_pool, window_sum
-from asg_builder.functions.window_convolution import conv1d, conv2d, conv3d
+from asg_builder.functions.window_composites import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    conv_transpose,
+    global_avg_pool,
+    global_max_pool,
+    interpolate,
+)
+from asg_builder.functions.window_convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from asg_builder.functions.window_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
 from asg_builder.graph import Graph, current_graph, graph, input, name_scope, parameter, rng_key
 from asg_builder.tensor import Tensor
 from asg_schema.dims import symbol
@@ -196,6 +225,14 @@ __all__ = [
     "abs",
     "acos",
     "acosh",
+    "adaptive_avg_pool",
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
     "add",
     "arange",
     "argmax",
@@ -209,6 +246,9 @@ __all__ = [
     "atanh",
     "attention",
     "avg_pool",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "barrier",
     "batch_norm",
     "bernoulli",
@@ -224,6 +264,10 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cos",
     "cosh",
     "cosine_similarity",
@@ -259,6 +303,8 @@ __all__ = [
     "full_like",
     "gather_nd",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
     "glu",
     "graph",
     "greater",
@@ -271,6 +317,7 @@ __all__ = [
     "index_add",
     "input",
     "instance_norm",
+    "interpolate",
     "iota",
     "isfinite",
     "isinf",
@@ -294,6 +341,9 @@ __all__ = [
     "matrix_transpose",
     "max",
     "max_pool",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "maximum",
     "mean",
     "min",

@@ -44,6 +44,9 @@ from asg_schema.composites.reduction_norms import Norm, Std
 from asg_schema.composites.reduction_ordering import TopK
 from asg_schema.composites.reduction_products import CumulativeProd
 from asg_schema.composites.window import AvgPool
+from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
+from asg_schema.composites.window_convolution import ConvTranspose
+from asg_schema.composites.window_interpolation import Interpolate
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -63,6 +66,8 @@ _CHANNELS_OF_4 = (TensorType(_FLOAT, (4,)),)
 _KEY = TensorType(DType.UINT32, (2,))
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
+    AdaptiveAvgPool: ((TensorType(_FLOAT, (_N, 3, 5)),), {"output_size": (2,)}),
+    AdaptiveMaxPool: ((TensorType(_FLOAT, (_N, 3, 4, 4)),), {"output_size": (2, 2)}),
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
     AvgPool: (
         (TensorType(_FLOAT, (_N, 3, 4, 4)),),
@@ -75,6 +80,14 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Celu: ((_X,), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
     CosineSimilarity: ((_X, _X), {}),
+    ConvTranspose: (
+        (
+            TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),
+            TensorType(_FLOAT, (3, 2, 4, 4)),
+            TensorType(_FLOAT, (2,)),
+        ),
+        {"strides": (2, 2), "padding": ((1, 1), (1, 1))},
+    ),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
     Diag: ((TensorType(_FLOAT, (_N,)),), {}),
@@ -85,12 +98,15 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Embedding: ((TensorType(DType.INT64, (_N,)), TensorType(_FLOAT, (10, 3))), {"padding_idx": 0}),
     Gelu: ((_X,), {}),
     Glu: ((TensorType(_FLOAT, (_N, 4)),), {}),
+    GlobalAvgPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
+    GlobalMaxPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
     Hardshrink: ((_X,), {}),
     Hardsigmoid: ((_X,), {}),
     Hardswish: ((_X,), {}),
     Hardtanh: ((_X,), {}),
     InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
+    Interpolate: ((TensorType(_FLOAT, (_N, 3, symbol("m"))),), {"scale_factor": (2.0,), "mode": "linear"}),
     LayerNorm: ((_X, TensorType(_FLOAT, (3,)), TensorType(_FLOAT, (3,))), {"normalized_shape": (3,)}),
     LeakyRelu: ((_X,), {}),
     Linear: ((_X, TensorType(_FLOAT, (2, 3)), TensorType(_FLOAT, (2,))), {}),

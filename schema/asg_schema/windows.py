@@ -17,6 +17,7 @@ __all__ = [
     "Padding",
     "Steps",
     "Window",
+    "check_count",
     "check_meets_operand",
     "check_pooling",
     "dilated",
@@ -64,7 +65,7 @@ class Window:
         self.strides = steps_of(names[0], strides, count)
         self.padding = tuple(((0, 0),) * count if padding is None else padding)
         self.dilation = steps_of(names[2], dilation, count)
-        _check_count(names[1], self.padding, count)
+        check_count(names[1], self.padding, count)
 
     @property
     def reach(self) -> tuple[Dim, ...]:
@@ -79,11 +80,16 @@ def steps_of(field: str, given: Sequence[int] | None, count: int) -> tuple[int, 
         RuleError: it has another number of entries.
     """
     result = (1,) * count if given is None else tuple(given)
-    _check_count(field, result, count)
+    check_count(field, result, count)
     return result
 
 
-def _check_count(field: str, given: Sequence[object], count: int) -> None:
+def check_count(field: str, given: Sequence[object], count: int) -> None:
+    """Refuse an attribute that has another number of entries than the window has axes.
+
+    Raises:
+        RuleError: naming the field.
+    """
     if len(given) != count:
         raise RuleError(
             f"{field} has {len(given)} entries; {count} are needed, one for each axis of the window", field=field

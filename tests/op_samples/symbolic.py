@@ -41,7 +41,7 @@ def _concrete_sizes(sample: Sample) -> set[int]:
     if sample.op.name in _DIVIDED:
         axis = _DIVIDED[sample.op.name]
         sizes.add(sample.operands[0].shape[sample.attributes.get("axis", -1) if axis is None else axis])
-    if sample.attributes.keys() & {"feature_groups", "batch_groups"}:
+    if sample.attributes.keys() & {"feature_groups", "batch_groups", "groups"}:
         sizes.update(size for operand in sample.operands for size in operand.shape[:2])
     if sample.op.name in _BY_TUPLES:
         sizes.add(sample.operands[1].shape[-1])

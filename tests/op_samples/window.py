@@ -9,7 +9,7 @@ import numpy as np
 from asg_schema.ops.window import Conv, MaxPool, WindowSum
 from op_samples.sample import Array, Reference, Sample, indices_of, spread
 
-__all__ = ["SAMPLES", "convolution", "met_elements", "over_windows", "padded_sum"]
+__all__ = ["SAMPLES", "Met", "Spot", "convolution", "met_elements", "over_windows", "padded_sum"]
 
 Sizes = Sequence[int]
 Pairs = Sequence[Sequence[int]]

@@ -17,4 +17,4 @@ def test_rule(case: Case) -> None:
 def test_every_op_with_a_rule_of_its_own_has_a_case() -> None:
     """Arity and dtypes are all that an op without attributes can refuse that takes one operand."""
     with_rules = {op.name for op in OPS.values() if op.attributes or len(op.operands) > 1}
-    assert {case.op for case in ALL_CASES} == with_rules
+    assert sorted(with_rules - {case.op for case in ALL_CASES}) == []

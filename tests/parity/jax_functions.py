@@ -15,6 +15,8 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 
 # Ops that JAX has no counterpart of.
 WITHOUT_COUNTERPART = {
+    "adaptive_avg_pool": "no such function there; compared with PyTorch",
+    "adaptive_max_pool": "no such function there; compared with PyTorch",
     "avg_pool": "without counts of padding there; compared with PyTorch",
     "barrier": "its optimization barrier is another thing",
     "batch_norm": "a composite of its own there; compared with PyTorch",
@@ -22,6 +24,7 @@ WITHOUT_COUNTERPART = {
     "binary_cross_entropy": "no such function there; compared with PyTorch",
     "categorical": "compared by itself",
     "constant": "no operand",
+    "conv_transpose": "by other arguments there; compared with PyTorch",
     "cosine_similarity": "no such function there; compared with PyTorch",
     "cross_entropy": "a composite of its own there; compared with PyTorch",
     "dim_size": "a shape is not an array there",
@@ -29,11 +32,14 @@ WITHOUT_COUNTERPART = {
     "embedding": "a layer there; compared with PyTorch",
     "full": "no operand",
     "gather_nd": "index tuples are another thing there; compared with PyTorch",
+    "global_avg_pool": "compared with PyTorch",
+    "global_max_pool": "compared with PyTorch",
     "group_norm": "a composite of its own there; compared with PyTorch",
     "hardshrink": "a composite of its own there; compared with PyTorch",
     "hardsigmoid": "a composite of its own there; compared with PyTorch",
     "hardtanh": "a composite of its own there; compared with PyTorch",
     "instance_norm": "a composite of its own there; compared with PyTorch",
+    "interpolate": "other conventions there; compared with PyTorch",
     "iota": "no operand",
     "layer_norm": "a composite of its own there; compared with PyTorch",
     "linear": "a composite of its own there; compared with PyTorch",

@@ -80,5 +80,73 @@ def _avg_pool(x: Tensor, kernel_size: Any, count_include_pad: bool = True, **att
     )
 
 
-FUNCTIONS = {"conv": _conv, "window_sum": _window_sum, "max_pool": _max_pool, "avg_pool": _avg_pool}
+def _adaptive(functions: tuple[Any, ...]) -> Any:
+    def pool(x: Tensor, output_size: Any) -> Tensor:
+        # With the leading axes as the batch; integers as floats, which hold them exactly.
+        spatial = len(output_size)
+        flat = x.reshape(math.prod(x.shape[: x.ndim - spatial]), 1, *x.shape[x.ndim - spatial :])
+        result = functions[spatial - 1](flat if x.is_floating_point() else flat.double(), tuple(output_size))
+        return result.reshape(*x.shape[: x.ndim - spatial], *output_size).to(x.dtype)
+
+    return pool
+
+
+def _global(pool: Any) -> Any:
+    def function(x: Tensor) -> Tensor:
+        return pool(x, (1,) * (x.ndim - 2))
+
+    return function
+
+
+_avg = _adaptive((F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d))
+_max = _adaptive((F.adaptive_max_pool1d, F.adaptive_max_pool2d, F.adaptive_max_pool3d))
+_CONV_TRANSPOSE = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+
+
+def _conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    strides: Any = 1,
+    padding: Any = (),
+    output_padding: Any = None,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    function = _CONV_TRANSPOSE[x.ndim - 3]
+    if all(low == high for low, high in padding):
+        around = [low for low, _ in padding] or 0
+        return function(x, weight, bias, strides, around, output_padding or 0, groups, dilation)
+    assert output_padding is None
+    whole = function(x, weight, bias, strides, 0, 0, groups, dilation)
+    return _padded(whole, [(-low, -high) for low, high in padding])
+
+
+_LINEAR = ("linear", "bilinear", "trilinear")
+
+
+def _interpolate(
+    x: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
+) -> Tensor:
+    axes = len(size or scale_factor)
+    flat = x.reshape(math.prod(x.shape[: x.ndim - axes]), 1, *x.shape[x.ndim - axes :])
+    options = {} if mode == "nearest" else {"align_corners": align_corners}
+    kind = mode if mode == "nearest" else _LINEAR[axes - 1]
+    result = F.interpolate(flat, size=size and list(size), scale_factor=scale_factor, mode=kind, **options)
+    return result.reshape(*x.shape[: x.ndim - axes], *result.shape[2:])
+
+
+FUNCTIONS = {
+    "conv": _conv,
+    "window_sum": _window_sum,
+    "max_pool": _max_pool,
+    "avg_pool": _avg_pool,
+    "adaptive_avg_pool": _avg,
+    "adaptive_max_pool": _max,
+    "global_avg_pool": _global(_avg),
+    "global_max_pool": _global(_max),
+    "conv_transpose": _conv_transpose,
+    "interpolate": _interpolate,
+}
 """By the op's name."""

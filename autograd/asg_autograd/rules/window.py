@@ -10,8 +10,9 @@ from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.dims import Dim, element_count
 from asg_schema.editing import Value
 from asg_schema.ops.indexing import ScatterAddAlongAxis
-from asg_schema.ops.layout import Flip, Pad, PermuteDims, Reshape, Slice
+from asg_schema.ops.layout import PermuteDims, Reshape, Slice
 from asg_schema.ops.window import Conv, MaxPool, WindowSum
+from asg_schema.window_expansion import exchange, reversed_kernel, spread, spread_conv
 from asg_schema.windows import Window, dilated, steps_of
 
 __all__: list[str] = []
@@ -32,14 +33,6 @@ def _opposite_padding(window: Window, left_out: Sequence[Dim]) -> list[tuple[Dim
     ]
 
 
-def _pad(x: Value, padding: Sequence[tuple[Dim, Dim]], strides: Sequence[int]) -> Value:
-    """X with its elements `strides` apart along the last axes, zeros between them, and then padded with zeros."""
-    none = (0,) * (x.rank - len(padding))
-    low, high = zip(*padding, strict=True)
-    interior = (*none, *(stride - 1 for stride in strides))
-    return Pad.of(x, low=(*none, *low), high=(*none, *high), interior=interior)
-
-
 def _cut(x: Value, sizes: tuple[Dim, ...]) -> Value:
     """The first `sizes` elements along the last axes."""
     return Slice.of(x, start=(0,) * x.rank, stop=(*x.shape[: x.rank - len(sizes)], *sizes))
@@ -58,19 +51,13 @@ def _conv(op: Conv, at: Application) -> Cotangents:
 
 def _by_x(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value:
     """A convolution of the cotangent with the reversed kernel, whose inputs and outputs change places."""
-    (x, weight), g, groups = at.operands, at.g, op.feature_groups * op.batch_groups
-    kernel = _exchange_in_groups(Flip.of(weight, axis=tuple(range(2, x.rank))), groups)
-    padding = _opposite_padding(window, left_out)
-    known = [(low, high) for low, high in padding if isinstance(low, int) and isinstance(high, int)]
-    moved_apart = op.strides
-    if len(known) < len(padding):  # the kernel's size is symbolic, and the attribute takes numbers
-        g, known, moved_apart = _pad(g, padding, window.strides), None, None
-    result = Conv.of(
-        g,
-        kernel,
+    (x, weight), groups = at.operands, op.feature_groups * op.batch_groups
+    result = spread_conv(
+        at.g,
+        reversed_kernel(weight, groups),
+        _opposite_padding(window, left_out),
+        window.strides,
         strides=op.lhs_dilation,
-        padding=known,
-        lhs_dilation=moved_apart,
         rhs_dilation=op.rhs_dilation,
         feature_groups=groups,
     )
@@ -85,8 +72,8 @@ def _by_weight(op: Conv, at: Application, window: Window, left_out: Sequence[Dim
         for (low, high), rest in zip(window.padding, left_out, strict=True)
     ]
     result = Conv.of(
-        _exchange(x),
-        _exchange(at.g),
+        exchange(x),
+        exchange(at.g),
         strides=op.rhs_dilation,
         padding=padding,
         lhs_dilation=op.lhs_dilation,
@@ -94,22 +81,7 @@ def _by_weight(op: Conv, at: Application, window: Window, left_out: Sequence[Dim
         feature_groups=op.batch_groups,
         batch_groups=op.feature_groups,
     )
-    return _exchange(_cut(result, weight.shape[2:]))
-
-
-def _exchange(x: Value) -> Value:
-    """The first two axes exchanged."""
-    return PermuteDims.of(x, axes=(1, 0, *range(2, x.rank)))
-
-
-def _exchange_in_groups(weight: Value, groups: int) -> Value:
-    """Of a weight [groups · a, b, *kernel] the first two axes exchanged within each group: [groups · b, a, *kernel]."""
-    if groups == 1:
-        return _exchange(weight)
-    outputs, inputs, *kernel = weight.shape
-    split = Reshape.of(weight, shape=(groups, outputs // groups, inputs, *kernel))
-    turned = PermuteDims.of(split, axes=(0, 2, 1, *range(3, split.rank)))
-    return Reshape.of(turned, shape=(inputs * groups, outputs // groups, *kernel))
+    return exchange(_cut(result, weight.shape[2:]))
 
 
 def _groups_to_batch(x: Value, groups: int) -> Value:
@@ -129,8 +101,8 @@ def _window_sum(op: WindowSum, at: Application) -> Cotangents:
     if 0 in sizes:
         return (at.x.editor.full(at.x.shape, 0.0, at.x.dtype),)
     padding = _opposite_padding(window, _left_out(sizes, window))
-    spread = _pad(at.g, padding, window.strides)
-    return (_cut(WindowSum.of(spread, kernel_size=op.kernel_size, dilation=op.dilation), sizes),)
+    moved_apart = spread(at.g, padding, window.strides)
+    return (_cut(WindowSum.of(moved_apart, kernel_size=op.kernel_size, dilation=op.dilation), sizes),)
 
 
 @rules.define(MaxPool)

@@ -11,14 +11,16 @@ from asg_builder.tensor import Tensor, apply, apply_all
 from asg_schema.composites.window import AvgPool
 from asg_schema.ops.window import Conv, MaxPool, WindowSum
 
-__all__ = ["avg_pool", "conv", "max_pool", "window_sum"]
+__all__ = ["avg_pool", "conv", "max_pool", "pairs_of", "steps_of", "window_sum"]
 
 
-def _steps(given: Sequence[int] | None) -> tuple[int, ...] | None:
+def steps_of(given: Sequence[int] | None) -> tuple[int, ...] | None:
+    """A list with one number for each axis, as an op has it."""
     return None if given is None else tuple(given)
 
 
-def _pairs(given: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...] | None:
+def pairs_of(given: Sequence[Sequence[int]] | None) -> tuple[tuple[int, ...], ...] | None:
+    """A list with a pair of numbers for each axis, as an op has it."""
     return None if given is None else tuple(map(tuple, given))
 
 
@@ -53,10 +55,10 @@ def conv(
         Conv,
         x,
         weight,
-        strides=_steps(strides),
-        padding=_pairs(padding),
-        lhs_dilation=_steps(lhs_dilation),
-        rhs_dilation=_steps(rhs_dilation),
+        strides=steps_of(strides),
+        padding=pairs_of(padding),
+        lhs_dilation=steps_of(lhs_dilation),
+        rhs_dilation=steps_of(rhs_dilation),
         feature_groups=feature_groups,
         batch_groups=batch_groups,
     )
@@ -72,7 +74,7 @@ def window_sum(
     dilation: Sequence[int] | None = None,
 ) -> Tensor:
     """The sum of each window over the last axes of x, of any number dtype; padding counts as 0."""
-    given = {"strides": _steps(strides), "padding": _pairs(padding), "dilation": _steps(dilation)}
+    given = {"strides": steps_of(strides), "padding": pairs_of(padding), "dilation": steps_of(dilation)}
     return apply(WindowSum, x, kernel_size=tuple(kernel_size), **given)
 
 
@@ -98,7 +100,7 @@ def max_pool(
         The values, NaN where a window holds one; and int64 indices into the spatial axes of x made one, of the first
         element that is as large.
     """
-    given = {"strides": _steps(strides), "padding": _pairs(padding), "dilation": _steps(dilation)}
+    given = {"strides": steps_of(strides), "padding": pairs_of(padding), "dilation": steps_of(dilation)}
     values, indices = apply_all(MaxPool, x, kernel_size=tuple(kernel_size), **given)
     return values, indices
 
@@ -121,5 +123,5 @@ def avg_pool(
         padding: zeros before and behind.
         count_include_pad: whether these zeros count as elements of a window.
     """
-    given = {"strides": _steps(strides), "padding": _pairs(padding), "count_include_pad": count_include_pad}
+    given = {"strides": steps_of(strides), "padding": pairs_of(padding), "count_include_pad": count_include_pad}
     return apply(AvgPool, x, kernel_size=tuple(kernel_size), **given)

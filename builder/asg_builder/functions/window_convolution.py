@@ -8,11 +8,21 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from asg_builder.tensor import Tensor, apply
+from asg_schema.composites.window_convolution import ConvTranspose
 from asg_schema.errors import AsgError
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.window import Conv
 
-__all__ = ["Sizes", "conv1d", "conv2d", "conv3d", "sizes_of"]
+__all__ = [
+    "Sizes",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "sizes_of",
+]
 
 Sizes: TypeAlias = int | Sequence[int]
 """One number for all spatial axes, or one for each."""
@@ -30,7 +40,8 @@ def sizes_of(function: str, name: str, given: Sizes, count: int) -> tuple[int, .
     if len(sizes) == 1:
         sizes *= count
     if len(sizes) != count:
-        raise AsgError(f"{function}: {name} has {len(sizes)} entries; 1 or {count} are needed, one for each axis")
+        wanted = f"1 or {count} are" if count > 1 else "1 is"
+        raise AsgError(f"{function}: {name} has {len(sizes)} entries; {wanted} needed, one for each axis")
     return sizes
 
 
@@ -91,6 +102,70 @@ def conv3d(
     return _convolve("conv3d", input, weight, bias, (stride, padding, dilation), groups, 3)
 
 
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Transposed convolution over one spatial axis; see `conv_transpose2d`."""
+    sizes = (stride, padding, output_padding, dilation)
+    return _convolve_transposed("conv_transpose1d", input, weight, bias, sizes, groups, 1)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Transposed convolution over two spatial axes: each element of the input adds its multiple of the kernel.
+
+    Args:
+        input: [N, C, height, width], or without N.
+        weight: [C, O / groups, kernel height, kernel width].
+        bias: [O]; None is none.
+        stride: how far apart neighbours place the kernel.
+        padding: what is cut off on both sides of each axis of the result.
+        output_padding: what is added behind each axis of the result; less than the stride or the dilation.
+        groups: into how many groups the channels fall.
+        dilation: how far the positions of the kernel lie apart.
+
+    Returns:
+        [N, O, rows, columns], or without N; along an axis of n elements
+        (n - 1) · stride - 2 · padding + (K - 1) · dilation + output_padding + 1.
+
+    Raises:
+        AsgError: an argument has a wrong number of entries.
+        DocumentError: the shapes do not fit.
+    """
+    sizes = (stride, padding, output_padding, dilation)
+    return _convolve_transposed("conv_transpose2d", input, weight, bias, sizes, groups, 2)
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """Transposed convolution over three spatial axes; see `conv_transpose2d`."""
+    sizes = (stride, padding, output_padding, dilation)
+    return _convolve_transposed("conv_transpose3d", input, weight, bias, sizes, groups, 3)
+
+
 def _convolve(
     function: str,
     input: Tensor,
@@ -100,19 +175,52 @@ def _convolve(
     groups: int,
     spatial: int,
 ) -> Tensor:
-    if input.ndim not in (spatial + 1, spatial + 2):
-        raise AsgError(f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed")
-    if weight.ndim != spatial + 2:
-        raise AsgError(f"{function}: weight {weight} has {weight.ndim} axes; {spatial + 2} are needed")
+    batched = _batched(function, input, weight, spatial)
     strides = sizes_of(function, "stride", window[0], spatial)
     dilation = sizes_of(function, "dilation", window[2], spatial)
     padding = _pairs(function, window[1], weight, strides, dilation)
-    batched = input if input.ndim == spatial + 2 else apply(Reshape, input, shape=(1, *input.shape))
     result = apply(
         Conv, batched, weight, strides=strides, padding=padding, rhs_dilation=dilation, feature_groups=groups
     )
     if bias is not None:
         result = result + apply(Reshape, bias, shape=(*bias.shape, *(1,) * spatial))
+    return result if batched is input else apply(Reshape, result, shape=result.shape[1:])
+
+
+def _batched(function: str, input: Tensor, weight: Tensor, spatial: int) -> Tensor:
+    """The input with a batch axis."""
+    if input.ndim not in (spatial + 1, spatial + 2):
+        raise AsgError(f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed")
+    if weight.ndim != spatial + 2:
+        raise AsgError(f"{function}: weight {weight} has {weight.ndim} axes; {spatial + 2} are needed")
+    return input if input.ndim == spatial + 2 else apply(Reshape, input, shape=(1, *input.shape))
+
+
+def _convolve_transposed(
+    function: str,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    sizes: tuple[Sizes, Sizes, Sizes, Sizes],
+    groups: int,
+    spatial: int,
+) -> Tensor:
+    batched = _batched(function, input, weight, spatial)
+    names = ("stride", "padding", "output_padding", "dilation")
+    strides, around, beyond, dilation = (
+        sizes_of(function, name, given, spatial) for name, given in zip(names, sizes, strict=True)
+    )
+    result = apply(
+        ConvTranspose,
+        batched,
+        weight,
+        bias,
+        strides=strides,
+        padding=tuple((size, size) for size in around),
+        output_padding=beyond,
+        groups=groups,
+        dilation=dilation,
+    )
     return result if batched is input else apply(Reshape, result, shape=result.shape[1:])
 
 

@@ -16,6 +16,7 @@ from op_samples.composites import (
     reduction_ordering,
     reduction_products,
     window,
+    window_sizes,
 )
 from op_samples.sample import Sample
 
@@ -35,4 +36,5 @@ SAMPLES: list[Sample] = [
     *random.SAMPLES,
     *layout.SAMPLES,
     *window.SAMPLES,
+    *window_sizes.SAMPLES,
 ]

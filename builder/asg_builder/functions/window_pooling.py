@@ -1,0 +1,417 @@
+"""Pooling with the names, the arguments and the conventions of `torch.nn.functional`.
+
+Sizes are one number for all spatial axes or one for each. `input` is [N, C, *spatial] or [C, *spatial]; a stride that
+is left out is the kernel's size.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, overload
+
+from asg_builder.functions.window_convolution import Sizes, sizes_of
+from asg_builder.tensor import Tensor, apply, apply_all
+from asg_schema.composites.window import AvgPool
+from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool
+from asg_schema.dims import Dim
+from asg_schema.errors import AsgError
+from asg_schema.ops.layout import Pad
+from asg_schema.ops.window import MaxPool, WindowSum
+
+__all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool3d",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
+]
+
+
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]: ...
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window over one spatial axis; see `max_pool2d`."""
+    window = _Window("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(input, window, return_indices)
+
+
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]: ...
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window over two spatial axes; NaN where a window holds one.
+
+    Args:
+        input: [N, C, *spatial] or [C, *spatial], of any number dtype.
+        kernel_size: how many positions the window has.
+        stride: how far it moves; None is `kernel_size`.
+        padding: how much goes on both sides; it is never the largest, and at most half the kernel's size.
+        dilation: how far the positions of the window lie apart.
+        ceil_mode: whether a window that only begins within the input or the padding before it counts, too.
+        return_indices: whether to return, too, where the elements stand in the spatial axes made one, int64.
+
+    Raises:
+        AsgError: an argument with a wrong number of entries, or padding of more than half the kernel.
+        DocumentError: the window does not fit.
+    """
+    window = _Window("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(input, window, return_indices)
+
+
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+
+
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]: ...
+
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window over three spatial axes; see `max_pool2d`."""
+    window = _Window("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    return _max_pool(input, window, return_indices)
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The arithmetic mean of each window over one spatial axis; see `avg_pool2d`."""
+    window = _Window("avg_pool1d", 1, input, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(input, window, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The arithmetic mean of each window over two spatial axes.
+
+    Args:
+        input: [N, C, *spatial] or [C, *spatial], of a floating-point dtype.
+        kernel_size: how many positions the window has.
+        stride: how far it moves; None is `kernel_size`.
+        padding: how many zeros go on both sides; at most half the kernel's size.
+        ceil_mode: whether a window that only begins within the input or the padding before it counts, too. What lies
+            behind the padding is never counted.
+        count_include_pad: whether padding counts as elements of a window.
+        divisor_override: by what the sums are divided; None is the number of elements.
+
+    Raises:
+        AsgError: an argument with a wrong number of entries, padding of more than half the kernel, or a divisor of 0.
+        DocumentError: the window does not fit.
+    """
+    window = _Window("avg_pool2d", 2, input, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(input, window, count_include_pad, divisor_override)
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The arithmetic mean of each window over three spatial axes; see `avg_pool2d`."""
+    window = _Window("avg_pool3d", 3, input, kernel_size, stride, padding, 1, ceil_mode)
+    return _avg_pool(input, window, count_include_pad, divisor_override)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The arithmetic means of windows over one spatial axis; see `adaptive_avg_pool2d`."""
+    sizes = _output_size("adaptive_avg_pool1d", 1, input, output_size)
+    return apply(AdaptiveAvgPool, input, output_size=sizes)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The arithmetic means of windows over two spatial axes that yield `output_size` places.
+
+    Args:
+        input: [N, C, *spatial] or [C, *spatial].
+        output_size: the size of each spatial axis of the result; None keeps that of the input, which must be known.
+
+    Raises:
+        AsgError: a wrong number of entries, or None for a symbolic axis.
+    """
+    sizes = _output_size("adaptive_avg_pool2d", 2, input, output_size)
+    return apply(AdaptiveAvgPool, input, output_size=sizes)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The arithmetic means of windows over three spatial axes; see `adaptive_avg_pool2d`."""
+    sizes = _output_size("adaptive_avg_pool3d", 3, input, output_size)
+    return apply(AdaptiveAvgPool, input, output_size=sizes)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The largest elements of windows over one spatial axis; see `adaptive_max_pool2d`."""
+    sizes = _output_size("adaptive_max_pool1d", 1, input, output_size)
+    return apply(AdaptiveMaxPool, input, output_size=sizes)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The largest elements of windows over two spatial axes that yield `output_size` places.
+
+    Args:
+        input: [N, C, *spatial] or [C, *spatial].
+        output_size: the size of each spatial axis of the result; None keeps that of the input, which must be known.
+
+    Raises:
+        AsgError: a wrong number of entries, or None for a symbolic axis.
+    """
+    sizes = _output_size("adaptive_max_pool2d", 2, input, output_size)
+    return apply(AdaptiveMaxPool, input, output_size=sizes)
+
+
+def adaptive_max_pool3d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
+    """The largest elements of windows over three spatial axes; see `adaptive_max_pool2d`."""
+    sizes = _output_size("adaptive_max_pool3d", 3, input, output_size)
+    return apply(AdaptiveMaxPool, input, output_size=sizes)
+
+
+class _Window:
+    """The arguments of a pooling, brought to what the ops take.
+
+    Attributes:
+        kernel_size, strides, dilation: one entry for each spatial axis.
+        around: the padding on both sides of each axis.
+        beyond: what a window that `ceil_mode` adds reaches over behind the padding.
+    """
+
+    def __init__(
+        self,
+        function: str,
+        spatial: int,
+        input: Tensor,
+        kernel_size: Sizes,
+        stride: Sizes | None,
+        padding: Sizes,
+        dilation: Sizes,
+        ceil_mode: bool,
+    ) -> None:
+        if input.ndim not in (spatial + 1, spatial + 2):
+            raise AsgError(
+                f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed"
+            )
+        self.function = function
+        self.kernel_size = sizes_of(function, "kernel_size", kernel_size, spatial)
+        self.strides = sizes_of(function, "stride", kernel_size if stride is None else stride, spatial)
+        self.around = sizes_of(function, "padding", padding, spatial)
+        self.dilation = sizes_of(function, "dilation", dilation, spatial)
+        for size, around in zip(self.kernel_size, self.around, strict=True):
+            if not 0 <= around <= size // 2:
+                raise AsgError(f"{function}: padding {around} with a kernel of {size}; 0 to {size // 2} is needed")
+        self.beyond = (0,) * spatial
+        if ceil_mode:
+            steps = zip(input.shape[-spatial:], self.kernel_size, self.strides, self.around, self.dilation, strict=True)
+            self.beyond = tuple(self._beyond(*step) for step in steps)
+
+    @property
+    def padding(self) -> tuple[tuple[int, int], ...]:
+        """All padding before and behind each axis."""
+        return tuple((around, around + beyond) for around, beyond in zip(self.around, self.beyond, strict=True))
+
+    def _beyond(self, size: Dim, kernel: int, stride: int, around: int, dilation: int) -> int:
+        """How far the last window reaches behind the padding; one that would begin there is dropped."""
+        reach = (kernel - 1) * dilation + 1
+        if not isinstance(size, int):
+            if stride > reach - around:
+                raise AsgError(
+                    f"{self.function}: with ceil_mode, whether the last window begins within an axis of size {size} is "
+                    f"not known; a stride of at most {reach - around} is needed there, or a known size"
+                )
+            return stride - 1
+        free = size + 2 * around - reach
+        places = -(-free // stride) + 1
+        if (places - 1) * stride >= size + around:
+            places -= 1
+        return max(0, (places - 1) * stride - free)
+
+
+def _max_pool(input: Tensor, window: _Window, return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
+    values, indices = apply_all(
+        MaxPool,
+        input,
+        kernel_size=window.kernel_size,
+        strides=window.strides,
+        padding=window.padding,
+        dilation=window.dilation,
+    )
+    return (values, indices) if return_indices else values
+
+
+def _avg_pool(input: Tensor, window: _Window, count_include_pad: bool, divisor_override: int | None) -> Tensor:
+    if divisor_override == 0:
+        raise AsgError(f"{window.function}: divisor_override is 0; another number is needed")
+    if divisor_override is not None:
+        total = apply(WindowSum, input, kernel_size=window.kernel_size, strides=window.strides, padding=window.padding)
+        return total / float(divisor_override)
+    padding = window.padding
+    if count_include_pad and any(window.beyond):
+        # The padding counts, and what lies behind it does not: the former becomes part of the operand.
+        none = (0,) * (input.ndim - len(window.around))
+        input = apply(Pad, input, low=(*none, *window.around), high=(*none, *window.around))
+        padding, count_include_pad = tuple((0, beyond) for beyond in window.beyond), False
+    return apply(
+        AvgPool,
+        input,
+        kernel_size=window.kernel_size,
+        strides=window.strides,
+        padding=padding,
+        count_include_pad=count_include_pad,
+    )
+
+
+def _output_size(
+    function: str, spatial: int, input: Tensor, output_size: int | Sequence[int | None]
+) -> tuple[int, ...]:
+    if input.ndim not in (spatial + 1, spatial + 2):
+        raise AsgError(f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed")
+    given = (output_size,) * spatial if isinstance(output_size, int) else tuple(output_size)
+    if len(given) != spatial:
+        raise AsgError(f"{function}: output_size has {len(given)} entries; {spatial} are needed, one for each axis")
+    sizes: list[int] = []
+    for size, dim in zip(given, input.shape[-spatial:], strict=True):
+        kept = dim if size is None else size
+        if not isinstance(kept, int):
+            raise AsgError(f"{function}: output_size is None for an axis of size {dim}; a number is needed there")
+        sizes.append(kept)
+    return tuple(sizes)
