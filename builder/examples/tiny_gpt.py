@@ -31,7 +31,7 @@ WIDTH, HEADS, BLOCKS = 96, 4, 3
 BATCH = 16
 TEMPERATURE = 0.7
 HELD_OUT = 20_000
-START = "The expression on the right hand side is evaluated first. If it is"
+START = "When a function is called with a keyword argument, the value of the"
 
 
 class Gpt(nn.Module):

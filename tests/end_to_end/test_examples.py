@@ -52,6 +52,13 @@ def test_digits(tmp_path: Path) -> None:
     assert weights["digits.6.bias"].shape == (10,)
 
 
+def test_cnn_digits() -> None:
+    """Five epochs of the example's twenty."""
+    output = run_example("cnn_digits.py", "--epochs", "5")
+    (share,) = numbers(r"^Test accuracy (\S+)%$", output)
+    assert share > 96
+
+
 def test_autoencoder(tmp_path: Path) -> None:
     """Twenty epochs of the example's hundred: better than the linear maps already."""
     output = run_example("autoencoder.py", "--output-dir", tmp_path, "--epochs", "20")
@@ -66,7 +73,7 @@ def test_tiny_gpt() -> None:
     (loss,) = numbers(r"^Step +60, .* of unknown text (\S+)$", output)
     assert loss < 3.0  # of all 103 characters alike: 4.6
     start, written = output[output.index("\n\n") + 2 :].split("|", 1)
-    assert start.startswith("The expression")
+    assert start.startswith("When a function")
     assert len(written) == 40 + 1
 
 
