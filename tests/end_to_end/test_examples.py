@@ -40,6 +40,13 @@ def numbers(pattern: str, output: str) -> list[float]:
     return [float(found) for found in re.findall(pattern, output, re.MULTILINE)]
 
 
+def test_the_readme_shows_each_example() -> None:
+    files = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".sh")}
+    readme = (EXAMPLES / "README.md").read_text()
+    assert set(re.findall(r"^\| \[(\S+)\]\(\1\)", readme, re.MULTILINE)) == files
+    assert set(re.findall(r"^\$ (?:python|sh) (\S+)$", readme, re.MULTILINE)) == files
+
+
 def test_digits(tmp_path: Path) -> None:
     """Six epochs of the example's forty."""
     output = run_example("digits.py", "--output-dir", tmp_path, "--epochs", "6")
