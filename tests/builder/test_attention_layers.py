@@ -155,6 +155,45 @@ def test_alibi_of_a_sequence_of_any_length() -> None:
     np.testing.assert_allclose(run_layer(layer, x, parameters=p)[0], y, rtol=1e-5)
 
 
+@pytest.mark.parametrize("interleaved", [False, True])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_attention_with_rotary_positions(grouped: bool, interleaved: bool) -> None:
+    # Pairs as complex numbers, each query and key turned by its position.
+    x = RNG.standard_normal((2, 5, 16))
+    kv_heads = 2 if grouped else 4
+    rotary = nn.RotaryEmbedding(100.0, interleaved)
+    layer = nn.MultiHeadAttention(16, 4, num_kv_heads=kv_heads, rotary=rotary, causal=True, dtype="float64")
+    y, p = run_layer(layer, x, symbolic=True)
+    sizes = [16, 16 + 4 * kv_heads]
+    weights = [p[f"{name}_proj_weight"] for name in "qkv"] if grouped else np.split(p["in_proj_weight"], 3)
+    biases = np.split(p["in_proj_bias"], sizes)
+    q, k, v = (x @ weight.T + bias for weight, bias in zip(weights, biases, strict=True))
+    turns = np.exp(1j * np.arange(5)[:, None] * np.array([1.0, 0.1]))
+
+    def turned(head: Any) -> Any:
+        first, second = (head[:, 0::2], head[:, 1::2]) if interleaved else (head[:, :2], head[:, 2:])
+        return (first + 1j * second) * turns
+
+    merged = np.zeros((2, 5, 16))
+    for b in range(2):
+        for h in range(4):
+            own = slice(4 * h, 4 * h + 4)
+            shared = slice(4 * (h * kv_heads // 4), 4 * (h * kv_heads // 4) + 4)
+            scores = (turned(q[b, :, own]) @ turned(k[b, :, shared]).conj().T).real / 2
+            scores = np.where(np.tri(5, dtype=np.bool_), scores, -np.inf)
+            e = np.exp(scores - scores.max(-1, keepdims=True))
+            merged[b, :, own] = e / e.sum(-1, keepdims=True) @ v[b, :, shared]
+    np.testing.assert_allclose(y, merged @ p["out_proj.weight"].T + p["out_proj.bias"], rtol=1e-9, atol=1e-12)
+
+
+def test_blocks_share_one_rotary_embedding() -> None:
+    rotary = nn.RotaryEmbedding()
+    model = nn.Sequential(*(nn.TransformerBlock(8, 2, 8, rotary=rotary) for _ in range(2)), name="model")
+    with asg.graph() as g:
+        model(asg.input("x", ("batch", "length", 8)))
+    assert [node.name for node in g.nodes].count("rotary_embedding") == 4
+
+
 @pytest.mark.parametrize("size", [1, 6, 7])
 def test_sinusoidal_positions(size: int) -> None:
     x = RNG.standard_normal((2, 9, size))
@@ -200,8 +239,11 @@ def test_residual() -> None:
     ("make", "message"),
     [
         (lambda: nn.MultiHeadAttention(8, 4, num_kv_heads=3), "num_heads 4 is not a multiple of num_kv_heads 3"),
+        (lambda: nn.MultiHeadAttention(8, 4, vdim=0), "kdim is 8 and vdim is 0; at least 1 is needed"),
         (lambda: nn.MultiHeadAttention(8, 4, 1.5), "dropout is 1.5; a probability"),
         (lambda: nn.MultiHeadAttention(8, 4, alibi=nn.ALiBi(2)), "alibi is for 2 heads; num_heads is 4"),
+        (lambda: nn.MultiHeadAttention(6, 2, rotary=nn.RotaryEmbedding()), "has the size 3; rotary needs an even one"),
+        (lambda: nn.RotaryEmbedding(0.0), "base is 0.0; a positive, finite number"),
         (lambda: nn.ALiBi(0), "at least 1 head"),
         (lambda: nn.SinusoidalPositionalEncoding(0), "a size of at least 1"),
         (lambda: nn.SinusoidalPositionalEncoding(4, base=math.inf), "finite base"),

@@ -40,6 +40,14 @@ def test_convolution(mode: Any, numpy_mode: Any) -> None:
     np.testing.assert_allclose(y, convolved(padded, p["weight"], 2, 2) + p["bias"][:, None, None])
 
 
+def test_global_pooling() -> None:
+    for shape in ((2, 3, 5), (2, 3, 4, 5), (2, 3, 4, 2, 3)):
+        x = RNG.standard_normal(shape)
+        axes = tuple(range(2, x.ndim))
+        np.testing.assert_allclose(run_layer(nn.GlobalAvgPool(), x)[0], x.mean(axes, keepdims=True))
+        np.testing.assert_array_equal(run_layer(nn.GlobalMaxPool(), x)[0], x.max(axes, keepdims=True))
+
+
 @pytest.mark.parametrize(
     ("make", "shape", "message"),
     [
@@ -59,6 +67,15 @@ def test_convolution(mode: Any, numpy_mode: Any) -> None:
             (),
             'no padding_mode "mirror"; known are zeros, reflect',
         ),
+        (lambda: nn.ConvTranspose2d(4, 6, 2, output_padding=-1), (), r"output_padding is \[-1, -1\]; at least 0"),
+        (lambda: nn.ConvTranspose1d(4, 6, 2, groups=4), (), "groups 4 does not divide"),
+        (lambda: nn.ConvTranspose2d(4, 6, 2), (2, 3, 9, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
+        (lambda: nn.MaxPool2d((2, 2, 2)), (), "kernel_size has 3 entries; 1 or 2 are needed"),
+        (lambda: nn.MaxPool2d(2, padding=2), (2, 3, 9, 9), "padding 2 with a kernel of 2; 0 to 1 is needed"),
+        (lambda: nn.AvgPool1d(2), (9,), "avg_pool1d: input .* has 1 axes"),
+        (lambda: nn.AvgPool2d(2, divisor_override=0), (2, 3, 9, 9), "divisor_override is 0"),
+        (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), (), "output_size has 3 entries; 2 are needed"),
+        (lambda: nn.AdaptiveMaxPool1d(0), (), r"output_size is \[0\]; at least 1"),
         (lambda: nn.Conv1d(4, 6, 2), (2, 3, 9), r"Conv1d: x is .* \[N, 4, L\] or \[4, L\] is needed"),
         (lambda: nn.Conv2d(4, 6, 2), (4, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
         (lambda: nn.Conv3d(4, 6, 2), (2, 4, 9, 9), r"\[N, 4, D, H, W\] or \[4, D, H, W\] is needed"),

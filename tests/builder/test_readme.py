@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import asg_builder as asg
+from asg_builder import nn
 from asg_builder.client import errors
 
 BUILDER = Path(__file__).parents[2] / "builder"
@@ -31,6 +32,8 @@ def test_what_it_names_exists() -> None:
     convenience = re.findall(r"`(\w+)`", README.partition("made of several ops:")[2].partition("\n\n")[0])
     assert len(convenience) > 10
     assert all(hasattr(asg, name) for name in convenience)
+    layers = re.findall(r"`(\w+)`", README.partition("What there is:\n\n")[2].partition("\n\n")[0])
+    assert sorted(layers) == sorted(nn.__all__)
     named = set(re.findall(r"^\| (`.*?) \|", README, re.MULTILINE))
     classes = {name for cell in named for name in re.findall(r"`(\w+)`", cell)}
     assert classes <= set(errors.__all__)

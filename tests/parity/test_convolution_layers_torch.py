@@ -73,7 +73,34 @@ def test_images_of_any_size(mode: str) -> None:
     compare_layers(layer, module, fixed_arrays([SHAPES[2]], 1), shapes=[("batch", 4, "height", "width")])
 
 
-@pytest.mark.parametrize("name", ["Conv1d", "Conv2d", "Conv3d"])
+TRANSPOSED_OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"bias": False},
+    {"stride": 2, "padding": 1, "output_padding": 1},
+    {"dilation": 2},
+    {"groups": 2},
+    {"groups": 2, "stride": 3, "padding": 2, "output_padding": 2, "dilation": 2},
+]
+
+
+@pytest.mark.parametrize("options", TRANSPOSED_OPTIONS, ids=str)
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_transposed_convolution(axes: int, options: dict[str, Any]) -> None:
+    layer, module = pair(f"ConvTranspose{axes}d", 4, 6, 3, **options)
+    compare_layers(layer, module, fixed_arrays([SHAPES[axes]], 1))
+    shape = SHAPES[axes][1:]
+    compare_layers(layer, module, fixed_arrays([shape], 2), shapes=[shape])
+
+
+def test_transposed_convolution_with_one_size_for_each_axis() -> None:
+    options = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 2)}
+    layer, module = pair("ConvTranspose2d", 4, 6, (3, 2), **options)
+    compare_layers(layer, module, fixed_arrays([SHAPES[2]], 1), shapes=[("batch", 4, "height", "width")])
+
+
+@pytest.mark.parametrize(
+    "name", ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+)
 def test_first_values_have_pytorchs_distribution(name: str) -> None:
     torch.manual_seed(0)
     ours = getattr(asg_nn, name)(8, 640, 3, groups=2, name="")

@@ -4,10 +4,22 @@ A layer holds descriptions of its parameters, and no numbers. Calling it within 
 and declares its parameters there; see `Module` for their names.
 """
 
+from asg_builder.nn.adaptive_pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+)
 from asg_builder.nn.alibi import ALiBi
+from asg_builder.nn.average_pooling import AvgPool1d, AvgPool2d, AvgPool3d
 from asg_builder.nn.axis_activations import GLU, LogSoftmax, Softmax
 from asg_builder.nn.batch_norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
 from asg_builder.nn.convolution import Conv1d, Conv2d, Conv3d
+from asg_builder.nn.convolution_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from asg_builder.nn.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from asg_builder.nn.embedding import Embedding
 from asg_builder.nn.feed_forward import FeedForward
@@ -18,6 +30,7 @@ from asg_builder.nn.instance_norm import InstanceNorm1d, InstanceNorm2d, Instanc
 from asg_builder.nn.layer_norm import LayerNorm
 from asg_builder.nn.learned_positional_encoding import LearnedPositionalEncoding
 from asg_builder.nn.linear import Linear
+from asg_builder.nn.max_pooling import MaxPool1d, MaxPool2d, MaxPool3d
 from asg_builder.nn.module import Module, ModuleList
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
 from asg_builder.nn.parameter import Parameter
@@ -34,6 +47,7 @@ from asg_builder.nn.piecewise_activations import (
 )
 from asg_builder.nn.residual import Residual
 from asg_builder.nn.rms_norm import RMSNorm
+from asg_builder.nn.rotary_embedding import RotaryEmbedding
 from asg_builder.nn.sequential import Sequential
 from asg_builder.nn.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
 from asg_builder.nn.smooth_activations import (
@@ -60,12 +74,24 @@ __all__ = [
     "GLU",
     "SELU",
     "ALiBi",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
     "Conv1d",
     "Conv2d",
     "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -73,6 +99,8 @@ __all__ = [
     "Embedding",
     "FeedForward",
     "Flatten",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
@@ -88,6 +116,9 @@ __all__ = [
     "Linear",
     "LogSigmoid",
     "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mish",
     "Module",
     "ModuleList",
@@ -98,6 +129,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Residual",
+    "RotaryEmbedding",
     "Sequential",
     "SiLU",
     "Sigmoid",

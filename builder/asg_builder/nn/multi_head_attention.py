@@ -11,6 +11,7 @@ from asg_builder.nn.attention_masks import attention_mask
 from asg_builder.nn.linear import Linear
 from asg_builder.nn.module import Module
 from asg_builder.nn.parameter import Parameter
+from asg_builder.nn.rotary_embedding import RotaryEmbedding
 from asg_builder.tensor import Tensor
 from asg_schema.errors import AsgError
 from asg_schema.initializers import XavierUniform, Zeros
@@ -44,13 +45,14 @@ class MultiHeadAttention(Module):
         vdim: the size of the value's last axis; absent: `embed_dim`.
         num_kv_heads: the number of heads of keys and values, which divides `num_heads`; absent: `num_heads`.
         causal: whether the query at position i attends only to the keys 0 to i.
+        rotary: turns queries and keys by their positions; head_dim is even then.
         alibi: lowers the scores of distant keys; for self-attention.
         dtype: the dtype of the parameters, and of the inputs.
         name: the name, if it is a root module.
 
     Raises:
         AsgError: `num_heads` does not divide `embed_dim`, `num_kv_heads` not `num_heads`; `dropout` is no probability;
-            or `alibi` is for another number of heads.
+            a head has an odd size with `rotary`; or `alibi` is for another number of heads.
     """
 
     def __init__(
@@ -64,13 +66,16 @@ class MultiHeadAttention(Module):
         vdim: int | None = None,
         num_kv_heads: int | None = None,
         causal: bool = False,
+        rotary: RotaryEmbedding | None = None,
         alibi: ALiBi | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
         super().__init__(name=name)
         num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
-        _check_heads(embed_dim, num_heads, num_kv_heads, alibi)
+        kdim, vdim = (embed_dim if size is None else size for size in (kdim, vdim))
+        _check_sizes(embed_dim, num_heads, num_kv_heads, (kdim, vdim))
+        _check_positions(embed_dim // num_heads, num_heads, rotary, alibi)
         if not 0 <= dropout <= 1:
             raise AsgError(f"MultiHeadAttention: dropout is {dropout}; a probability from 0 to 1 is needed")
         self.embed_dim = embed_dim
@@ -79,8 +84,8 @@ class MultiHeadAttention(Module):
         self.head_dim = embed_dim // num_heads
         self.dropout = dropout
         self.causal = causal
+        self.rotary = rotary
         self.alibi = alibi
-        kdim, vdim = kdim or embed_dim, vdim or embed_dim
         kept = num_kv_heads * self.head_dim
         self._sizes = (embed_dim, kept, kept)
         packed = kdim == vdim == kept == embed_dim
@@ -131,6 +136,8 @@ class MultiHeadAttention(Module):
         shared = (self.num_kv_heads,) if groups == 1 else (self.num_kv_heads, 1)
         projected = self._projections(query, key, value)
         q, k, v = (self._split(x, axes) for x, axes in zip(projected, (heads, shared, shared), strict=True))
+        if self.rotary is not None:
+            q, k = self.rotary(q), self.rotary(k)
         bias = None if self.alibi is None else self.alibi.bias(q.shape[-2], k.shape[-2], query.dtype)
         mask = attention_mask(query, heads, attn_mask, key_padding_mask, bias)
         if self.training and self.dropout > 0:
@@ -177,10 +184,17 @@ def _xavier(shape: tuple[int, int], dtype: DTypeLike) -> Parameter:
     return Parameter(shape, init=XavierUniform(), dtype=dtype)
 
 
-def _check_heads(embed_dim: int, num_heads: int, num_kv_heads: int, alibi: ALiBi | None) -> None:
+def _check_sizes(embed_dim: int, num_heads: int, num_kv_heads: int, sizes: tuple[int, int]) -> None:
     if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
         raise AsgError(f"MultiHeadAttention: embed_dim {embed_dim} is not a multiple of num_heads {num_heads}")
     if num_kv_heads < 1 or num_heads % num_kv_heads:
         raise AsgError(f"MultiHeadAttention: num_heads {num_heads} is not a multiple of num_kv_heads {num_kv_heads}")
+    if min(sizes) < 1:
+        raise AsgError(f"MultiHeadAttention: kdim is {sizes[0]} and vdim is {sizes[1]}; at least 1 is needed")
+
+
+def _check_positions(head_dim: int, num_heads: int, rotary: RotaryEmbedding | None, alibi: ALiBi | None) -> None:
+    if rotary is not None and head_dim % 2:
+        raise AsgError(f"MultiHeadAttention: a head has the size {head_dim}; rotary needs an even one")
     if alibi is not None and alibi.num_heads != num_heads:
         raise AsgError(f"MultiHeadAttention: alibi is for {alibi.num_heads} heads; num_heads is {num_heads}")

@@ -10,6 +10,7 @@ from asg_builder.nn.layer_norm import LayerNorm
 from asg_builder.nn.linear import Linear
 from asg_builder.nn.module import Module
 from asg_builder.nn.multi_head_attention import MultiHeadAttention
+from asg_builder.nn.rotary_embedding import RotaryEmbedding
 from asg_builder.tensor import Tensor
 
 __all__ = ["TransformerBlock"]
@@ -35,6 +36,7 @@ class TransformerBlock(Module):
         layer_norm_eps: added to the variances by the normalisations.
         bias: whether the linear maps and normalisations have one.
         num_kv_heads: the number of heads of keys and values; absent: `num_heads`.
+        rotary: turns queries and keys by their positions.
         alibi: lowers the scores of distant keys.
         dtype: the dtype of the parameters, and of the input.
         name: the name, if it is a root module.
@@ -52,6 +54,7 @@ class TransformerBlock(Module):
         layer_norm_eps: float = 1e-5,
         bias: bool = True,
         num_kv_heads: int | None = None,
+        rotary: RotaryEmbedding | None = None,
         alibi: ALiBi | None = None,
         dtype: DTypeLike = "float32",
         name: str | None = None,
@@ -64,6 +67,7 @@ class TransformerBlock(Module):
             bias,
             num_kv_heads=num_kv_heads,
             causal=causal,
+            rotary=rotary,
             alibi=alibi,
             dtype=dtype,
         )
