@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from asg_schema.composites.contraction import Attention
+from asg_schema.composites.contraction_products import CosineSimilarity, PairwiseDistance
 from asg_schema.composites.elementwise import Clip, LeakyRelu, Relu, Softplus
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Softmax, Var
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
@@ -197,6 +198,27 @@ _OTHERS = [
         (np.zeros((2, 3)),),
         {"normalized_shape": [3]},
         absolute=1e-13,
+    ),
+    Edge(
+        "cosine_similarity.vector_of_zeros",  # u2 / eps, and 0
+        CosineSimilarity,
+        (np.zeros((1, 2)), np.array([[3.0, 4.0]])),
+        (np.array([[0.6, 0.8]]) / 1e-8, np.zeros((1, 2))),
+    ),
+    Edge(
+        "cosine_similarity.shorter_than_eps",
+        CosineSimilarity,
+        (np.array([[0.0, 0.25]]), np.array([[3.0, 4.0]])),
+        (np.array([[1.2, 1.6]]), np.array([[-0.048, 0.036]])),
+        {"eps": 0.5},
+        relative=1e-14,
+    ),
+    Edge(
+        "pairwise_distance.equal",
+        PairwiseDistance,
+        (floats(1.0, 2.0), floats(1.0, 2.0)),
+        (np.zeros(2), np.zeros(2)),
+        {"eps": 0.0},
     ),
     Edge(
         "cross_entropy.certain_scores",
