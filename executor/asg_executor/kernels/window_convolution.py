@@ -117,12 +117,14 @@ def _contraction(x: Array, weight: Array, result: Array, axes: list[AxisWindows]
     kernel, places = math.prod(weight.shape[3:]), math.prod(result.shape[3:])
     if kernel >= places:
         return _over_channels(x, weight, result, axes, workspace)
-    if kernel == 1 and (direct := _products_of_channels(x, weight, result, axes)) is not None:
+    if kernel == 1 and (direct := _products_of_channels(x, weight, result, axes, workspace)) is not None:
         return direct
     return _over_batch(x, weight, result, axes, workspace)
 
 
-def _products_of_channels(x: Array, weight: Array, result: Array, axes: list[AxisWindows]) -> Step | None:
+def _products_of_channels(
+    x: Array, weight: Array, result: Array, axes: list[AxisWindows], workspace: Workspace
+) -> Step | None:
     """A kernel of one position: for each image one product, right where everything stands; None if that cannot be."""
     if any(axis.stride != 1 or axis.is_padded(size) for axis, size in zip(axes, x.shape[3:], strict=True)):
         return None
@@ -130,8 +132,8 @@ def _products_of_channels(x: Array, weight: Array, result: Array, axes: list[Axi
     matrix, target = merged_rows(x, 3), merged_rows(result, 3)
     if matrix is None or target is None:
         return None
-    rows = weight.reshape(*weight.shape[:3])
-    return partial(np.matmul, rows[:, None], matrix, out=target)
+    kernel, copies = _contiguous(weight, workspace)
+    return sequence(*copies, partial(np.matmul, kernel.reshape(*weight.shape[:3])[:, None], matrix, out=target))
 
 
 def _over_batch(x: Array, weight: Array, result: Array, axes: list[AxisWindows], workspace: Workspace) -> Step:
@@ -151,44 +153,59 @@ def _over_batch(x: Array, weight: Array, result: Array, axes: list[AxisWindows],
         fitting = _TILE_BYTES // (image * groups * (depth + outputs) * x.itemsize)
         count = min(x.shape[1], max(1, fitting, -(-_FEWEST_COLUMNS // image)))
     tiles.allocate(count, workspace)
+    kernel, copies = _contiguous(weight, workspace)
     by_element = channels * outputs <= _DEPTHWISE
-    columns = workspace.empty((0 if by_element else groups * depth * count * image,), x.dtype)
-    product_size = groups * outputs * count * image
-    products = workspace.empty((product_size * (2 if by_element else 1),), x.dtype)
-    kernel = workspace.empty(weight.shape, x.dtype)
-    matrix = kernel.reshape(groups, outputs, depth)
+    products = workspace.empty((groups * outputs * count * image,), x.dtype)
+    scratch = workspace.empty((groups * (1 if by_element else depth) * count * image,), x.dtype)
+    multiply = _multiply_by_element if by_element else _multiply
+    chunks = [(first, tiles.columns(first, rows)) for first in range(0, axes[0].places, rows)]
+    before_batch = (slice(None),) * (weight.ndim - 1)
+    targets: dict[tuple[int, int], tuple[Array, Array]] = {}
+    for first, columns in chunks:
+        for size in {count, (x.shape[1] - 1) % count + 1}:
+            run = math.prod(columns.shape[weight.ndim :])
+            target = products[: groups * outputs * size * run].reshape(groups, outputs, size * run)
+            targets[first, size] = target, tiles.places(target, size, first, rows)
 
-    def multiply(windows: Array, target: Array) -> None:
-        """`windows` [g, c, k…, n, run…] times the weight, into `target` [g, o, n · run]."""
-        block = columns[: windows.size]
-        np.copyto(block.reshape(windows.shape), windows)
-        np.matmul(matrix, block.reshape(groups, depth, -1), out=target)
-
-    def multiply_by_element(windows: Array, target: Array) -> None:
-        shape = (groups, *windows.shape[1 + weight.ndim - 2 :])
-        scratch = products[product_size : product_size + math.prod(shape)].reshape(shape)
-        target.fill(0)
-        for output in range(outputs):
-            into = target[:, output].reshape(shape)
-            for place in product(*map(range, weight.shape[2:])):
-                factor = kernel[(slice(None), output, *place)].reshape(groups, *(1,) * (len(shape) - 1))
-                np.multiply(windows[(slice(None), *place)], factor, out=scratch)
-                np.add(into, scratch, out=into)
-
-    contract = multiply_by_element if by_element else multiply
-
-    def run() -> None:
-        np.copyto(kernel, weight)
+    def run_tiles() -> None:
         for begin in range(0, x.shape[1], count):
-            tile = tiles.load(begin)
-            for first in range(0, axes[0].places, rows):
-                windows = tile.windows(first, rows)
-                target = products[: groups * outputs * windows[0, *(0,) * (weight.ndim - 2)].size]
-                target = target.reshape(groups, outputs, -1)
-                contract(windows, target)
-                np.copyto(result[:, begin : begin + count, :, first : first + rows], tile.places(target, first, rows))
+            where = tiles.load(begin)
+            for first, columns in chunks:
+                target, places = targets[first, where.stop - where.start]
+                multiply(columns[(*before_batch, where)], kernel, target, scratch)
+                np.copyto(result[:, begin : begin + count, :, first : first + rows], places)
 
-    return run
+    return sequence(*copies, run_tiles)
+
+
+def _contiguous(weight: Array, workspace: Workspace) -> tuple[Array, list[Step]]:
+    """A weight as a contiguous array, and the step that makes it one where it is not."""
+    if weight.flags.c_contiguous:
+        return weight, []
+    copied = workspace.empty(weight.shape, weight.dtype)
+    return copied, [partial(np.copyto, copied, weight)]
+
+
+def _multiply(columns: Array, kernel: Array, target: Array, scratch: Array) -> None:
+    """Columns [g, c, k…, n, place…] times the weight, into `target` [g, o, n · place]."""
+    groups, outputs = kernel.shape[:2]
+    block = scratch[: columns.size]
+    np.copyto(block.reshape(columns.shape), columns)
+    np.matmul(kernel.reshape(groups, outputs, -1), block.reshape(groups, -1, target.shape[2]), out=target)
+
+
+def _multiply_by_element(columns: Array, kernel: Array, target: Array, scratch: Array) -> None:
+    """`_multiply` position by position, for groups of so few channels that there is nothing to gain from BLAS."""
+    groups, outputs = kernel.shape[:2]
+    shape = (groups, *columns.shape[kernel.ndim - 1 :])
+    term = scratch[: math.prod(shape)].reshape(shape)
+    target.fill(0)
+    for output in range(outputs):
+        total = target[:, output].reshape(shape)
+        for place in product(*map(range, kernel.shape[2:])):
+            factor = kernel[(slice(None), output, *place)].reshape(groups, *(1,) * (len(shape) - 1))
+            np.multiply(columns[(slice(None), *place)], factor, out=term)
+            np.add(total, term, out=total)
 
 
 def _over_channels(x: Array, weight: Array, result: Array, axes: list[AxisWindows], workspace: Workspace) -> Step:
@@ -203,24 +220,22 @@ def _over_channels(x: Array, weight: Array, result: Array, axes: list[AxisWindow
     block = workspace.empty((groups * rows * count * kernel,), x.dtype)
     factors = workspace.empty((groups * outputs * count * kernel,), x.dtype)
     total, part = (workspace.empty((groups, outputs, rows), x.dtype) for _ in range(2))
-    order = (0, 2, 1, *range(3, result.ndim))
-    target = result.transpose(order)
+    target = result.transpose(0, 2, 1, *range(3, result.ndim))
+    windows = tiles.rows()
+    before_channels = (slice(None),) * (result.ndim - 1)
 
-    def run() -> None:
+    def run_tiles() -> None:
         for begin in range(0, channels, count):
-            windows = tiles.load(begin).rows()
-            matrix = block[: windows.size].reshape(windows.shape)
-            np.copyto(matrix, windows)
-            some = weight[:, :, begin : begin + count]
-            factor = factors[: some.size].reshape(some.shape)
-            np.copyto(factor, some)
-            np.matmul(
-                factor.reshape(groups, outputs, -1),
-                matrix.reshape(groups, rows, -1).swapaxes(1, 2),
-                out=part if begin else total,
-            )
+            some = windows[(*before_channels, tiles.load(begin))]
+            matrix = block[: some.size].reshape(some.shape)
+            np.copyto(matrix, some)
+            weights = weight[:, :, begin : begin + count]
+            factor = factors[: weights.size].reshape(weights.shape)
+            np.copyto(factor, weights)
+            into = part if begin else total
+            np.matmul(factor.reshape(groups, outputs, -1), matrix.reshape(groups, rows, -1).swapaxes(1, 2), out=into)
             if begin:
                 np.add(total, part, out=total)
         np.copyto(target, total.reshape(target.shape))
 
-    return run
+    return run_tiles

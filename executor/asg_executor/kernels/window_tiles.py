@@ -9,7 +9,7 @@ from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.layout import natural_strides
 
-__all__ = ["AxisWindows", "Tile", "WindowTiles", "merged_rows"]
+__all__ = ["AxisWindows", "WindowTiles", "merged_rows"]
 
 _MOST_WASTE = 1.4  # how much longer a run over the ends of rows may be than the rows
 
@@ -60,7 +60,6 @@ class WindowTiles:
         self._inside = (..., *(inside for _, inside in kept))
         spatial = natural_strides(tuple(axis.extent for axis in axes)) if self.is_padded else self._element_strides()
         self._spatial = spatial
-        self._padded: Array | None = None
         self.is_run = self._can_run()
 
     def _element_strides(self) -> tuple[int, ...]:
@@ -88,67 +87,57 @@ class WindowTiles:
         return rows * math.prod(axis.places for axis in self._axes[1:])
 
     def allocate(self, count: int, workspace: Workspace) -> None:
-        """Provide for tiles of `count`; padding is a copy."""
+        """Provide for tiles of `count`; padding is a copy, without which the tiles are views of x itself."""
         self.count = count
+        self._base = self._source
         if self.is_padded:
             shape = list(self._source.shape[:3])
             shape[self._tile_axis] = count
-            self._padded = workspace.empty((*shape, *(axis.extent for axis in self._axes)), self._source.dtype)
+            self._base = workspace.empty((*shape, *(axis.extent for axis in self._axes)), self._source.dtype)
+        spatial = self._base.strides[3:]
+        self._positions = tuple(axis.dilation * stride for axis, stride in zip(self._axes, spatial, strict=True))
+        self._steps = tuple(axis.stride * stride for axis, stride in zip(self._axes, spatial, strict=True))
+        self._kernel = tuple(axis.size for axis in self._axes)
 
-    def load(self, begin: int) -> "Tile":
-        """The tile that begins at `begin`; the first one must be loaded before the others, and clears the padding."""
-        index = [slice(None)] * 3
-        index[self._tile_axis] = slice(begin, begin + self.count)
-        source = self._source[tuple(index)]
-        if self._padded is None:
-            return Tile(source, self._axes, self.is_run)
+    def load(self, begin: int) -> slice:
+        """Copy the tile that begins at `begin`, if it is padded, and say where it stands along the axis of tiles.
+
+        The first tile is to be loaded before the others: it clears the padding.
+        """
+        size = min(self.count, self._source.shape[self._tile_axis] - begin)
+        if not self.is_padded:
+            return slice(begin, begin + size)
         if begin == 0:
-            self._padded.fill(0)
-        index[self._tile_axis] = slice(0, source.shape[self._tile_axis])
-        padded = self._padded[tuple(index)]
-        np.copyto(padded[self._inside], source)
-        return Tile(padded, self._axes, self.is_run)
-
-
-class Tile:
-    """A padded part of an array, and the windows over it."""
-
-    def __init__(self, array: Array, axes: list[AxisWindows], is_run: bool) -> None:
-        self._array = array
-        self._axes = axes
-        self._is_run = is_run
-        spatial = array.strides[3:]
-        self._positions = tuple(axis.dilation * stride for axis, stride in zip(axes, spatial, strict=True))
-        self._steps = tuple(axis.stride * stride for axis, stride in zip(axes, spatial, strict=True))
-        self._kernel = tuple(axis.size for axis in axes)
+            self._base.fill(0)
+        before = (slice(None),) * self._tile_axis
+        np.copyto(
+            self._base[(*before, slice(0, size))][self._inside], self._source[(*before, slice(begin, begin + size))]
+        )
+        return slice(0, size)
 
     def _places(self, first: int, rows: int) -> tuple[int, ...]:
         return (min(rows, self._axes[0].places - first), *(axis.places for axis in self._axes[1:]))
 
-    def _run(self, places: tuple[int, ...]) -> int:
-        steps = zip(places, self._steps, strict=True)
-        return sum((count - 1) * step for count, step in steps) // self._array.itemsize + 1
-
-    def windows(self, first: int, rows: int) -> Array:
+    def columns(self, first: int, rows: int) -> Array:
         """[g, c, k…, n, place…] for `rows` places from `first` along the first spatial axis; or [g, c, k…, n, run]."""
         places, steps = self._places(first, rows), self._steps
-        if self._is_run:
-            places, steps = (self._run(places),), (self._array.itemsize,)
-        groups, batch, channels = self._array.shape[:3]
-        by_group, by_image, by_channel = self._array.strides[:3]
+        if self.is_run:
+            places, steps = (self._run(places[0]),), (self._base.itemsize,)
+        groups, batch, channels = self._base.shape[:3]
+        by_group, by_image, by_channel = self._base.strides[:3]
         return np.lib.stride_tricks.as_strided(
-            self._array[..., first * self._axes[0].stride :, *(slice(None),) * (len(self._axes) - 1)],
+            self._base[:, :, :, first * self._axes[0].stride :],
             (groups, channels, *self._kernel, batch, *places),
             (by_group, by_channel, *self._positions, by_image, *steps),
         )
 
-    def places(self, products: Array, first: int, rows: int) -> Array:
-        """Products [g, o, columns] of the columns that `windows` has, as [g, n, o, place…]."""
-        places, batch = self._places(first, rows), self._array.shape[1]
+    def places(self, products: Array, batch: int, first: int, rows: int) -> Array:
+        """Products [g, o, columns] of the columns of so many images, as [g, n, o, place…]."""
+        places = self._places(first, rows)
         groups, outputs, _ = products.shape
-        if not self._is_run:
+        if not self.is_run:
             return products.reshape(groups, outputs, batch, *places).swapaxes(1, 2)
-        run = self._run(places) * products.itemsize
+        run = self._run(places[0]) * products.itemsize
         by_group, by_output, _ = products.strides
         return np.lib.stride_tricks.as_strided(
             products, (groups, batch, outputs, *places), (by_group, run, by_output, *self._steps)
@@ -156,10 +145,10 @@ class Tile:
 
     def rows(self) -> Array:
         """[g, n, place…, c, k…] for all places."""
-        groups, batch, channels = self._array.shape[:3]
-        by_group, by_image, by_channel = self._array.strides[:3]
+        groups, batch, channels = self._base.shape[:3]
+        by_group, by_image, by_channel = self._base.strides[:3]
         return np.lib.stride_tricks.as_strided(
-            self._array,
+            self._base,
             (groups, batch, *(axis.places for axis in self._axes), channels, *self._kernel),
             (by_group, by_image, *self._steps, by_channel, *self._positions),
         )
