@@ -1,9 +1,8 @@
 """`GradientStep`: what a step does with the gradients that lie in the arenas, each part a document that is compiled."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from asg_executor.errors import MemoryLimitError
 from asg_executor.optimizers.errors import LearningRateError
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import VECTOR, accumulation_dtype, block_name
-from asg_executor.optimizers.schedules.choice import learning_rate_at
+from asg_executor.optimizers.schedules.schedule import Schedule
 from asg_executor.optimizers.step_documents import (
     accumulate_document,
     average_document,
@@ -27,7 +26,7 @@ from asg_schema.document import Document
 
 __all__ = ["GradientStep"]
 
-_Call: TypeAlias = Callable[[Mapping[str, Array]], object]
+_NOTHING: Mapping[str, Array] = {}
 
 
 class GradientStep:
@@ -47,23 +46,24 @@ class GradientStep:
         self._optimizer = optimizer
         self._arenas = arenas
         self._memory_limit = memory_limit
-        self._updates: list[tuple[Stretch, Executable]] = []
-        self._before: list[_Call] = []
-        self._after: list[_Call] = []
-        self._is_compiled = False
+        # What changes from step to step is read in place: that spares each document a copy, and Python a dictionary.
+        self._step = np.zeros((), np.int64)
+        self._share = np.zeros((), np.float64)
+        self._rates: list[tuple[Stretch, Array]] = []
+        self._calls: list[Executable] | None = None
         self._totals: list[Array] | None = None
-        self._add: list[_Call] = []
-        self._share: list[_Call] = []
+        self._add: list[Executable] = []
+        self._divide: list[Executable] = []
 
     def prepare(self) -> None:
         """Compile what is not compiled. Whatever can fail for the settings fails here."""
-        if self._is_compiled:
+        if self._calls is not None:
             return
         arenas = self._arenas.trained
         stretches = [stretch for arena in arenas for stretch in arena.stretches if stretch.begins[-1]]
-        updates = [(stretch, self._compiled_update(stretch)) for stretch in stretches]
-        self._before, self._after = self._compiled_clips(arenas), self._compiled_averages(arenas)
-        self._updates, self._is_compiled = updates, True
+        self._rates = [(stretch, _first_rate(stretch)) for stretch in stretches]
+        updates = [self._compiled_update(stretch, rate) for stretch, rate in self._rates]
+        self._calls = [*self._compiled_clips(arenas), *updates, *self._compiled_averages(arenas)]
 
     def apply(self, number: int) -> None:
         """Apply the gradients in step `number`.
@@ -72,24 +72,12 @@ class GradientStep:
             LearningRateError: a schedule gives no finite learning rate for the step.
         """
         self.prepare()
-        step = {"step": np.array(number, np.int64)}
-        rates = [self._rate(stretch, number) for stretch, _ in self._updates]
-        for clip in self._before:
-            clip(step)
-        for (_, update), rate in zip(self._updates, rates, strict=True):
-            update({**step, "learning_rate": rate})
-        for average in self._after:
-            average(step)
-
-    def _rate(self, stretch: Stretch, number: int) -> Array:
-        rate = stretch.rule.rate
-        value = 0.0 if rate is None else learning_rate_at(rate, number - 1)
-        if not math.isfinite(value):
-            raise LearningRateError(
-                f"the learning rate of step {number} is {value}, by the schedule of {stretch.rule.name} for "
-                f'"{stretch.names[0]}"; a finite one is needed'
-            )
-        return np.array(value, np.float64)
+        self._step[()] = number
+        for stretch, rate in self._rates:
+            if isinstance(stretch.rule.rate, Schedule):
+                rate[()] = _scheduled(stretch, stretch.rule.rate, number)
+        for call in self._calls or ():
+            call(_NOTHING)
 
     def _compile(self, document: Document, changed: Mapping[str, Array], read: Mapping[str, Array]) -> Executable:
         """Compile a document whose outputs are written over `changed`, and which reads these and `read`."""
@@ -100,10 +88,10 @@ class GradientStep:
             document, symbols, bound=bound, destinations=changed, memory_limit=self._memory_limit
         )
 
-    def _compiled_update(self, stretch: Stretch) -> Executable:
+    def _compiled_update(self, stretch: Stretch, rate: Array) -> Executable:
         rule, blocks = stretch.rule, [block for block in stretch.blocks if block.parameter.size]
         changed: dict[str, Array] = {}
-        read: dict[str, Array] = {}
+        read: dict[str, Array] = {"step": self._step, "learning_rate": rate}
         for index, block in enumerate(blocks):
             name = partial(block_name, rule, number=index)
             changed |= {name("parameter"): block.parameter, **{name(key): slot for key, slot in block.slots.items()}}
@@ -111,9 +99,9 @@ class GradientStep:
         shapes = [block.parameter.shape for block in blocks] if rule.whole else [VECTOR]
         return self._compile(rule.update_document(stretch.dtype, shapes), changed, read)
 
-    def _compiled_clips(self, arenas: Sequence[Arena]) -> list[_Call]:
+    def _compiled_clips(self, arenas: Sequence[Arena]) -> list[Executable]:
         value, norm = self._optimizer.clip_value, self._optimizer.clip_global_norm
-        clips: list[_Call] = []
+        clips: list[Executable] = []
         if value is not None:
             clips += [
                 self._compile(clip_value_document(arena.dtype, value), {"gradient": arena.gradients}, {})
@@ -124,11 +112,13 @@ class GradientStep:
             clips.append(self._compile(clip_norm_document([arena.dtype for arena in arenas], norm), gradients, {}))
         return clips
 
-    def _compiled_averages(self, arenas: Sequence[Arena]) -> list[_Call]:
+    def _compiled_averages(self, arenas: Sequence[Arena]) -> list[Executable]:
         decay = self._optimizer.average_decay
         return [
             self._compile(
-                average_document(arena.dtype, decay), {"average": arena.average}, {"parameter": arena.trained}
+                average_document(arena.dtype, decay),
+                {"average": arena.average},
+                {"parameter": arena.trained, "step": self._step},
             )
             for arena in arenas
             if decay is not None and arena.average is not None
@@ -149,13 +139,13 @@ class GradientStep:
     def accumulate(self) -> None:
         """Add the gradients in the arenas to the sums."""
         for add in self._add:
-            add({})
+            add(_NOTHING)
 
     def finish_accumulation(self, count: int) -> None:
         """Put the sums of `count` micro-batches, or their means, where the gradients were."""
-        share = 1.0 / count if self._optimizer.accumulation == "mean" else 1.0
-        for scale in self._share:
-            scale({"share": np.array(share, np.float64)})
+        self._share[()] = 1.0 / count if self._optimizer.accumulation == "mean" else 1.0
+        for divide in self._divide:
+            divide(_NOTHING)
 
     def _make_totals(self) -> list[Array]:
         arenas = self._arenas.trained
@@ -171,8 +161,27 @@ class GradientStep:
             self._compile(accumulate_document(arena.dtype), {"total": total}, {"gradient": arena.gradients})
             for arena, total in pairs
         ]
-        self._share = [
-            self._compile(scale_document(arena.dtype), {"gradient": arena.gradients}, {"total": total})
+        self._divide = [
+            self._compile(
+                scale_document(arena.dtype), {"gradient": arena.gradients}, {"total": total, "share": self._share}
+            )
             for arena, total in pairs
         ]
         return totals
+
+
+def _first_rate(stretch: Stretch) -> Array:
+    """Where the learning rate of a stretch stands; a schedule's comes with each step."""
+    rate = stretch.rule.rate
+    return np.array(0.0 if rate is None or isinstance(rate, Schedule) else rate, np.float64)
+
+
+def _scheduled(stretch: Stretch, schedule: Schedule, number: int) -> float:
+    """The learning rate of step `number`."""
+    value = schedule.at(number - 1)
+    if not math.isfinite(value):
+        raise LearningRateError(
+            f"the learning rate of step {number} is {value}, by the schedule of {stretch.rule.name} for "
+            f'"{stretch.names[0]}"; a finite one is needed'
+        )
+    return value

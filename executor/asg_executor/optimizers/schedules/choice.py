@@ -16,7 +16,7 @@ from asg_executor.optimizers.schedules.decay import (
 )
 from asg_executor.optimizers.schedules.schedule import NonNegative, Schedule
 
-__all__ = ["AnySchedule", "LearningRate", "learning_rate_at", "schedule_kinds"]
+__all__ = ["SCHEDULES", "AnySchedule", "LearningRate", "learning_rate_at", "schedule_kinds"]
 
 AnySchedule: TypeAlias = Annotated[
     Constant
@@ -34,7 +34,7 @@ AnySchedule: TypeAlias = Annotated[
 ]
 """The JSON form of a schedule: `{"kind": "step", "learning_rate": 0.1, "step_size": 10}`."""
 
-_KINDS: tuple[type[Schedule], ...] = (
+SCHEDULES: tuple[type[Schedule], ...] = (
     Constant,
     Step,
     MultiStep,
@@ -47,6 +47,7 @@ _KINDS: tuple[type[Schedule], ...] = (
     OneCycle,
     Piecewise,
 )
+"""Every schedule."""
 
 
 def _form(value: Any) -> str:
@@ -61,7 +62,7 @@ LearningRate: TypeAlias = Annotated[
 
 def schedule_kinds() -> list[str]:
     """The kinds of schedules, as their JSON forms name them."""
-    return [kind.model_fields["kind"].default for kind in _KINDS]
+    return [kind.model_fields["kind"].default for kind in SCHEDULES]
 
 
 def learning_rate_at(rate: float | Schedule, t: int) -> float:
