@@ -16,7 +16,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs] - scikit-learn ships none
-from typing_extensions import override
 
 import asg_builder as asg
 from asg_autograd import grad
@@ -28,14 +27,6 @@ from asg_schema import Document
 
 SIZE, CLASSES = 8, 10
 TEST_IMAGES = 360
-
-
-class Pool(nn.Module):
-    """The largest of each two by two pixels."""
-
-    @override
-    def forward(self, x: asg.Tensor) -> asg.Tensor:
-        return asg.max_pool(x, (2, 2), strides=(2, 2))[0]
 
 
 def convolution(channels: int, filters: int) -> nn.Sequential:
@@ -60,9 +51,9 @@ def build() -> tuple[Document, Document]:
     model = nn.Sequential(
         convolution(1, 16),
         convolution(16, 32),
-        Pool(),
+        nn.MaxPool2d(2),
         convolution(32, 64),
-        Pool(),
+        nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Dropout(0.3),
         nn.Linear(64 * (SIZE // 4) ** 2, CLASSES),

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count, islice, pairwise
 from textwrap import dedent
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from asg_schema.attributes import Axes, Axis, Number, Scalar, Shape, encode_number
+from asg_schema.attributes import Scalar, encode_number
 from asg_schema.composite import Composite
 from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.contraction_einsum import Einsum
@@ -55,7 +55,6 @@ from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input
 from asg_schema.tensor_type import TensorType
-from asg_schema.windows import Padding
 
 __all__ = ["EXAMPLES", "op_reference", "op_section"]
 
@@ -285,7 +284,7 @@ def _attribute_table(op: type[Op]) -> str:
     for key in op.attributes:
         field = op.model_fields[key]
         default = "" if field.is_required() else f"`{_default(field)}`"
-        rows.append((f"`{key}`", _type_in_words(field), default, field.description or ""))
+        rows.append((f"`{key}`", _type_in_words(field.annotation), default, field.description or ""))
     return _table(("attribute", "type", "default", "meaning"), rows)
 
 
@@ -313,25 +312,27 @@ def _operand_names(op: type[Op]) -> Iterator[str]:
         yield operand.name
 
 
-def _type_in_words(field: FieldInfo) -> str:
-    annotation: Any = field.annotation
-    if annotation in (str, bool, int, float, DType):
-        return {str: "string", bool: "bool", int: "integer", float: "number", DType: "dtype"}[annotation]
-    if get_origin(annotation) is Literal:
-        return " or ".join(f'`"{choice}"`' for choice in get_args(annotation))
-    return _union_in_words([part for part in get_args(annotation) if part is not type(None)], annotation)
+_WORDS: Mapping[Any, str] = {str: "string", bool: "bool", int: "integer", float: "number", DType: "dtype"}
 
 
-def _union_in_words(members: Sequence[Any], annotation: Any) -> str:
-    known = {Axes: "list of integers", Axis: "integer", Number: "number", Shape: "list of dims"}
-    if annotation == get_args(Padding)[0]:
-        return "list of pairs of integers"
-    if get_origin(annotation) is tuple:
-        return "list of dims" if members[0] == Dim else "list of integers"
-    if len(members) == 1:
-        member = members[0]
-        return next((word for kind, word in known.items() if member == kind), "list of integers")
-    return "number or bool" if annotation == get_args(Scalar)[0] else 'list of numbers or bools, or `{"base64": …}`'
+def _type_in_words(annotation: Any) -> str:
+    """What to call the type of an attribute; that it may be absent is not said."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation == Dim:
+        return "dim"
+    if origin is None:
+        return _WORDS[annotation]
+    if origin is Literal:
+        return " or ".join(f'`"{choice}"`' for choice in arguments)
+    if origin is Annotated:  # a type with bounds
+        return _type_in_words(arguments[0])
+    if origin is tuple and arguments[-1] is Ellipsis:
+        pairs = get_origin(arguments[0]) is tuple
+        return "list of pairs of integers" if pairs else f"list of {_type_in_words(arguments[0])}s"
+    if annotation == get_args(Scalar)[0]:
+        return "number or bool"
+    members = [member for member in arguments if member is not type(None)]
+    return _type_in_words(members[0]) if len(members) == 1 else 'list of numbers or bools, or `{"base64": …}`'
 
 
 def _default(field: FieldInfo) -> str:

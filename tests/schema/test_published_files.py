@@ -158,6 +158,30 @@ def test_a_gradient_section_is_rendered_as_a_list() -> None:
     assert "\n- `value`: Pᵀ · ḡ.\n- `mask`: S̄, where it is a number.\n\nP and S̄ are 0 where" in section
 
 
+@pytest.mark.parametrize(
+    ("op", "attribute", "words"),
+    [
+        ("cross_entropy", "ignore_index", "integer"),
+        ("cross_entropy", "label_smoothing", "number"),
+        ("cross_entropy", "reduction", '`"mean"` or `"sum"` or `"none"`'),
+        ("sum", "axis", "list of integers"),
+        ("sum", "keepdims", "bool"),
+        ("clip", "min", "number"),
+        ("conv", "padding", "list of pairs of integers"),
+        ("conv", "strides", "list of integers"),
+        ("reshape", "shape", "list of dims"),
+        ("interpolate", "size", "list of dims"),
+        ("interpolate", "scale_factor", "list of numbers"),
+        ("astype", "dtype", "dtype"),
+        ("full", "value", "number or bool"),
+        ("constant", "value", 'list of numbers or bools, or `{"base64": …}`'),
+        ("einsum", "equation", "string"),
+    ],
+)
+def test_the_type_of_an_attribute_in_words(op: str, attribute: str, words: str) -> None:
+    assert f"\n| `{attribute}` | {words} | " in op_section(OPS[op])
+
+
 def test_the_worked_digest_of_the_readme() -> None:
     source = next(text for text in readme_documents() if '"scaled"' in text)
     hashed = re.findall(r"^(\w+:[\[{].*)\n  ([0-9a-f]{64})$", README, re.MULTILINE)
