@@ -58,7 +58,7 @@ def backward(
             pulled = _pull_back(node, Application(operands, tuple(map(value, references)), given))
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
-            raise NotDifferentiableError(node.id, op, _path(between, node, seeds, reached)) from None
+            raise NotDifferentiableError(node.id, op, _path(between, node, seeds, reached), error.reason) from None
         except DimError as error:
             raise TransformError(f'node "{node.id}" ({node.name}) cannot be differentiated: {error}') from None
         _accumulate(cotangents, node, operands, pulled, reached)

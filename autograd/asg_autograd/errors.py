@@ -26,13 +26,16 @@ class NotDifferentiableError(TransformError):
         node: the id of the op's node.
         op: the op's name.
         path: the ids on the path, from the value to what is differentiated.
+        reason: why, for an op that has a derivative otherwise; else empty.
     """
 
-    def __init__(self, node: str, op: str, path: tuple[str, ...]) -> None:
+    def __init__(self, node: str, op: str, path: tuple[str, ...], reason: str = "") -> None:
         self.node = node
         self.op = op
         self.path = path
+        self.reason = reason
+        why = reason and f" ({reason})"
         super().__init__(
-            f'node "{node}" ({op}) has no derivative, and it stands on the path {" -> ".join(path)}; stop the gradient '
-            "before it, or leave out what the path begins with"
+            f'node "{node}" ({op}) has no derivative{why}, and it stands on the path {" -> ".join(path)}; stop the '
+            "gradient before it, or leave out what the path begins with"
         )

@@ -35,6 +35,7 @@ from asg_schema.composites.elementwise_activations import (
 )
 from asg_schema.composites.indexing import Diag, Diagonal, Embedding, OneHot, Tril, Triu
 from asg_schema.composites.layout import PadEdge, PadReflect, Repeat, Roll, Stack, Tile
+from asg_schema.composites.linalg import Det, Inv, Slogdet, Solve
 from asg_schema.composites.random import Dropout
 from asg_schema.composites.random_distributions import Bernoulli, Categorical, Normal, Uniform
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
@@ -78,7 +79,6 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Categorical: ((_KEY, _X), {}),
     Celu: ((_X,), {}),
     Clip: ((_X,), {"min": 0.0, "max": 1.0}),
-    CosineSimilarity: ((_X, _X), {}),
     ConvTranspose: (
         (
             TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),
@@ -87,8 +87,10 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
         ),
         {"strides": (2, 2), "padding": ((1, 1), (1, 1))},
     ),
+    CosineSimilarity: ((_X, _X), {}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
+    Det: ((TensorType(_FLOAT, (3, 3)),), {}),
     Diag: ((TensorType(_FLOAT, (_N,)),), {}),
     Diagonal: ((TensorType(_FLOAT, (_N, _N)),), {"offset": 1}),
     Dropout: ((_X, _KEY), {"p": 0.5}),
@@ -96,9 +98,9 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Elu: ((_X,), {}),
     Embedding: ((TensorType(DType.INT64, (_N,)), TensorType(_FLOAT, (10, 3))), {"padding_idx": 0}),
     Gelu: ((_X,), {}),
-    Glu: ((TensorType(_FLOAT, (_N, 4)),), {}),
     GlobalAvgPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
     GlobalMaxPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
+    Glu: ((TensorType(_FLOAT, (_N, 4)),), {}),
     GroupNorm: ((TensorType(_FLOAT, (_N, 4, 3)), *_CHANNELS_OF_4 * 2), {"num_groups": 2}),
     Hardshrink: ((_X,), {}),
     Hardsigmoid: ((_X,), {}),
@@ -106,6 +108,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Hardtanh: ((_X,), {}),
     InstanceNorm: ((TensorType(_FLOAT, (_N, 3, symbol("m"))), *_CHANNELS * 2), {}),
     Interpolate: ((TensorType(_FLOAT, (_N, 3, symbol("m"))),), {"scale_factor": (2.0,), "mode": "linear"}),
+    Inv: ((TensorType(_FLOAT, (3, 3)),), {}),
     LayerNorm: ((_X, TensorType(_FLOAT, (3,)), TensorType(_FLOAT, (3,))), {"normalized_shape": (3,)}),
     LeakyRelu: ((_X,), {}),
     Linear: ((_X, TensorType(_FLOAT, (2, 3)), TensorType(_FLOAT, (2,))), {}),
@@ -131,10 +134,12 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     RotaryEmbedding: ((TensorType(_FLOAT, (_N, 4)),), {}),
     Selu: ((_X,), {}),
     Silu: ((_X,), {}),
+    Slogdet: ((TensorType(_FLOAT, (3, 3)),), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),
     Softshrink: ((_X,), {}),
     Softsign: ((_X,), {}),
+    Solve: ((TensorType(_FLOAT, (3, 3)), TensorType(_FLOAT, (3, _N))), {}),
     Stack: ((_X, _X), {}),
     Std: ((_X,), {"axis": (1,), "correction": 1.0}),
     Tanhshrink: ((_X,), {}),
@@ -160,7 +165,7 @@ symbol is equal to itself alone.
 
 **Errors.** Operands and attributes that break what is said here make a document invalid. What a symbol leaves open is
 checked when a program runs, once the symbol's value is known, and makes the run fail. An index out of range makes the
-run fail; infinite and NaN values never do.
+run fail, and so does a matrix that has no such factors; infinite and NaN values never do.
 
 **Accuracy.** How a result is computed, and by how much it may differ in the last digits, is the executor's choice.
 Roundings are to nearest, halves to even. A primitive op on float16 or bfloat16 is at least as accurate as if computed

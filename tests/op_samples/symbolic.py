@@ -10,7 +10,7 @@ __all__ = ["symbol_values", "symbolic_shapes"]
 _DIVIDED = {"group_norm": 1, "glu": None, "rotary_embedding": -1}
 _BY_TUPLES = ("gather_nd", "scatter_nd_add", "scatter_nd_set")
 # Ops of which a result is as large as the smaller side of a matrix, which has to be known.
-_COMPARED = ("diag", "diagonal")
+_COMPARED = ("diag", "diagonal", "lu", "qr", "svd")
 
 
 def symbolic_shapes(sample: Sample) -> list[tuple[Any, ...]]:

@@ -23,6 +23,16 @@ REFUSED_KINDS = {
 
 # Ops that take no operand of rank 0.
 WITHOUT_RANK_0 = {
+    "cholesky": "refused by its rule",
+    "det": "refused by its rule",
+    "eigh": "refused by its rule",
+    "inv": "refused by its rule",
+    "lu": "refused by its rule",
+    "qr": "refused by its rule",
+    "slogdet": "refused by its rule",
+    "svd": "refused by its rule",
+    "solve": "refused by its rule",
+    "triangular_solve": "refused by its rule",
     "diag": "refused by its rule",
     "diagonal": "refused by its rule",
     "tril": "refused by its rule",

@@ -24,6 +24,10 @@ _DTYPES = {"float16", "float32", "float64", "int8", "int32", "int64", "uint8", "
 
 # Samples whose results PyTorch defines differently, or not at all.
 OTHER_RESULT = {
+    "cholesky.nan": "PyTorch raises for NaN; here the factor is NaN",
+    "svd.tall_full_matrices": "which vectors complete a basis is not said in PyTorch",
+    "svd.wide_full_matrices": "which vectors complete a basis is not said in PyTorch",
+    "svd.batch_full_matrices": "which vectors complete a basis is not said in PyTorch",
     "one_hot.no_classes": "PyTorch raises for no classes; here the result is empty",
     "binary_cross_entropy.no_probability": "PyTorch raises for an input outside [0, 1]; here it yields NaN",
     "hardswish.minus_infinity": "PyTorch multiplies -inf by 0; here it is the limit, 0",
@@ -37,6 +41,13 @@ OTHER_RESULT = {
 }
 # Samples whose derivatives at edges PyTorch defines differently, or not at all.
 OTHER_GRADIENT = {
+    "cholesky.nan": "as its result",
+    "det.singular": "PyTorch perturbs a singular matrix; here the run fails",
+    "lu.singular": "infinite in PyTorch; here the run fails",
+    "lu.zeros": "not finite in PyTorch; here the run fails",
+    "slogdet.singular": "infinite in PyTorch; here the run fails",
+    **{f"qr.{name}_mode_complete": "refused, by PyTorch too" for name in ("tall", "column", "tall_batch")},
+    **{f"svd.{name}_full_matrices": "ignored in PyTorch; here refused" for name in ("tall", "wide", "batch")},
     "binary_cross_entropy.no_probability": "as above",
     "binary_cross_entropy.certain": "by the target it is infinite in PyTorch; that by the input has a test of its own",
     "binary_cross_entropy.tiny": "as certain",

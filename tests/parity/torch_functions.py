@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
-from parity import torch_composites, torch_indexing, torch_ordering, torch_windows
+from parity import torch_composites, torch_indexing, torch_linalg, torch_ordering, torch_windows
 
 TorchFunction = Callable[..., Any]
 FUNCTIONS: dict[type[Op], TorchFunction] = {}
@@ -53,6 +53,7 @@ for _name, _function in (
     _RENAMED
     | torch_composites.FUNCTIONS
     | torch_indexing.FUNCTIONS
+    | torch_linalg.FUNCTIONS
     | torch_ordering.FUNCTIONS
     | torch_windows.FUNCTIONS
 ).items():

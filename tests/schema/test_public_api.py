@@ -59,7 +59,7 @@ def test_the_table_of_ops_is_complete_and_in_order() -> None:
     assert list(OPS) == sorted(OPS)
     assert all(op.name == name and op.__doc__ for name, op in OPS.items())
     families = {op.family() for op in OPS.values()}
-    named = "comparison contraction control creation elementwise indexing layout random reduction window"
+    named = "comparison contraction control creation elementwise indexing layout linalg random reduction window"
     assert families == set(named.split())
 
 

@@ -17,6 +17,7 @@ _FAMILIES = (
     "indexing",
     "indexing_nd",
     "layout",
+    "linalg",
     "random",
     "reduction",
     "reduction_ordering",

@@ -17,8 +17,8 @@ _THREEFRY = 110  # additions, rotations and exclusive ors for one random word
 def program_flops(program: Program, computed: Sequence[Instruction]) -> int:
     """The element operations of one run.
 
-    2 · m · n · k for a matrix product, and likewise for a convolution; for each place of a pooling as many as its
-    window has positions; otherwise one for each element read.
+    2 · m · n · k for a matrix product, as much for a factorisation, and likewise for a convolution; for each place of a
+    pooling as many as its window has positions; otherwise one for each element read.
 
     Args:
         program: the program.
@@ -37,5 +37,7 @@ def _flops(program: Program, instruction: Instruction) -> int:
         return results * element_count(instruction.op.kernel_size)
     if isinstance(instruction.op, RngBits):
         return _THREEFRY * results
-    operands = (element_count(concrete_shape(program.types[name])) for name in instruction.operands)
+    operands = [element_count(concrete_shape(program.types[name])) for name in instruction.operands]
+    if instruction.op.family() == "linalg":
+        return 2 * max([results, *operands]) * concrete_shape(program.types[instruction.operands[0]])[-1]
     return max([results, *operands])

@@ -4,15 +4,21 @@ from asg_schema.op import Op
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
 from asg_schema.ops.layout import DynamicUpdateSlice
+from asg_schema.ops.linalg import Cholesky, Eigh, Svd, TriangularSolve
 
 __all__ = ["can_fail", "is_pointwise", "updates_first_operand"]
 
-_CAN_FAIL = frozenset({Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, GatherNd, ScatterNdAdd, ScatterNdSet})
+_CAN_FAIL = frozenset(
+    {
+        *(Take, IndexAdd, TakeAlongAxis, ScatterAddAlongAxis, GatherNd, ScatterNdAdd, ScatterNdSet),
+        *(Cholesky, TriangularSolve, Eigh, Svd),
+    }
+)
 _UPDATES = frozenset({IndexAdd, ScatterAddAlongAxis, ScatterNdAdd, ScatterNdSet, DynamicUpdateSlice})
 
 
 def can_fail(op: Op) -> bool:
-    """Whether an op may raise an error for some data: an index that is out of range."""
+    """Whether an op may raise an error for some data: an index that is out of range, a matrix without factors."""
     return type(op) in _CAN_FAIL
 
 

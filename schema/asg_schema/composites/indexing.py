@@ -12,6 +12,7 @@ from asg_schema.dtype import DType
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import count_elements, index_grid, refuse_negative
+from asg_schema.matrix_shapes import matrix_sides, smaller_side
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Equal, GreaterEqual, LessEqual
 from asg_schema.ops.creation import Iota
@@ -114,35 +115,13 @@ class Embedding(Composite):
         return (Where.of(padded, StopGradient.of(rows), rows),)
 
 
-def _matrix_of(x: TensorType) -> tuple[Dim, Dim]:
-    """The last two axes.
-
-    Raises:
-        RuleError: there are fewer.
-    """
-    if x.rank < 2:
-        raise RuleError(f"{{0}} has rank {x.rank}; at least two axes are needed", operand=0)
-    return x.shape[-2], x.shape[-1]
-
-
 def _diagonal_size(rows: Dim, columns: Dim, offset: int) -> Dim:
     """The size of a diagonal of a matrix.
 
     Raises:
         RuleError: symbols leave open whether its rows or its columns end it.
     """
-    rows, columns = rows + min(offset, 0), columns - max(offset, 0)
-    if 0 in (rows, columns):
-        return 0
-    difference = columns - rows
-    if not isinstance(difference, int):
-        raise RuleError(
-            f"the diagonal of {{0}} is as long as the smaller of {rows} and {columns}, which is not known; sizes that "
-            "differ by a number are needed",
-            operand=0,
-        )
-    size = rows if difference >= 0 else columns
-    return max(size, 0) if isinstance(size, int) else size
+    return smaller_side(rows + min(offset, 0), columns - max(offset, 0), "the diagonal of {0}")
 
 
 class Diagonal(Composite):
@@ -162,7 +141,7 @@ class Diagonal(Composite):
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         (x,) = operands
-        size = _diagonal_size(*_matrix_of(x), self.offset)
+        size = _diagonal_size(*matrix_sides(x), self.offset)
         return (TensorType(x.dtype, (*x.shape[:-2], size)),)
 
     @override
@@ -228,7 +207,7 @@ class _Triangle(Composite):
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        _matrix_of(operands[0])
+        matrix_sides(operands[0])
         return (operands[0],)
 
     def _places(self, x: Value) -> tuple[Value, Value]:
