@@ -181,6 +181,20 @@ def test_padding_that_keeps_the_size(kernel: int) -> None:
     np.testing.assert_array_equal(found["y"], [[[3, 6, 4]]] if kernel == 2 else [[[3, 7, 6]]])
 
 
+@pytest.mark.parametrize(("kernel", "width"), [((2, 2), 600), ((40, 9), 60), ((1, 300), 400)])
+def test_places_of_maxima_that_no_byte_holds(kernel: tuple[int, int], width: int) -> None:
+    x = np.random.default_rng(0).permutation(3 * 80 * width).reshape(3, 80, width).astype(np.float64)
+    with asg.graph() as g:
+        _, indices = asg.max_pool2d(asg.input("x", x.shape, "float64"), kernel, return_indices=True)
+        g.output(indices=indices)
+    rows, columns = 80 // kernel[0], width // kernel[1]
+    blocks = x[:, : rows * kernel[0], : columns * kernel[1]].reshape(3, rows, kernel[0], columns, kernel[1])
+    lines = blocks.transpose(0, 1, 3, 2, 4).reshape(3, rows, columns, -1)
+    down, across = np.divmod(lines.argmax(-1), kernel[1])
+    first = np.arange(rows)[:, None] * kernel[0] * width + np.arange(columns) * kernel[1]
+    np.testing.assert_array_equal(asg_executor.run(g.document(), {"x": x})["indices"], first + down * width + across)
+
+
 @pytest.mark.parametrize("size", [6, 7])
 def test_gradients_where_strides_leave_symbolic_axes_a_remainder(size: int) -> None:
     rng = np.random.default_rng(0)

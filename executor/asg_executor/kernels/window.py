@@ -195,7 +195,7 @@ class _MaxTiles:
             np.copyto(indices, self._starts)
             place = self._place[: len(part)]
             for position, step in zip(positions, self._steps, strict=True):
-                np.multiply(position, step, out=place, casting="unsafe")
+                np.multiply(position, step, out=place, dtype=np.int64)
                 np.add(indices, place, out=indices)
 
     def _maxima(self, x: Array, beats: _Beats) -> tuple[Array, list[Array]]:
