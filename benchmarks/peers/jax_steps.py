@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.workloads import BlockSize, Workload
+from benchmarks.workloads import BlockSize, CnnSize, Workload
 
 __all__ = ["jax_step"]
 
@@ -74,6 +74,30 @@ def _mlp_loss(layers: int) -> Callable[[Parameters, Any, Any], Any]:
     return loss
 
 
+def _cnn_parameters(size: CnnSize) -> Parameters:
+    rng = np.random.default_rng(0)
+    inputs, first, second = size.channels
+    shapes = {"conv0": (first, inputs, 3, 3), "conv1": (second, first, 3, 3)}
+    shapes |= {"dense0": (size.features, size.hidden), "dense1": (size.hidden, size.classes)}
+    result: Parameters = {}
+    for name, shape in shapes.items():
+        convolves = len(shape) == 4
+        bound = 1 / math.sqrt(math.prod(shape[1:]) if convolves else shape[0])
+        result[name] = jnp.asarray(rng.uniform(-bound, bound, shape), jnp.float32)
+        result[f"{name}.bias"] = jnp.zeros(shape[0] if convolves else shape[1], jnp.float32)
+    return result
+
+
+def _cnn_loss(p: Parameters, x: Any, labels: Any) -> Any:
+    for name in ("conv0", "conv1"):
+        x = jax.lax.conv(x, p[name], (1, 1), "SAME") + p[f"{name}.bias"][:, None, None]
+        window = (1, 1, 2, 2)
+        x = jax.lax.reduce_window(jax.nn.relu(x), -jnp.inf, jax.lax.max, window, window, "VALID")
+    x = jax.nn.relu(x.reshape(len(x), -1) @ p["dense0"] + p["dense0.bias"])
+    x = x @ p["dense1"] + p["dense1.bias"]
+    return -jnp.take_along_axis(jax.nn.log_softmax(x), labels[:, None], axis=1).mean()
+
+
 def _sgd(rate: float, p: Parameters, gradient: Parameters, state: Any) -> tuple[Parameters, Any]:
     return jax.tree.map(lambda value, g: value - rate * g, p, gradient), state
 
@@ -93,6 +117,9 @@ def jax_step(workload: Workload) -> Callable[[], object]:
     if workload.block:
         p, loss = _block_parameters(workload.block), _block_loss(workload.block)
         target = jnp.asarray(workload.batch["target"])
+    elif workload.cnn:
+        p, loss = _cnn_parameters(workload.cnn), _cnn_loss
+        target = jnp.asarray(workload.batch["labels"])
     else:
         p, loss = _mlp_parameters(workload.widths), _mlp_loss(len(workload.widths) - 1)
         target = jnp.asarray(workload.batch["labels"])

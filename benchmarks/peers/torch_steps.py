@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.workloads import BlockSize, Workload
+from benchmarks.workloads import BlockSize, CnnSize, Workload
 
 __all__ = ["torch_step"]
 
@@ -43,10 +43,32 @@ def _mlp(widths: tuple[int, ...]) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+def _cnn(size: CnnSize) -> nn.Module:
+    inputs, first, second = size.channels
+    return nn.Sequential(
+        nn.Conv2d(inputs, first, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(first, second, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(size.features, size.hidden),
+        nn.ReLU(),
+        nn.Linear(size.hidden, size.classes),
+    )
+
+
+def _model(workload: Workload) -> nn.Module:
+    if workload.block:
+        return _Block(workload.block)
+    return _cnn(workload.cnn) if workload.cnn else _mlp(workload.widths)
+
+
 def torch_step(workload: Workload) -> Callable[[], object]:
     """One training step of the workload: gradient, update, and the loss as a number."""
     torch.manual_seed(0)
-    model = _Block(workload.block) if workload.block else _mlp(workload.widths)
+    model = _model(workload)
     rate = workload.optimizer["learning_rate"]
     if workload.optimizer["kind"] == "adam":
         optimizer: torch.optim.Optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
