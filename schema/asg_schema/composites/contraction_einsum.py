@@ -32,7 +32,8 @@ class Einsum(Composite):
     sizes, or 1, which is repeated. An ellipsis `...` stands for any further axes of an operand, which broadcast,
     aligned at the last; where the result has no ellipsis, they are summed over. Without `->` the result has the axes of
     the ellipses, and then those of the letters that stand once, in ASCII order (upper case first). Spaces do not count
-    (`numpy.einsum`, `torch.einsum`).
+    (`numpy.einsum`, `torch.einsum`). The result has each letter once, and the dtype of the operands; with the axes of
+    the ellipses, there are at most 52 different ones.
 
     float16 and bfloat16 are computed in float32 and rounded once at the end. Operands are contracted two at a time, in
     an order in which each product is as cheap as possible.
