@@ -20,6 +20,7 @@ __all__ = ["WITHOUT_INDEX_ERROR", "cases_of_failures", "cases_of_requests", "ind
 WITHOUT_INDEX_ERROR = {
     ("dynamic_slice", "start"): "a start is clamped",
     ("dynamic_update_slice", "start"): "a start is clamped",
+    ("rotary_embedding", "positions"): "a position is no index",
 }
 """Operands of indices that may hold any integer, and why."""
 
