@@ -21,7 +21,7 @@ from asg_schema.ops.window import MaxPool, Pooling, WindowSum
 
 __all__ = ["max_pool", "window_sum"]
 
-_TILE = 16_384  # elements of an operand
+_TILE = 65_536  # elements of an operand
 
 _Beats: TypeAlias = Callable[[Array, Array, Array], object]
 """Where an element is to take the place of the largest so far: from both to an array of bools."""
@@ -212,6 +212,13 @@ def _greater_or_nan(x: Array, largest: Array, wins: Array) -> None:
     np.logical_and(wins, largest == largest, out=wins)
 
 
+def _choose(wins: Array, source: Array, target: Array, change: Array) -> None:
+    """Take over integers where `wins` says so: in this arithmetic, several times as fast as by `numpy.copyto`."""
+    np.bitwise_xor(source, target, out=change)
+    np.multiply(change, wins, out=change)
+    np.bitwise_xor(target, change, out=target)
+
+
 class _MaxStage:
     """The maxima along one axis of a tile."""
 
@@ -229,6 +236,7 @@ class _MaxStage:
         self._values = workspace.empty(shape, dtype)
         self._wins = workspace.empty(shape, np.bool_)
         self._positions = [workspace.empty(shape, kind) for kind in positions]
+        self._changes = [workspace.empty(shape, kind) for kind in positions]
 
     def run(self, x: Array, positions: list[Array], beats: _Beats) -> tuple[Array, list[Array]]:
         """The maxima of the windows of x, and where they stand: along this axis, and along those before.
@@ -252,7 +260,9 @@ class _MaxStage:
             wins = self._wins[:count][places]
             beats(x[elements], values[places], wins)
             np.maximum(values[places], x[elements], out=values[places])
-            np.copyto(own[places], position, where=wins, casting="unsafe")
-            for source, target in moved:
-                np.copyto(target[places], source[elements], where=wins)
+            change = self._changes[0][:count][places]
+            np.multiply(wins, position, out=change, dtype=change.dtype)
+            np.maximum(own[places], change, out=own[places])  # a position is above those before it
+            for (source, target), changes in zip(moved, self._changes[1:], strict=True):
+                _choose(wins, source[elements], target[places], changes[:count][places])
         return values, [own, *carried]
