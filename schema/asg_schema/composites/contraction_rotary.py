@@ -33,6 +33,8 @@ class RotaryEmbedding(Composite):
     (x[…, 2i], x[…, 2i + 1]); what it becomes stands in the same places (Su et al., "RoFormer: enhanced transformer with
     rotary position embedding", 2021). Angles, sines and cosines are computed in float64.
 
+    The result has the type of x.
+
     Gradient:
         x: ḡ turned back: rotary_embedding(ḡ, -positions) with the same attributes.
     """

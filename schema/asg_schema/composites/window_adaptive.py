@@ -169,6 +169,8 @@ def _check_global(x: TensorType) -> TensorType:
 class GlobalAvgPool(Composite):
     """The arithmetic mean over all spatial axes of x [N, C, *spatial], which stay with size 1; NaN over no elements.
 
+    The result has the dtype of x and the shape [N, C, 1, …].
+
     Gradient:
         x: ḡ / n, repeated along the spatial axes, which have n elements.
     """
@@ -188,6 +190,8 @@ class GlobalAvgPool(Composite):
 
 class GlobalMaxPool(Composite):
     """The largest element over all spatial axes of x [N, C, *spatial], which stay with size 1; NaN if one is NaN.
+
+    The result has the dtype of x and the shape [N, C, 1, …].
 
     Gradient:
         x: 0, with ḡ at the first largest element of each channel in row-major order, or at its first NaN.

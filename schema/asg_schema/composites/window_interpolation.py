@@ -40,6 +40,8 @@ class Interpolate(Composite):
 
     Positions and t are computed in float64. With `size` and "nearest" floor(i · n / m) is exact.
 
+    The result has the dtype of x, and the shape [N, C, *size].
+
     Gradient:
         x: each ḡ added at the elements that it was taken from, by "linear" times their weights 1 - t and t.
     """
