@@ -1,4 +1,4 @@
-"""Runs that fail: an index outside its axis, for every op that has indices, and inputs that do not fit a document."""
+"""Runs that fail: an index outside its axis for every op that has indices, matrices without factors, wrong inputs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,12 +8,14 @@ import numpy as np
 
 import asg_executor
 from asg_executor.errors import ExecutorError
+from asg_schema.composites.linalg import Inv, Solve
 from asg_schema.document import Document
 from asg_schema.op import DTypeGroup, Op
 from asg_schema.op_table import OPS
+from asg_schema.ops.linalg import Cholesky, TriangularSolve
 from conformance_vectors.case import Case, failing_case, without_name
 from op_samples import ALL_SAMPLES
-from op_samples.sample import Sample, declared_operand, sample_document, sample_inputs
+from op_samples.sample import Array, Sample, declared_operand, sample_document, sample_inputs
 
 __all__ = ["WITHOUT_INDEX_ERROR", "cases_of_failures", "cases_of_requests", "index_operands"]
 
@@ -38,7 +40,7 @@ def index_operands(op: type[Op]) -> list[str]:
 
 
 def cases_of_failures() -> Iterator[tuple[str, Case]]:
-    """For each operand that holds indices a run with one that is too large, with the family of the op."""
+    """Runs with an index that is too large or too small, and with matrices that have no factors, by family."""
     for op in OPS.values():
         for name in index_operands(op):
             sample, place = next(
@@ -53,6 +55,23 @@ def cases_of_failures() -> Iterator[tuple[str, Case]]:
                 id = f"{op.name}.fails.{name}_{what}"
                 case = failing_case(id, op.name, sample_document(wrong), sample_inputs(wrong), "index_out_of_range")
                 yield op.family(), _checked(case, wrong)
+
+    for op, what, operands in _WITHOUT_FACTORS:
+        sample = Sample(f"{op.name}.{what}", op, operands, {}, lambda: np.zeros(()))
+        document, inputs = sample_document(sample), sample_inputs(sample)
+        yield (
+            op.family(),
+            _checked(failing_case(f"{op.name}.fails.{what}", op.name, document, inputs, "run_failed"), sample),
+        )
+
+
+_SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
+_WITHOUT_FACTORS: list[tuple[type[Op], str, tuple[Array, ...]]] = [
+    (Cholesky, "indefinite", (np.array([[1.0, 2.0], [2.0, 1.0]]),)),
+    (TriangularSolve, "zero_on_diagonal", (np.array([[1.0, 5.0], [5.0, 0.0]]), np.ones((2, 1)))),
+    (Solve, "singular", (np.stack([np.eye(2), _SINGULAR]), np.ones(2))),
+    (Inv, "singular", (_SINGULAR,)),
+]
 
 
 def _with_index(sample: Sample, place: int, index: int) -> Sample:
