@@ -1,6 +1,7 @@
 """Choosing an optimizer: from its JSON form to its settings."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from asg_schema.wire import nearest, show_value, validation_problems
 __all__ = ["optimizer_kinds", "parse_optimizer"]
 
 _PLACE = ("optimizer",)
+_MOST_ENTRIES = 10_000  # so that telling what is wrong with each takes little memory
 
 
 def optimizer_kinds() -> list[str]:
@@ -38,6 +40,9 @@ def parse_optimizer(source: Any) -> Optimizer:
         message = f"an optimizer is an object with the field kind, not {show_value(source)}"
         raise OptimizerError([Problem("/optimizer", "invalid_value", message)])
     form = dict(cast("Mapping[str, Any]", source))
+    if _has_too_many_entries(form):
+        message = f"the settings have more than {_MOST_ENTRIES} entries in all, which is more than any model needs"
+        raise OptimizerError([Problem("/optimizer", "too_long", message)])
     common_form = {name: form.pop(name) for name in Common.model_fields if name in form}
     problems: list[Problem] = []
     common, rule = Common(), None
@@ -73,3 +78,20 @@ def _checked(optimizer: Optimizer) -> Optimizer:
     if problems:
         raise OptimizerError(problems)
     return optimizer
+
+
+def _has_too_many_entries(form: Mapping[str, Any]) -> bool:
+    """Whether lists and objects of the settings hold too much, a client's document apart, which has limits of its own."""
+    waiting: list[Any] = [form]
+    count = 0
+    while waiting and count <= _MOST_ENTRIES:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            entries = cast("Mapping[str, Any]", item)
+            count += len(entries)
+            waiting += [value for name, value in islice(entries.items(), _MOST_ENTRIES) if name != "document"]
+        elif isinstance(item, list | tuple):
+            values = cast("list[Any]", item)
+            count += len(values)
+            waiting += values[:_MOST_ENTRIES]
+    return count > _MOST_ENTRIES

@@ -15,6 +15,7 @@ from asg_schema.wire import json_pointer, nearest, show_value
 __all__ = ["Assignment", "Group", "assign"]
 
 _SETTINGS = ("learning_rate", "weight_decay")
+_MOST_MATCHES = 10_000_000  # comparisons of a name with a pattern: some seconds
 
 
 _Patterns: TypeAlias = Annotated[
@@ -115,6 +116,10 @@ def assign(
         The assignments that have parameters, without those that are frozen, the optimizer's own one last; and what is
         wrong: a pattern that matches nothing, a parameter that its rule cannot update.
     """
+    patterns = sum(len(group.patterns) for group in groups)
+    if patterns * len(parameters) > _MOST_MATCHES:
+        message = f"{patterns} patterns for {len(parameters)} parameters are too many; fewer patterns with * are needed"
+        return [], [Problem("/optimizer/groups", "too_long", message)]
     problems = [
         problem
         for index, group in enumerate(groups)

@@ -150,6 +150,23 @@ def test_a_wrong_group_is_refused_at_its_place(group: dict[str, Any], pointer: s
     assert message in text
 
 
+def test_settings_have_a_limit_before_they_are_read() -> None:
+    many = [{"parameters": str(number)} for number in range(10_001)]
+    for form in (
+        {"kind": "sgd", "groups": many},
+        {"kind": "sgd", "groups": [{"parameters": [str(number) for number in range(10_001)]}]},
+        {"kind": "sgd", "groups": [{str(number): 0 for number in range(10_001)}]},
+        {"kind": "sgd", "learning_rate": {"kind": "multi_step", "milestones": [0] * 10_001}},
+    ):
+        assert [(pointer, code) for pointer, code, _ in refused(form)] == [("/optimizer", "too_long")]
+
+
+def test_patterns_and_names_have_a_limit_together() -> None:
+    optimizer = parse_optimizer({"kind": "sgd", "groups": [{"parameters": ["a*", "b*"] * 1000}]})
+    names = {f"a{number}": TYPES["scale"] for number in range(5001)}
+    assert [problem.code for problem in optimizer.assign(names)[1]] == ["too_long"]
+
+
 def test_muon_alone_names_what_is_no_matrix() -> None:
     ((pointer, code, message),) = refused({"kind": "muon"})
     assert (pointer, code) == ("/optimizer", "unsupported_parameter")
