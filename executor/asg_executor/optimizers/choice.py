@@ -81,7 +81,7 @@ def _checked(optimizer: Optimizer) -> Optimizer:
 
 
 def _has_too_many_entries(form: Mapping[str, Any]) -> bool:
-    """Whether lists and objects of the settings hold too much, a client's document apart, which has limits of its own."""
+    """Whether the settings hold too much in all, a document apart, which has limits of its own."""
     waiting: list[Any] = [form]
     count = 0
     while waiting and count <= _MOST_ENTRIES:
