@@ -5,6 +5,7 @@ the metadata. Answers are written alike.
 """
 
 from collections.abc import Mapping, Sequence, Sized
+from operator import itemgetter
 from typing import Any, cast
 
 from starlette.responses import Response
@@ -46,7 +47,7 @@ def separated(count: Any, tensors: Mapping[str, Array]) -> list[dict[str, Array]
     parts: list[dict[str, Array]] = [{} for _ in range(count)]
     problems: list[Problem] = []
     numbers = {str(number): number for number in range(count)}
-    for name, array in tensors.items():
+    for name, array in sorted(tensors.items(), key=itemgetter(0)):  # the library gives them in no certain order
         number, slash, rest = name.partition("/")
         if slash and number in numbers:
             parts[numbers[number]][rest] = array

@@ -128,7 +128,7 @@ def test_wrong_micro_batches_are_refused(server: Server, body: Any, code: str, p
         ({"micro_batches": "two"}, "/micro_batches"),
         ({"micro_batches": "-1"}, "/micro_batches"),
         ({"micro_batches": "100001"}, "/micro_batches"),
-        ({"micro_batches": "1"}, "/micro_batches/1~1x"),
+        ({"micro_batches": "1"}, "/micro_batches/1~1target"),
         ({"micro_batches": "[]"}, "/micro_batches"),
     ],
     ids=str,
