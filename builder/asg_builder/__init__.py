@@ -182,6 +182,14 @@ from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_e
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.functions.reduction_ordering import argsort, sort, top_k
 from asg_builder.functions.window import avg_pool, conv, max_pool, window_sum
+from asg_builder.functions.window_adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+)
 from asg_builder.functions.window_composites import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -199,12 +207,6 @@ from asg_builder.functions.window_convolution import (
     conv_transpose3d,
 )
 from asg_builder.functions.window_pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
     avg_pool1d,
     avg_pool2d,
     avg_pool3d,

@@ -70,12 +70,19 @@ def test_global_pooling() -> None:
         (lambda: nn.ConvTranspose2d(4, 6, 2, output_padding=-1), (), r"output_padding is \[-1, -1\]; at least 0"),
         (lambda: nn.ConvTranspose1d(4, 6, 2, groups=4), (), "groups 4 does not divide"),
         (lambda: nn.ConvTranspose2d(4, 6, 2), (2, 3, 9, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
+        (
+            lambda: nn.Conv2d(4, 6, cast("Any", 2.5)),
+            (),
+            "kernel_size is 2.5; an integer, or one for each axis, is needed",
+        ),
+        (lambda: nn.Conv2d(4, 6, cast("Any", "3")), (), "kernel_size is '3'; an integer, or one for each axis"),
         (lambda: nn.MaxPool2d((2, 2, 2)), (), "kernel_size has 3 entries; 1 or 2 are needed"),
         (lambda: nn.MaxPool2d(2, padding=2), (2, 3, 9, 9), "padding 2 with a kernel of 2; 0 to 1 is needed"),
         (lambda: nn.AvgPool1d(2), (9,), "avg_pool1d: input .* has 1 axes"),
         (lambda: nn.AvgPool2d(2, divisor_override=0), (2, 3, 9, 9), "divisor_override is 0"),
         (lambda: nn.AdaptiveAvgPool2d((1, 2, 3)), (), "output_size has 3 entries; 2 are needed"),
-        (lambda: nn.AdaptiveMaxPool1d(0), (), r"output_size is \[0\]; at least 1"),
+        (lambda: nn.AdaptiveAvgPool2d(cast("Any", 2.0)), (), "output_size is 2.0; an integer, or one for each axis"),
+        (lambda: nn.AdaptiveMaxPool1d(0), (), r"output_size is 0; at least 1"),
         (lambda: nn.Conv1d(4, 6, 2), (2, 3, 9), r"Conv1d: x is .* \[N, 4, L\] or \[4, L\] is needed"),
         (lambda: nn.Conv2d(4, 6, 2), (4, 9), r"\[N, 4, H, W\] or \[4, H, W\] is needed"),
         (lambda: nn.Conv3d(4, 6, 2), (2, 4, 9, 9), r"\[N, 4, D, H, W\] or \[4, D, H, W\] is needed"),
@@ -84,3 +91,22 @@ def test_global_pooling() -> None:
 def test_what_is_refused(make: Callable[[], Any], shape: tuple[int, ...], message: str) -> None:
     with asg.graph(), pytest.raises(AsgError, match=message):
         make()(asg.input("x", shape))
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "message"),
+    [
+        ([9], (2, 4, 9, 9), "output_size has 1 entries; 2 or 4 are needed"),
+        ([9, 9], (2, 4, "height", 9), r"needs an input of known sizes; x is .*height"),
+    ],
+)
+def test_sizes_that_a_transposed_convolution_cannot_have(size: Any, shape: tuple[Any, ...], message: str) -> None:
+    with asg.graph(), pytest.raises(AsgError, match=message):
+        nn.ConvTranspose2d(4, 6, 2)(asg.input("x", shape), size)
+
+
+def test_sizes_may_be_numpys() -> None:
+    layer = nn.Conv2d(4, 6, cast("Any", np.int64(3)), cast("Any", np.array([2, 1])), cast("Any", np.int32(1)))
+    assert (layer.kernel_size, layer.stride, layer.padding) == ((3, 3), (2, 1), (1, 1))
+    y, _ = run_layer(nn.AdaptiveAvgPool2d(cast("Any", np.int64(2))), RNG.standard_normal((1, 2, 4, 4)))
+    assert y.shape == (1, 2, 2, 2)

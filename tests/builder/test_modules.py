@@ -245,3 +245,23 @@ def test_a_list_that_is_filled_after_it_was_assigned_is_refused() -> None:
 
     with asg.graph("g"), pytest.raises(AsgError, match=r"Late\.layers is a list of modules"):
         Late()(asg.input("x", ("batch", 3)))
+
+
+def test_any_attribute_may_hold_a_part() -> None:
+    class Head(nn.Module):
+        def __init__(self) -> None:
+            self.query, self.key, self.value = (nn.Linear(4, 4, bias=False) for _ in range(3))
+            self.parent = nn.Parameter((4,))
+
+        def forward(self, x: asg.Tensor) -> asg.Tensor:
+            return asg.attention(self.query(x), self.key(x), self.value(x)) + self.parent.value
+
+    names = parameter_names(nn.Sequential(Head(), name="net"))
+    assert set(names) == {"net.0.query.weight", "net.0.key.weight", "net.0.value.weight", "net.0.parent"}
+
+
+@pytest.mark.parametrize("attribute", ["name", "training", "train", "prefix"])
+def test_an_attribute_that_every_module_has_holds_no_part(attribute: str) -> None:
+    for part in (nn.Linear(4, 4), nn.Parameter((4,)), [nn.Linear(4, 4)]):
+        with pytest.raises(AsgError, match=rf"Identity\.{attribute}: every Module has an attribute of that name"):
+            setattr(nn.Identity(), attribute, part)

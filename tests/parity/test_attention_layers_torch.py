@@ -202,6 +202,18 @@ def test_decoder_block(bias: bool, masked: bool) -> None:
     compare_layers(layer, module, arrays, arguments=ours, their_arguments=theirs, tolerance=1e-10)
 
 
+def test_blocks_that_normalise_last() -> None:
+    options: dict[str, Any] = {"activation": "relu", "norm_first": False, "dropout": 0.0}
+    module: nn.Module = randomize(nn.TransformerEncoderLayer(4, 2, 16, **options, **_DOUBLE))
+    layer: asg_nn.Module = asg_nn.TransformerBlock(4, 2, 16, **options, dtype="float64", name="")
+    masks = {"src_key_padding_mask": _PADDING}
+    compare_layers(layer, module, fixed_arrays([(4, 7, 4)], 1), arguments=masks, tolerance=1e-10)
+    module = randomize(nn.TransformerDecoderLayer(4, 2, 16, **options, **_DOUBLE))
+    layer = asg_nn.TransformerDecoderBlock(4, 2, 16, **options, dtype="float64", name="")
+    masks = {"memory_key_padding_mask": _PADDING}
+    compare_layers(layer, module, fixed_arrays([(4, 5, 4), (4, 7, 4)], 1), arguments=masks, tolerance=1e-10)
+
+
 def test_first_values_of_attention_have_pytorchs_distribution() -> None:
     ours = asg_nn.MultiHeadAttention(64, 4, name="")
     with asg.graph() as g:

@@ -10,7 +10,8 @@ from torch import nn
 import asg_builder as asg
 import asg_executor
 from asg_builder import nn as asg_nn
-from parity.derivatives import fixed_arrays
+from asg_schema.errors import AsgError
+from parity.derivatives import assert_same, fixed_arrays
 from parity.layer_comparison import compare_layers, compare_names, randomize
 
 SHAPES = {1: (2, 4, 9), 2: (2, 4, 7, 6), 3: (2, 4, 5, 6, 4)}
@@ -96,6 +97,22 @@ def test_transposed_convolution_with_one_size_for_each_axis() -> None:
     options = {"stride": (2, 1), "padding": (1, 0), "output_padding": (1, 0), "dilation": (1, 2)}
     layer, module = pair("ConvTranspose2d", 4, 6, (3, 2), **options)
     compare_layers(layer, module, fixed_arrays([SHAPES[2]], 1), shapes=[("batch", 4, "height", "width")])
+
+
+@pytest.mark.parametrize("size", [(14, 13), (15, 14), (16, 13), (2, 6, 15, 14)])
+def test_transposed_convolution_to_a_given_size(size: tuple[int, ...]) -> None:
+    layer, module = pair("ConvTranspose2d", 4, 6, 3, stride=(3, 2), padding=2, dilation=(1, 2))
+    (x,) = fixed_arrays([(2, 4, 6, 7)], 1)
+    with asg.graph() as g:
+        g.output(y=layer(asg.input("x", ("batch", 4, 6, 7), "float64"), size))
+    state = {name: value.detach().numpy() for name, value in module.state_dict().items()}
+    found = asg_executor.run(g.document(), {"x": x}, state)["y"]
+    assert_same(found, module(torch.tensor(x), size).detach().numpy(), "y", 1e-11)
+    refused = (*size[:-2], 17, size[-1])
+    with pytest.raises(ValueError, match="requested an output size"):
+        module(torch.tensor(x), refused)
+    with asg.graph(), pytest.raises(AsgError, match=r"has the size 6, one from 14 to 16 is needed"):
+        layer(asg.input("x", x.shape, "float64"), refused)
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,19 @@ def test_adaptive_pooling(axes: int, size: int, kind: str) -> None:
 def test_adaptive_pooling_of_some_axes(kind: str) -> None:
     compare(f"Adaptive{kind}Pool2d", 2, (3, None))
     compare(f"Adaptive{kind}Pool3d", 3, (None, 4, 2))
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["known sizes", "any size"])
+@pytest.mark.parametrize(("axes", "sizes"), [(1, 4), (2, (3, 2)), (2, (8, 1)), (3, (2, 3, 4))])
+def test_indices_of_adaptive_maxima(axes: int, sizes: Any, whole: bool) -> None:
+    # Elements repeat, so that the first of equal ones has to be found.
+    x = np.random.default_rng(axes).integers(0, 6, SHAPES[axes]).astype(np.float64)
+    layer, module = both(f"AdaptiveMaxPool{axes}d", sizes, True)
+    shape = x.shape if whole else ("batch", x.shape[1], *(f"d{axis}" for axis in range(axes)))
+    with asg.graph() as g:
+        values, indices = layer(asg.input("x", shape, "float64"))
+        g.output(values=values, indices=indices)
+    found = asg_executor.run(g.document(), {"x": x})
+    values, indices = module(torch.tensor(x))
+    np.testing.assert_array_equal(found["values"], values.numpy())
+    np.testing.assert_array_equal(found["indices"], indices.numpy())

@@ -2,7 +2,8 @@
 
 Attributes that are lists have one entry for each spatial axis; None is 1, or no padding. `padding` is a list of pairs
 [low, high]; negative ones remove elements. The functions with the names and arguments of `torch.nn.functional` are in
-`asg_builder.functions.window_convolution` and `asg_builder.functions.window_pooling`.
+`asg_builder.functions.window_convolution`, `asg_builder.functions.window_pooling` and
+`asg_builder.functions.window_adaptive`.
 """
 
 from collections.abc import Sequence

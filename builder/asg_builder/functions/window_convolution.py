@@ -5,7 +5,8 @@ axis, which the result then lacks, too.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from operator import index
+from typing import Any, Literal, TypeAlias
 
 from asg_builder.tensor import Tensor, apply
 from asg_schema.composites.window_convolution import ConvTranspose
@@ -34,9 +35,16 @@ def sizes_of(function: str, name: str, given: Sizes, count: int) -> tuple[int, .
     """An argument with one number for each of `count` axes.
 
     Raises:
-        AsgError: it has another number of entries.
+        AsgError: it has another number of entries, or one is no integer.
     """
-    sizes = (given,) * count if isinstance(given, int) else tuple(given)
+    entries: Any = given
+    try:
+        sizes = (index(entries),) * count
+    except TypeError:
+        try:
+            sizes = tuple(index(size) for size in entries)
+        except TypeError:
+            raise AsgError(f"{function}: {name} is {given!r}; an integer, or one for each axis, is needed") from None
     if len(sizes) == 1:
         sizes *= count
     if len(sizes) != count:

@@ -4,25 +4,17 @@ Sizes are one number for all spatial axes or one for each. `input` is [N, C, *sp
 is left out is the kernel's size.
 """
 
-from collections.abc import Sequence
 from typing import Literal, overload
 
 from asg_builder.functions.window_convolution import Sizes, sizes_of
 from asg_builder.tensor import Tensor, apply, apply_all
 from asg_schema.composites.window import AvgPool
-from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool
 from asg_schema.dims import Dim
 from asg_schema.errors import AsgError
 from asg_schema.ops.layout import Pad
 from asg_schema.ops.window import MaxPool, WindowSum
 
 __all__ = [
-    "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d",
-    "adaptive_avg_pool3d",
-    "adaptive_max_pool1d",
-    "adaptive_max_pool2d",
-    "adaptive_max_pool3d",
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
@@ -255,58 +247,6 @@ def avg_pool3d(
     return _avg_pool(input, window, count_include_pad, divisor_override)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The arithmetic means of windows over one spatial axis; see `adaptive_avg_pool2d`."""
-    sizes = _output_size("adaptive_avg_pool1d", 1, input, output_size)
-    return apply(AdaptiveAvgPool, input, output_size=sizes)
-
-
-def adaptive_avg_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The arithmetic means of windows over two spatial axes that yield `output_size` places.
-
-    Args:
-        input: [N, C, *spatial] or [C, *spatial].
-        output_size: the size of each spatial axis of the result; None keeps that of the input, which must be known.
-
-    Raises:
-        AsgError: a wrong number of entries, or None for a symbolic axis.
-    """
-    sizes = _output_size("adaptive_avg_pool2d", 2, input, output_size)
-    return apply(AdaptiveAvgPool, input, output_size=sizes)
-
-
-def adaptive_avg_pool3d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The arithmetic means of windows over three spatial axes; see `adaptive_avg_pool2d`."""
-    sizes = _output_size("adaptive_avg_pool3d", 3, input, output_size)
-    return apply(AdaptiveAvgPool, input, output_size=sizes)
-
-
-def adaptive_max_pool1d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The largest elements of windows over one spatial axis; see `adaptive_max_pool2d`."""
-    sizes = _output_size("adaptive_max_pool1d", 1, input, output_size)
-    return apply(AdaptiveMaxPool, input, output_size=sizes)
-
-
-def adaptive_max_pool2d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The largest elements of windows over two spatial axes that yield `output_size` places.
-
-    Args:
-        input: [N, C, *spatial] or [C, *spatial].
-        output_size: the size of each spatial axis of the result; None keeps that of the input, which must be known.
-
-    Raises:
-        AsgError: a wrong number of entries, or None for a symbolic axis.
-    """
-    sizes = _output_size("adaptive_max_pool2d", 2, input, output_size)
-    return apply(AdaptiveMaxPool, input, output_size=sizes)
-
-
-def adaptive_max_pool3d(input: Tensor, output_size: int | Sequence[int | None]) -> Tensor:
-    """The largest elements of windows over three spatial axes; see `adaptive_max_pool2d`."""
-    sizes = _output_size("adaptive_max_pool3d", 3, input, output_size)
-    return apply(AdaptiveMaxPool, input, output_size=sizes)
-
-
 class _Window:
     """The arguments of a pooling, brought to what the ops take.
 
@@ -398,20 +338,3 @@ def _avg_pool(input: Tensor, window: _Window, count_include_pad: bool, divisor_o
         padding=padding,
         count_include_pad=count_include_pad,
     )
-
-
-def _output_size(
-    function: str, spatial: int, input: Tensor, output_size: int | Sequence[int | None]
-) -> tuple[int, ...]:
-    if input.ndim not in (spatial + 1, spatial + 2):
-        raise AsgError(f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed")
-    given = (output_size,) * spatial if isinstance(output_size, int) else tuple(output_size)
-    if len(given) != spatial:
-        raise AsgError(f"{function}: output_size has {len(given)} entries; {spatial} are needed, one for each axis")
-    sizes: list[int] = []
-    for size, dim in zip(given, input.shape[-spatial:], strict=True):
-        kept = dim if size is None else size
-        if not isinstance(kept, int):
-            raise AsgError(f"{function}: output_size is None for an axis of size {dim}; a number is needed there")
-        sizes.append(kept)
-    return tuple(sizes)

@@ -25,10 +25,11 @@ class _BatchNorm(ChannelNorm):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype, name=name)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype, name=name)
 
     @override
     def forward(self, x: Tensor) -> Tensor:
@@ -79,6 +80,7 @@ class BatchNorm1d(_BatchNorm):
         momentum: the weight of a batch in the running statistics; None makes them the mean of all batches' so far.
         affine: whether there are a weight and a bias.
         track_running_stats: whether there are running statistics; without, evaluation too takes the batch's own.
+        bias: whether there is a bias beside the weight.
         dtype: the dtype of the parameters and statistics, and of the input.
         name: the name, if it is a root module.
 

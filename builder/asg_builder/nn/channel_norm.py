@@ -26,6 +26,7 @@ class ChannelNorm(Module):
         momentum: the weight of new statistics in the running ones; None as the subclass says.
         affine: whether there are a weight and a bias.
         track_running_stats: whether there are running statistics.
+        bias: whether there is a bias beside the weight.
         dtype: the dtype of the parameters and statistics, and of the input.
         name: the name, if it is a root module.
 
@@ -44,6 +45,7 @@ class ChannelNorm(Module):
         affine: bool,
         track_running_stats: bool,
         *,
+        bias: bool,
         dtype: DTypeLike,
         name: str | None,
     ) -> None:
@@ -57,7 +59,7 @@ class ChannelNorm(Module):
         self.track_running_stats = track_running_stats
         shape, tracked = (num_features,), track_running_stats
         self.weight = Parameter(shape, init=Ones(), dtype=dtype) if affine else None
-        self.bias = Parameter(shape, dtype=dtype) if affine else None
+        self.bias = Parameter(shape, dtype=dtype) if affine and bias else None
         self.running_mean = Parameter(shape, dtype=dtype, trainable=False) if tracked else None
         self.running_var = Parameter(shape, init=Ones(), dtype=dtype, trainable=False) if tracked else None
         self.num_batches_tracked = Parameter((), dtype="int64", trainable=False) if tracked else None

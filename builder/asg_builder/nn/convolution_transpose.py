@@ -1,6 +1,6 @@
 """`ConvTranspose1d` to `ConvTranspose3d`: the adjoint of convolution, which makes images larger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from typing_extensions import override
@@ -10,6 +10,7 @@ from asg_builder.functions.window_convolution import Sizes, conv_transpose1d, co
 from asg_builder.nn.convolution import check_channels, convolution_parameters, window_sizes, wrong_input
 from asg_builder.nn.module import Module
 from asg_builder.tensor import Tensor
+from asg_schema.errors import AsgError
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
@@ -51,17 +52,46 @@ class _ConvTranspose(Module):
         self.weight, self.bias = convolution_parameters(shape, out_channels if bias else None, dtype)
 
     @override
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """[N, in_channels, *spatial] to [N, out_channels, *places]; or both without N.
 
+        Args:
+            x: the input; with `output_size` its spatial sizes are known.
+            output_size: the sizes that the result shall have, of all axes or of the spatial ones, in place of the
+                `output_padding` that would lead to them; from what it is without one to `stride` - 1 more.
+
         Raises:
-            AsgError: x has another number of axes or channels.
+            AsgError: x has another number of axes or channels, or `output_size` is none that the result can have.
         """
         if x.ndim not in (self.spatial + 1, self.spatial + 2) or x.shape[-self.spatial - 1] != self.in_channels:
             raise wrong_input(self, x, self.in_channels, self.spatial)
+        beyond = self.output_padding if output_size is None else self._padding_to(x, output_size)
         bias = self.bias.value if self.bias else None
-        window = (self.stride, self.padding, self.output_padding)
+        window = (self.stride, self.padding, beyond)
         return type(self).function(x, self.weight.value, bias, *window, self.groups, self.dilation)
+
+    def _padding_to(self, x: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+        """The output padding with which the result has these sizes."""
+        own = type(self).__name__
+        if len(output_size) not in (self.spatial, x.ndim):
+            raise AsgError(
+                f"{own}: output_size has {len(output_size)} entries; {self.spatial} or {x.ndim} are needed, one for "
+                "each spatial axis or one for each axis"
+            )
+        windows = zip(self.stride, self.padding, self.dilation, self.kernel_size, strict=True)
+        padding: list[int] = []
+        for size, wanted, window in zip(x.shape[-self.spatial :], output_size[-self.spatial :], windows, strict=True):
+            if not isinstance(size, int):
+                raise AsgError(f"{own}: output_size needs an input of known sizes; x is {x}")
+            stride, around, dilation, kernel = window
+            least = (size - 1) * stride - 2 * around + dilation * (kernel - 1) + 1
+            if not least <= wanted < least + stride:
+                raise AsgError(
+                    f"{own}: output_size is {list(output_size)}; where the input has the size {size}, one from "
+                    f"{least} to {least + stride - 1} is needed"
+                )
+            padding.append(wanted - least)
+        return tuple(padding)
 
 
 class ConvTranspose1d(_ConvTranspose):

@@ -23,8 +23,6 @@ class Embedding(Module):
         num_embeddings: the number of rows.
         embedding_dim: the size of a row.
         padding_idx: a row that gets no gradient, and so is not trained; a negative one counts from the end.
-        padding_idx: a row that gets no gradient; a negative one counts from the end. It has a first value like the
-            others, where PyTorch has zeros.
         dtype: the dtype of the table.
         name: the name, if it is a root module.
 
@@ -51,12 +49,6 @@ class Embedding(Module):
             )
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = padding_idx
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise AsgError(
-                f"Embedding({num_embeddings}, {embedding_dim}): padding_idx is {padding_idx}; a row from "
-                f"{-num_embeddings} to {num_embeddings - 1} is needed"
-            )
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
         first = Normal(zero_row=self.padding_idx)
         self.weight = Parameter((num_embeddings, embedding_dim), init=first, dtype=dtype)

@@ -23,6 +23,7 @@ class GroupNorm(Module):
         num_channels: the size of axis 1 of the input.
         eps: added to the variance.
         affine: whether there are a weight and a bias.
+        bias: whether there is a bias beside the weight.
         dtype: the dtype of the parameters, and of the input.
         name: the name, if it is a root module.
 
@@ -37,6 +38,7 @@ class GroupNorm(Module):
         eps: float = 1e-5,
         affine: bool = True,
         *,
+        bias: bool = True,
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
@@ -47,7 +49,7 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.weight = Parameter((num_channels,), init=Ones(), dtype=dtype) if affine else None
-        self.bias = Parameter((num_channels,), dtype=dtype) if affine else None
+        self.bias = Parameter((num_channels,), dtype=dtype) if affine and bias else None
 
     @override
     def forward(self, x: Tensor) -> Tensor:

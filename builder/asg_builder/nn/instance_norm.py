@@ -25,10 +25,11 @@ class _InstanceNorm(ChannelNorm):
         affine: bool = False,
         track_running_stats: bool = False,
         *,
+        bias: bool = True,
         dtype: DTypeLike = "float32",
         name: str | None = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype=dtype, name=name)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias, dtype=dtype, name=name)
 
     @override
     def forward(self, x: Tensor) -> Tensor:
@@ -78,6 +79,7 @@ class InstanceNorm1d(_InstanceNorm):
         momentum: the weight of new statistics in the running ones; None is 0, as in PyTorch.
         affine: whether there are a weight and a bias.
         track_running_stats: whether there are running statistics.
+        bias: whether there is a bias beside the weight.
         dtype: the dtype of the parameters and statistics, and of the input.
         name: the name, if it is a root module.
 

@@ -48,8 +48,8 @@ class Module:
 
     name: str | None = None
     training: bool = True
-    parent: "Module | None" = None
-    key: str = ""
+    parent_module: "Module | None" = None
+    parent_attribute: str = ""
 
     def __init__(self, *, name: str | None = None) -> None:
         self.name = name
@@ -84,12 +84,17 @@ class Module:
             graph.scope = outer
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        if attribute == "parent":
+        if attribute == "parent_module":
             return object.__setattr__(self, attribute, value)
         if isinstance(value, list | tuple) and value and all(isinstance(item, Module) for item in _items(value)):
             value = ModuleList(_items(value))
+        if isinstance(value, Parameter | Module) and hasattr(Module, attribute):
+            raise AsgError(
+                f"{type(self).__name__}.{attribute}: every Module has an attribute of that name, which cannot hold a "
+                f"{type(value).__name__}; choose another"
+            )
         self._release(attribute)
-        if isinstance(value, Parameter | Module) and value.parent is None:
+        if isinstance(value, Parameter | Module) and value.parent_module is None:
             self._adopt(attribute, value)
         return object.__setattr__(self, attribute, value)
 
@@ -97,20 +102,20 @@ class Module:
         self._release(attribute)
         object.__delattr__(self, attribute)
 
-    def _adopt(self, key: str, child: "Parameter | Module") -> None:
+    def _adopt(self, attribute: str, child: "Parameter | Module") -> None:
         ancestor: Module | None = self
         while ancestor is not None:
             if ancestor is child:
-                raise AsgError(f"{type(self).__name__}.{key}: a module cannot be a part of itself")
-            ancestor = ancestor.parent
-        child.parent = self
-        child.key = key
+                raise AsgError(f"{type(self).__name__}.{attribute}: a module cannot be a part of itself")
+            ancestor = ancestor.parent_module
+        child.parent_module = self
+        child.parent_attribute = attribute
 
-    def _release(self, key: str) -> None:
+    def _release(self, attribute: str) -> None:
         """Let go of what the attribute held, so that it can take a name elsewhere."""
-        old = vars(self).get(key)
-        if isinstance(old, Parameter | Module) and old.parent is self and old.key == key:
-            old.parent = None
+        old = vars(self).get(attribute)
+        if isinstance(old, Parameter | Module) and old.parent_module is self and old.parent_attribute == attribute:
+            old.parent_module = None
 
     @property
     def prefix(self) -> str:
@@ -121,9 +126,9 @@ class Module:
         """
         keys: list[str] = []
         module = self
-        while module.parent is not None:
-            keys.append(module.key)
-            module = module.parent
+        while module.parent_module is not None:
+            keys.append(module.parent_attribute)
+            module = module.parent_module
         root = _root_name(module)
         return "".join(f"{part}." for part in (*((root,) if root else ()), *reversed(keys)))
 
@@ -137,7 +142,7 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
-            children = [(key, child) for key, child in vars(module).items() if key != "parent"]
+            children = [(key, child) for key, child in vars(module).items() if key != "parent_module"]
             pending.extend(
                 (f"{path}.{key}" if path else key, child)
                 for key, child in reversed(children)
@@ -170,9 +175,11 @@ class Module:
             for key, value in vars(self).items()
             if isinstance(value, int | float | str | tuple)
             and not key.startswith("_")
-            and key not in ("key", "training")
+            and key not in ("parent_attribute", "training")
         ]
-        children = [(key, child) for key, child in vars(self).items() if isinstance(child, Module) and key != "parent"]
+        children = [
+            (key, child) for key, child in vars(self).items() if isinstance(child, Module) and key != "parent_module"
+        ]
         if not children:
             return f"{type(self).__name__}({', '.join(settings)})"
         lines = [f"{key}: {child!r}".replace("\n", "\n  ") for key, child in children]

@@ -129,6 +129,8 @@ class MultiHeadAttention(Module):
         Raises:
             AsgError: a mask has another dtype or too few axes, or operands do not fit each other.
         """
+        if query.ndim < 2 or query.shape[-1] != self.embed_dim:
+            raise AsgError(f"MultiHeadAttention: query is {query}; a shape […, L, {self.embed_dim}] is needed")
         key = query if key is None else key
         value = key if value is None else value
         groups = self.num_heads // self.num_kv_heads

@@ -39,8 +39,8 @@ class Parameter:
         self.init = init or Zeros()
         self.dtype = as_dtype(dtype)
         self.trainable = trainable
-        self.parent: Module | None = None
-        self.key = ""
+        self.parent_module: Module | None = None
+        self.parent_attribute = ""
 
     def __repr__(self) -> str:
         return f"Parameter({self.dtype.value}[{', '.join(map(str, self.shape))}], {self.init!r})"
@@ -52,9 +52,9 @@ class Parameter:
         Raises:
             AsgError: it is not an attribute of a module, or its root module has no name yet and no graph is open.
         """
-        if self.parent is None:
+        if self.parent_module is None:
             raise AsgError("this Parameter belongs to no module; assign it to an attribute of one")
-        return self.parent.prefix + self.key
+        return self.parent_module.prefix + self.parent_attribute
 
     @property
     def value(self) -> Tensor:

@@ -19,11 +19,14 @@ __all__ = ["TransformerBlock"]
 class TransformerBlock(Module):
     """A pre-LN encoder block (Xiong et al., "On layer normalization in the transformer architecture", 2020).
 
-    x = x + dropout1(self_attn(norm1(x))), then x = x + dropout2(linear2(dropout(activation(linear1(norm2(x)))))). It is
-    `torch.nn.TransformerEncoderLayer(embed_dim, num_heads, ff_dim, dropout, activation, norm_first=True,
-    batch_first=True)` with the same names of parameters: those of `self_attn` (a `MultiHeadAttention`), `linear1`
-    (embed_dim to ff_dim), `linear2` (ff_dim to embed_dim), `norm1` and `norm2`. With `causal` it is a decoder block of
-    a model without an encoder, such as GPT.
+    x = x + dropout1(self_attn(norm1(x))), then x = x + dropout2(linear2(dropout(activation(linear1(norm2(x)))))). With
+    `norm_first=False` each normalisation comes after its sum, as in the first transformer (Vaswani et al., 2017):
+    x = norm1(x + dropout1(self_attn(x))), then x = norm2(x + dropout2(linear2(dropout(activation(linear1(x)))))).
+
+    It is `torch.nn.TransformerEncoderLayer(embed_dim, num_heads, ff_dim, dropout, activation, norm_first=norm_first,
+    batch_first=True)`, whose own `norm_first` is False where it is not given, with the same names of parameters: those
+    of `self_attn` (a `MultiHeadAttention`), `linear1` (embed_dim to ff_dim), `linear2` (ff_dim to embed_dim), `norm1`
+    and `norm2`. With `causal` it is a decoder block of a model without an encoder, such as GPT.
 
     Args:
         embed_dim: the size of the last axis; a multiple of `num_heads`.
@@ -34,6 +37,7 @@ class TransformerBlock(Module):
         dropout: the probability of dropping, while training, of attention weights, within the feed-forward network, and
             of both branches' results.
         layer_norm_eps: added to the variances by the normalisations.
+        norm_first: whether each normalisation comes before its branch, and not after the sum.
         bias: whether the linear maps and normalisations have one.
         num_kv_heads: the number of heads of keys and values; absent: `num_heads`.
         rotary: turns queries and keys by their positions.
@@ -52,6 +56,7 @@ class TransformerBlock(Module):
         causal: bool = False,
         dropout: float = 0.0,
         layer_norm_eps: float = 1e-5,
+        norm_first: bool = True,
         bias: bool = True,
         num_kv_heads: int | None = None,
         rotary: RotaryEmbedding | None = None,
@@ -71,6 +76,7 @@ class TransformerBlock(Module):
             alibi=alibi,
             dtype=dtype,
         )
+        self.norm_first = norm_first
         self.activation = activation_function(activation)
         self.linear1 = Linear(embed_dim, ff_dim, bias, dtype=dtype)
         self.dropout = Dropout(dropout)
@@ -91,6 +97,14 @@ class TransformerBlock(Module):
             src_mask: the `attn_mask` of `MultiHeadAttention`: a bool is True where attention is refused.
             src_key_padding_mask: […, L], the `key_padding_mask` of `MultiHeadAttention`: a bool is True for padding.
         """
-        x = src + self.dropout1(self.self_attn(self.norm1(src), None, None, src_key_padding_mask, attn_mask=src_mask))
-        inner = self.dropout(self.activation(self.linear1(self.norm2(x))))
-        return x + self.dropout2(self.linear2(inner))
+        if self.norm_first:
+            x = src + self._attend(self.norm1(src), src_mask, src_key_padding_mask)
+            return x + self._feed_forward(self.norm2(x))
+        x = self.norm1(src + self._attend(src, src_mask, src_key_padding_mask))
+        return self.norm2(x + self._feed_forward(x))
+
+    def _attend(self, x: Tensor, mask: Tensor | None, padding: Tensor | None) -> Tensor:
+        return self.dropout1(self.self_attn(x, None, None, padding, attn_mask=mask))
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))

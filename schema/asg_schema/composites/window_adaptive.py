@@ -28,7 +28,7 @@ from asg_schema.tensor_type import TensorType
 from asg_schema.window_expansion import floor_divide, measured
 from asg_schema.windows import Steps
 
-__all__ = ["AdaptiveAvgPool", "AdaptiveMaxPool", "GlobalAvgPool", "GlobalMaxPool"]
+__all__ = ["AdaptiveAvgPool", "AdaptiveMaxPool", "GlobalAvgPool", "GlobalMaxPool", "adaptive_windows"]
 
 
 class _Windows(NamedTuple):
@@ -141,23 +141,31 @@ class AdaptiveMaxPool(Composite):
     @override
     def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
         (x,) = operands
-        leading, count = x.rank - len(self.output_size), len(self.output_size)
-        parts = x
-        for index, places in enumerate(self.output_size):
-            axis = leading + 2 * index
-            split = _split_evenly(parts, axis, places)
-            # An element that is there twice changes neither the maximum nor which element is the first to attain it.
-            parts = Take.of(parts, _windows(parts, axis, places).indices, axis=axis) if split is None else split
-        order = (
-            *range(leading),
-            *(leading + 2 * i for i in range(count)),
-            *(leading + 2 * i + 1 for i in range(count)),
-        )
-        parts = PermuteDims.of(parts, axes=order)
-        shape: tuple[Dim, ...] = (*x.shape[:leading], *self.output_size)
-        lines = Reshape.of(parts, shape=(*shape, element_count(parts.shape[len(shape) :])))
+        lines = adaptive_windows(x, self.output_size)
         first = Argmax.of(lines, axis=-1, keepdims=True)
-        return (Reshape.of(TakeAlongAxis.of(lines, first, axis=-1), shape=shape),)
+        return (Reshape.of(TakeAlongAxis.of(lines, first, axis=-1), shape=lines.shape[:-1]),)
+
+
+def adaptive_windows(x: Value, output_size: Sequence[int]) -> Value:
+    """The windows of adaptive pooling over the last axes of x, [*leading, *output_size, elements of a window].
+
+    The elements are in row-major order. A window that is shorter than others has some of them several times, which
+    changes neither the largest nor which element is the first to attain it.
+    """
+    leading, count = x.rank - len(output_size), len(output_size)
+    parts = x
+    for index, places in enumerate(output_size):
+        axis = leading + 2 * index
+        split = _split_evenly(parts, axis, places)
+        parts = Take.of(parts, _windows(parts, axis, places).indices, axis=axis) if split is None else split
+    order = (
+        *range(leading),
+        *(leading + 2 * i for i in range(count)),
+        *(leading + 2 * i + 1 for i in range(count)),
+    )
+    parts = PermuteDims.of(parts, axes=order)
+    shape: tuple[Dim, ...] = (*x.shape[:leading], *output_size)
+    return Reshape.of(parts, shape=(*shape, element_count(parts.shape[len(shape) :])))
 
 
 def _check_global(x: TensorType) -> TensorType:
