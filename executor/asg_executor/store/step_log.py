@@ -1,0 +1,276 @@
+r"""`StepLog`: what a session's steps were given, on disk before the steps are acknowledged.
+
+The log is a directory of segments, `<number of the first step>.log`. A segment begins with a line that names the
+format, and goes on with records end to end. A record is a header of 64 bytes and a payload:
+
+| bytes | what |
+|---|---|
+| 4 | `step` |
+| 4 | the CRC-32 of the 56 bytes that follow, little-endian |
+| 8 | the number of the step, little-endian |
+| 8 | the length of the payload, little-endian |
+| 8 | zeros |
+| 32 | the SHA-256 of the payload |
+
+A crash in the middle of a write leaves a record that ends before its length says; it was never acknowledged, and is cut
+off when the log is opened. Anything else that does not add up is damage, which is named and never passed over.
+"""
+
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+from asg_executor.store.durable_files import (
+    make_directory,
+    remove_unfinished,
+    storage_errors,
+    sync_directory,
+    write_all,
+    write_file,
+)
+from asg_executor.store.errors import DamagedFileError, UnreliableFileError
+
+__all__ = ["LoggedStep", "StepLog"]
+
+_FORMAT = b"asg step log 1\n\n"
+_HEADER = struct.Struct("<4sIQQQ32s")
+_MARK = b"step"
+_CHECKED_FROM = 8
+
+
+class LoggedStep(NamedTuple):
+    """A step as the log has it.
+
+    Attributes:
+        number: its number.
+        payload: what was appended.
+    """
+
+    number: int
+    payload: bytes
+
+
+class StepLog:
+    """The log of one session, open for appending. Not to be used by two threads at a time.
+
+    Args:
+        directory: where its segments are; made where there is none.
+        number: the number of the last step that a snapshot has: with no segment there, the log goes on from it.
+
+    Attributes:
+        torn: how many bytes at the end belonged to a record that a crash cut short, and were cut off.
+
+    Raises:
+        DamagedFileError: a segment does not hold what was written to it, or one is missing.
+        StoreError: the system refuses.
+    """
+
+    def __init__(self, directory: Path, number: int) -> None:
+        self._directory = directory
+        self._failed = False
+        self.torn = 0
+        make_directory(directory)
+        remove_unfinished(directory)
+        segments = self._segments()
+        if segments:
+            self._last, end = _sound_part(segments)
+            self._open(segments[-1], end)
+        else:
+            self._last = number
+            self._begin()
+
+    @property
+    def last(self) -> int:
+        """The number of the last step in the log, or of the one that it goes on from."""
+        return self._last
+
+    @property
+    def size(self) -> int:
+        """How many bytes its segments take."""
+        return sum(path.stat().st_size for path in self._segments())
+
+    def append(self, number: int, payload: Sequence[bytes | memoryview]) -> None:
+        """Have a step on disk.
+
+        Args:
+            number: its number: the last one's plus 1.
+            payload: what is to be remembered of it, in pieces.
+
+        Raises:
+            StorageFullError: there is no room; nothing is kept of it, and the log goes on as it was.
+            UnreliableFileError: it is not known what is on disk; the log must be opened anew.
+            StoreError: the system refuses; nothing is kept of it.
+        """
+        self._check_usable()
+        if number != self._last + 1:
+            raise ValueError(f"step {number} cannot follow step {self._last} in the log")
+        pieces = [_header(number, payload), *payload]
+        with storage_errors(self._path):
+            try:
+                write_all(self._descriptor, pieces)
+            except BaseException:
+                self._cut_to(self._end)
+                raise
+        self._flush()
+        self._last_start, self._last = self._end, number
+        self._end += sum(memoryview(piece).nbytes for piece in pieces)
+
+    def withdraw(self) -> None:
+        """Take back the record that was appended last: its step failed after all, and was not acknowledged.
+
+        Raises:
+            UnreliableFileError: it is not known what is on disk; the log must be opened anew.
+        """
+        self._check_usable()
+        if self._last_start == self._end:
+            raise ValueError("there is no record that was appended last")
+        self._cut_to(self._last_start)
+        self._flush()
+        self._last -= 1
+
+    def begin_segment(self) -> None:
+        """Let the steps that follow stand in a segment of their own, so that those before can be dropped.
+
+        Raises:
+            StorageFullError: there is no room; the log goes on in the segment that it has.
+            StoreError: the system refuses; likewise.
+        """
+        self._check_usable()
+        if self._end > len(_FORMAT):
+            descriptor = self._descriptor
+            self._begin()
+            os.close(descriptor)
+
+    def drop_through(self, number: int) -> None:
+        """Remove the segments all of whose steps are `number` or come before it.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        segments = self._segments()
+        with storage_errors(self._directory):
+            for path, following in pairwise(segments):
+                if _first(following) > number + 1:
+                    break
+                path.unlink()
+            sync_directory(self._directory)
+
+    def steps(self, after: int) -> Iterator[LoggedStep]:
+        """The steps after a number, in order.
+
+        Raises:
+            DamagedFileError: a segment does not hold what was written to it, or the first of the steps is missing.
+        """
+        segments = self._segments()
+        if _first(segments[0]) > after + 1:
+            raise DamagedFileError(segments[0], f"the log begins with step {_first(segments[0])}, not {after + 1}")
+        for index, path in enumerate(segments):
+            if index + 1 < len(segments) and _first(segments[index + 1]) <= after + 1:
+                continue
+            for step, _ in _read(path):
+                if step.number > after:
+                    yield step
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _segments(self) -> list[Path]:
+        return sorted(self._directory.glob("*.log"))
+
+    def _begin(self) -> None:
+        path = self._directory / f"{self._last + 1:020d}.log"
+        write_file(path, [_FORMAT])
+        self._open(path, len(_FORMAT))
+
+    def _open(self, path: Path, end: int) -> None:
+        """Open a segment for appending behind its sound part."""
+        with storage_errors(path):
+            descriptor = os.open(path, os.O_RDWR)
+        self._path, self._descriptor = path, descriptor
+        self._end: int = end
+        self._last_start: int = end
+        self.torn = os.fstat(descriptor).st_size - end
+        self._cut_to(end)
+        if self.torn:
+            self._flush()
+
+    def _check_usable(self) -> None:
+        if self._failed:
+            raise UnreliableFileError(f"{self._path}: a write failed; the log has to be opened anew")
+
+    def _cut_to(self, end: int) -> None:
+        try:
+            os.ftruncate(self._descriptor, end)
+            os.lseek(self._descriptor, end, os.SEEK_SET)
+        except OSError as error:
+            self._failed = True
+            raise UnreliableFileError(f"{self._path}: {error.strerror}; the log has to be opened anew") from error
+        self._end = end
+
+    def _flush(self) -> None:
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            # The system may have dropped the pages, and report success the next time.
+            self._failed = True
+            raise UnreliableFileError(f"{self._path}: {error.strerror}; the log has to be opened anew") from error
+
+
+def _header(number: int, payload: Sequence[bytes | memoryview]) -> bytes:
+    digest = sha256()
+    for piece in payload:
+        digest.update(piece)
+    length = sum(memoryview(piece).nbytes for piece in payload)
+    unchecked = _HEADER.pack(_MARK, 0, number, length, 0, digest.digest())
+    return _HEADER.pack(_MARK, crc32(unchecked[_CHECKED_FROM:]), number, length, 0, digest.digest())
+
+
+def _first(path: Path) -> int:
+    """The number of the first step of a segment."""
+    if not path.stem.isdecimal():
+        raise DamagedFileError(path, "the name of a segment is the number of its first step")
+    return int(path.stem)
+
+
+def _sound_part(segments: Sequence[Path]) -> tuple[int, int]:
+    """The number of the last step in the log, and how long the sound part of its last segment is."""
+    number, end = _first(segments[0]) - 1, 0
+    for path in segments:
+        if _first(path) != number + 1:
+            raise DamagedFileError(path, f"the segment before it ends with step {number}; one is missing or cut short")
+        end = len(_FORMAT)
+        for step, end in _read(path):  # noqa: B007 - both are wanted behind the loop
+            number = step.number
+        if path is not segments[-1] and end < path.stat().st_size:
+            raise DamagedFileError(path, f"the record at byte {end} is cut short, and a segment follows it")
+    return number, end
+
+
+def _read(path: Path) -> Iterator[tuple[LoggedStep, int]]:
+    """The whole records of a segment, each with the place behind it. What a crash cut short at the end is left out."""
+    with storage_errors(path), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if file.read(len(_FORMAT)) != _FORMAT:
+            raise DamagedFileError(path, "it does not begin as a log of this version does")
+        number, place = _first(path), len(_FORMAT)
+        while size - place >= _HEADER.size:
+            header = file.read(_HEADER.size)
+            mark, check, found, length, _, digest = _HEADER.unpack(header)
+            if mark != _MARK or crc32(header[_CHECKED_FROM:]) != check:
+                raise DamagedFileError(path, f"the header of the record at byte {place} was changed")
+            if found != number:
+                raise DamagedFileError(path, f"the record at byte {place} is step {found}, not {number}")
+            if length > size - place - _HEADER.size:
+                return
+            payload = file.read(length)
+            if sha256(payload).digest() != digest:
+                raise DamagedFileError(path, f"the payload of step {number}, at byte {place}, was changed")
+            place += _HEADER.size + length
+            yield LoggedStep(number, payload), place
+            number += 1
