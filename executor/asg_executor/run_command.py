@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from asg_executor.api.json_tensors import TensorError, decode_tensor, encode_tensor
-from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array, array_type, numpy_dtype
 from asg_executor.plan.coercion import as_array
+from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.sessions.session import Session
 from asg_schema.command_line import CommandError, read_bytes, read_document, write_text
 from asg_schema.document import Document

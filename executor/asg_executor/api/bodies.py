@@ -12,13 +12,13 @@ from starlette.responses import Response
 from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.problems import ProblemError, problem_of, refuse
-from asg_executor.api.safetensors_bodies import (
+from asg_executor.plan.arrays import Array
+from asg_executor.safetensors_bytes import (
     SafetensorsError,
     check_tensor_names,
     read_safetensors,
     write_safetensors,
 )
-from asg_executor.plan.arrays import Array
 from asg_executor.settings import Settings
 from asg_schema.errors import DocumentError, Problem
 from asg_schema.wire import json_pointer, parse_json, validation_problems

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from starlette.requests import Request
 
-from asg_executor.api import safetensors_bodies
+from asg_executor import safetensors_bytes
 from asg_executor.api.problems import ProblemError
 
 __all__ = ["JSON", "SAFETENSORS", "accepted_type", "body_type"]
 
 JSON = "application/json"
-SAFETENSORS = safetensors_bodies.MEDIA_TYPE
+SAFETENSORS = safetensors_bytes.MEDIA_TYPE
 _FORM = "application/x-www-form-urlencoded"
 
 

@@ -60,7 +60,8 @@ class StepLog:
 
     Args:
         directory: where its segments are; made where there is none.
-        number: the number of the last step that a snapshot has: with no segment there, the log goes on from it.
+        number: the number of the step that it goes on from, which a snapshot has. Segments that end before it are not
+            looked at.
 
     Attributes:
         torn: how many bytes at the end belonged to a record that a crash cut short, and were cut off.
@@ -78,7 +79,7 @@ class StepLog:
         remove_unfinished(directory)
         segments = self._segments()
         if segments:
-            self._last, end = _sound_part(segments)
+            self._last, end = _sound_part(_from_step(segments, number + 1))
             self._open(segments[-1], end)
         else:
             self._last = number
@@ -117,21 +118,8 @@ class StepLog:
                 self._cut_to(self._end)
                 raise
         self._flush()
-        self._last_start, self._last = self._end, number
+        self._last = number
         self._end += sum(memoryview(piece).nbytes for piece in pieces)
-
-    def withdraw(self) -> None:
-        """Take back the record that was appended last: its step failed after all, and was not acknowledged.
-
-        Raises:
-            UnreliableFileError: it is not known what is on disk; the log must be opened anew.
-        """
-        self._check_usable()
-        if self._last_start == self._end:
-            raise ValueError("there is no record that was appended last")
-        self._cut_to(self._last_start)
-        self._flush()
-        self._last -= 1
 
     def begin_segment(self) -> None:
         """Let the steps that follow stand in a segment of their own, so that those before can be dropped.
@@ -169,9 +157,7 @@ class StepLog:
         segments = self._segments()
         if _first(segments[0]) > after + 1:
             raise DamagedFileError(segments[0], f"the log begins with step {_first(segments[0])}, not {after + 1}")
-        for index, path in enumerate(segments):
-            if index + 1 < len(segments) and _first(segments[index + 1]) <= after + 1:
-                continue
+        for path in _from_step(segments, after + 1):
             for step, _ in _read(path):
                 if step.number > after:
                     yield step
@@ -194,7 +180,6 @@ class StepLog:
             descriptor = os.open(path, os.O_RDWR)
         self._path, self._descriptor = path, descriptor
         self._end: int = end
-        self._last_start: int = end
         self.torn = os.fstat(descriptor).st_size - end
         self._cut_to(end)
         if self.torn:
@@ -236,6 +221,12 @@ def _first(path: Path) -> int:
     if not path.stem.isdecimal():
         raise DamagedFileError(path, "the name of a segment is the number of its first step")
     return int(path.stem)
+
+
+def _from_step(segments: Sequence[Path], number: int) -> Sequence[Path]:
+    """The segments from the one on that a step is in, or would be."""
+    before = sum(_first(path) <= number for path in segments)
+    return segments[max(before - 1, 0) :]
 
 
 def _sound_part(segments: Sequence[Path]) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from asg_executor.api.safetensors_bodies import read_safetensors
+from asg_executor.safetensors_bytes import read_safetensors
 from executor_harness.in_process import Server
 from executor_harness.problems import problem
 

@@ -53,16 +53,6 @@ def test_a_step_out_of_order_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
         filled(tmp_path).append(5, [b""])
 
 
-def test_a_withdrawn_step_is_gone(tmp_path: Path) -> None:
-    log = filled(tmp_path)
-    log.withdraw()
-    with pytest.raises(ValueError, match="no record"):
-        log.withdraw()
-    log.append(3, [b"another third"])
-    log.close()
-    assert contents(tmp_path) == {**PAYLOADS, 3: b"another third"}
-
-
 def test_truncation_at_every_byte_leaves_the_whole_records_before_it(tmp_path: Path) -> None:
     filled(tmp_path / "log").close()
     path = segment(tmp_path / "log")
@@ -176,3 +166,17 @@ def test_a_failed_flush_makes_the_log_unusable_until_it_is_opened_anew(
     with pytest.raises(UnreliableFileError, match="opened anew"):
         log.append(4, [b"never"])
     assert contents(tmp_path)[3] == b"third step"
+
+
+def test_damage_before_the_step_that_the_log_goes_on_from_does_not_matter(tmp_path: Path) -> None:
+    log = filled(tmp_path)
+    log.begin_segment()
+    log.append(4, [b"fourth"])
+    log.close()
+    old = min(tmp_path.glob("*.log"))
+    old.write_bytes(old.read_bytes()[:-1] + b"?")
+    log = StepLog(tmp_path, 3)
+    assert [step.number for step in log.steps(3)] == [4]
+    log.close()
+    with pytest.raises(DamagedFileError, match="payload of step 3"):
+        StepLog(tmp_path, 2)

@@ -11,8 +11,8 @@ import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asg_executor.api.safetensors_bodies import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.plan.arrays import numpy_dtype
+from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_schema.dtype import DType
 from executor_harness.in_process import Server
 from executor_harness.problems import problem

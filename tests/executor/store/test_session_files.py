@@ -1,0 +1,115 @@
+"""A session on disk: the newest sound state, and the steps since."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asg_executor.store.database import Database
+from asg_executor.store.errors import DamagedFileError
+from asg_executor.store.session_files import SavedState, SessionFiles
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    result = Database(tmp_path / "asg.sqlite3")
+    with result.transaction():
+        result.insert("sessions", {"id": "s", "tenant": "", "created": 0.0, "settings": "{}"})
+    return result
+
+
+def opened(tmp_path: Path, database: Database) -> SessionFiles:
+    return SessionFiles(tmp_path / "s", database, "s")
+
+
+def state(number: int) -> SavedState:
+    arrays = {"value:w": np.full(3, number, np.float32), "slot": np.array(number, np.float64)}
+    return SavedState(number, f"digest{number}", arrays, f"request{number}", {"loss": np.array(0.5)})
+
+
+def append(files: SessionFiles, *numbers: int) -> None:
+    for number in numbers:
+        files.append(number, {"x": np.array([number])}, {"request": f"request{number}"})
+
+
+def logged(files: SessionFiles, after: int) -> list[tuple[int, int, str]]:
+    return [(number, int(tensors["x"][0]), fields["request"]) for number, tensors, fields in files.steps(after)]
+
+
+def assert_same(found: SavedState, expected: SavedState) -> None:
+    assert (found.number, found.digest, found.request) == (expected.number, expected.digest, expected.request)
+    for ours, theirs in ((found.arrays, expected.arrays), (found.answer, expected.answer)):
+        assert ours.keys() == theirs.keys()
+        for name, array in ours.items():
+            assert array.dtype == theirs[name].dtype
+            np.testing.assert_array_equal(array, theirs[name], strict=True)
+
+
+def test_a_state_and_the_steps_since_are_found_again(tmp_path: Path, database: Database) -> None:
+    files = opened(tmp_path, database)
+    files.save(state(0))
+    append(files, 1, 2)
+    files.close()
+    again = opened(tmp_path, database)
+    assert_same(again.load(), state(0))
+    assert logged(again, 0) == [(1, 1, "request1"), (2, 2, "request2")]
+    append(again, 3)
+    again.save(state(3))
+    append(again, 4)
+    again.close()
+    last = opened(tmp_path, database)
+    assert_same(last.load(), state(3))
+    assert logged(last, 3) == [(4, 4, "request4")]
+
+
+def test_the_log_is_bounded_by_the_snapshots(tmp_path: Path, database: Database) -> None:
+    files = opened(tmp_path, database)
+    sizes: list[int] = []
+    for number in range(0, 50, 10):
+        files.save(state(number))
+        append(files, *range(number + 1, number + 11))
+        sizes.append(files.log_size)
+    assert sizes[2:] == [sizes[1]] * 3
+    assert len(list((tmp_path / "s" / "snapshots").iterdir())) == 2
+
+
+def test_where_the_newest_snapshot_is_damaged_the_one_before_and_its_steps_serve(
+    tmp_path: Path, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = opened(tmp_path, database)
+    for number in (0, 10, 20):
+        files.save(state(number))
+        append(files, *range(number + 1, number + 11))
+    files.close()
+    newest = max((tmp_path / "s" / "snapshots").iterdir()) / "state.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[-1] ^= 1
+    newest.write_bytes(content)
+    again = opened(tmp_path, database)
+    assert_same(again.load(), state(10))
+    assert str(newest) in caplog.text
+    assert [number for number, _, _ in again.steps(10)] == list(range(11, 31))
+
+
+def test_without_a_sound_snapshot_the_damage_is_named(tmp_path: Path, database: Database) -> None:
+    files = opened(tmp_path, database)
+    with pytest.raises(DamagedFileError, match="no snapshot"):
+        files.load()
+    files.save(state(0))
+    files.close()
+    (snapshot,) = (tmp_path / "s" / "snapshots").iterdir()
+    (snapshot / "answer.safetensors").unlink()
+    with pytest.raises(DamagedFileError, match=r"answer\.safetensors: it is missing"):
+        opened(tmp_path, database).load()
+
+
+def test_a_snapshot_without_a_row_never_counted(tmp_path: Path, database: Database) -> None:
+    files = opened(tmp_path, database)
+    files.save(state(0))
+    append(files, 1)
+    (tmp_path / "s" / "snapshots" / "00000000000000000001-00000000").mkdir()
+    files.close()
+    again = opened(tmp_path, database)
+    assert again.load().number == 0
+    again.save(state(1))
+    assert len(list((tmp_path / "s" / "snapshots").iterdir())) == 2
