@@ -1,5 +1,6 @@
 """`create_app`: the executor as an ASGI application."""
 
+import logging
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,15 +13,21 @@ from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
+from asg_executor.errors import ExecutorError
+from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
+from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import MemoryGraphStore
+from asg_executor.store.sessions import DamagedSession
 
 __all__ = ["create_app"]
 
+_log = logging.getLogger("asg_executor")
+
 
 def create_app(settings: Settings | None = None, *, host_names: Collection[str] | None = None) -> FastAPI:
-    """The service. Graphs and sessions live in memory, for as long as the application does.
+    """The service. What its data directory has of an earlier time is there again; without one it keeps nothing.
 
     Args:
         settings: its settings; absent: those of the environment.
@@ -32,20 +39,29 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
 
     Raises:
         UnknownEngineError: the settings name an engine that is not at hand.
+        StoreError: the data directory is another process's, is damaged, or cannot be used.
     """
     settings = settings or Settings()
     engine_named(settings.engine)
+    directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.max_graphs)
     service = Service(
         settings=settings,
-        graphs=MemoryGraphStore(settings.max_graphs),
+        graphs=MemoryGraphStore(settings.max_graphs) if directory is None else directory.graphs,
         sessions=SessionRegistry(settings.max_sessions),
         pool=WorkerPool(settings.workers, settings.max_queue),
+        directory=directory,
     )
+    if directory is not None:
+        _recover(service.sessions, directory, settings.max_memory_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         yield
         service.pool.close()
+        if directory is not None:
+            for held in service.sessions:
+                held.close()
+            directory.close()
 
     app = FastAPI(
         title="ASG executor",
@@ -63,3 +79,18 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     for resource in (capabilities, graphs, sessions, steps, parameters, health, documentation):
         app.include_router(resource.router)
     return app
+
+
+def _recover(sessions: SessionRegistry, directory: DataDirectory, memory_limit: int) -> None:
+    """Have the sessions of the data directory again; those that are damaged are told, and not used."""
+    for stored in directory.sessions.stored():
+        if isinstance(stored, DamagedSession):
+            damage = stored.reason
+        else:
+            try:
+                sessions.add(HeldSession.open(stored, memory_limit))
+                continue
+            except ExecutorError as error:
+                damage = str(error)
+        _log.error("session %s is damaged and is not used: %s", stored.id, damage)
+        sessions.add_damaged(stored.id, damage)

@@ -1,6 +1,7 @@
 """The executor's settings."""
 
 import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -25,6 +26,12 @@ class Settings(BaseSettings):
         default=False,
         description="Whether to listen on an address that other machines can reach. There are no access keys: "
         "whoever reaches the service can use it.",
+    )
+    data_dir: Path | None = Field(
+        default=None,
+        description="Where graphs, sessions and keys are kept. Absent: in memory for an application that is mounted "
+        "elsewhere; for `asg serve` a directory of the user's for each port, or, where the port is 0, one that is "
+        "removed at the end.",
     )
     engine: str = Field(default="auto", description="The engine of requests that name none.")
     workers: int = Field(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asg_executor.sessions.registry import HeldSession
+from asg_executor.sessions.held_session import HeldSession
 from asg_schema.attributes import encode_shape
 from asg_schema.document import Document
 from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
@@ -32,10 +32,11 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
     return {
         "id": held.id,
         "step": session.number,
-        "graphs": dict(held.graph_digests),
+        "graphs": dict(held.settings.graph_digests),
         "optimizer": None if optimizer is None else optimizer.to_json(),
         "seed": session.seed,
         "engine": session.engine,
+        "durability": held.settings.to_json()["durability"],
     }
 
 

@@ -15,20 +15,16 @@ from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.api.media_types import JSON
 from asg_executor.api.problems import refuse
 from asg_executor.plan.arrays import Array
+from asg_executor.sessions.step_request import joined
 from asg_schema.errors import Problem
 from asg_schema.wire import json_pointer, show_value
 
-__all__ = ["FIELD", "joined", "micro_batch_response", "separated", "too_many_entries"]
+__all__ = ["FIELD", "micro_batch_response", "separated", "too_many_entries"]
 
 FIELD = "micro_batches"
 """The name of the field, in requests and answers."""
 
 _MOST = 100_000
-
-
-def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """The tensors of all parts, each under the number of its part and its name: `0/x`."""
-    return {f"{number}/{name}": array for number, part in enumerate(parts) for name, array in part.items()}
 
 
 def separated(count: Any, tensors: Mapping[str, Array]) -> list[dict[str, Array]]:

@@ -74,7 +74,7 @@ async def put_parameters(session_id: str, request: Request, service: ServiceDepe
             parameters, problems = decode_tensors("parameter", body.parameters, types, "parameters")
             refuse("interface_mismatch", problems)
             _check_condition(condition, session)
-            session.set_parameters(parameters)
+            held.set_parameters(parameters)
             digest = session.digest()
             return json_response({"step": session.number, "digest": digest}, headers={"ETag": f'"{digest}"'})
 

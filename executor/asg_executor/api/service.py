@@ -10,8 +10,10 @@ from asg_executor.api.bodies import Body, parse_body, read_body
 from asg_executor.api.media_types import body_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
-from asg_executor.sessions.registry import HeldSession, SessionRegistry
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
+from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import GraphStore
 from asg_schema.document import Document
 
@@ -32,12 +34,14 @@ class Service:
         graphs: the documents that were sent.
         sessions: the sessions that were created.
         pool: the threads that compute.
+        directory: where graphs and sessions are kept; None where they live in memory alone.
     """
 
     settings: Settings
     graphs: GraphStore
     sessions: SessionRegistry
     pool: WorkerPool
+    directory: DataDirectory | None = None
 
     def graph(self, digest: str) -> Document:
         """The document of this digest.
@@ -53,7 +57,7 @@ class Service:
     def _held_graph(self, digest: str) -> Document | None:
         """A document that the store let go of but a session still runs."""
         for held in self.sessions:
-            for name, own in held.graph_digests.items():
+            for name, own in held.settings.graph_digests.items():
                 if own == digest:
                     return held.session.graphs[name]
         return None
@@ -66,8 +70,23 @@ class Service:
         """
         held = self.sessions.get(id)
         if held is None:
-            raise ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
+            raise unknown_session(id)
         return held
+
+    async def remove_session(self, id: str) -> None:
+        """Let go of a session and all that is kept of it, once what it is doing is finished.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        if id not in self.sessions:
+            raise unknown_session(id)
+        held = self.sessions.remove(id)
+        directory = self.directory
+        if held is not None:
+            await self.pool.run_locked(held.lock, held.close_files)
+        if directory is not None:
+            await self.pool.run(lambda: directory.sessions.remove(id))
 
     async def body_bytes(self, request: Request, media_type: str) -> bytes:
         """The bytes of a request's body, which is of this media type.
@@ -93,6 +112,11 @@ class Service:
         A thread costs more than it spares where there is little.
         """
         return function() if len(content) <= _LITTLE_BYTES else await self.pool.run(function)
+
+
+def unknown_session(id: str) -> ProblemError:
+    """The problem of an id that no session has."""
+    return ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
 
 
 async def _service(request: Request) -> Service:  # FastAPI would call a plain function in a thread

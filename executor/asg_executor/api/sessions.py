@@ -12,9 +12,12 @@ from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import Service, ServiceDependency, body_documentation
+from asg_executor.sessions.durability import parse_durability
+from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.registry import TooManySessionsError
-from asg_executor.sessions.session import Session, WhichParameters
+from asg_executor.sessions.session import WhichParameters
+from asg_executor.sessions.session_settings import SessionSettings
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
@@ -39,6 +42,11 @@ class CreateSessionBody(Body):
     )
     seed: int = Field(default=0, ge=0, le=MOST_SEED, description="It determines initial values and random keys.")
     engine: StrictStr | None = Field(default=None, description="The engine; absent: the service's.")
+    durability: Any = Field(
+        default="every_step",
+        description='What is on disk when a step is acknowledged: "every_step", {"snapshot_every": steps}, or '
+        '"checkpoint_only".',
+    )
     parameters: Tensors = Field(default={}, description="First values of parameters; the others are initialised.")
 
 
@@ -63,11 +71,11 @@ async def create_session(request: Request, service: ServiceDependency) -> Respon
         body = await service.body(request, CreateSessionBody)
         graphs = _graphs(service, body)
 
-        async def make() -> Session:
+        async def make() -> HeldSession:
             return await service.pool.run(lambda: _make_session(service, body, graphs))
 
         try:
-            held = await service.sessions.create(body.graphs, make)
+            held = await service.sessions.create(make)
         except TooManySessionsError as error:
             raise ProblemError("too_many_sessions", str(error)) from None
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
@@ -89,20 +97,22 @@ def _graphs(service: Service, body: CreateSessionBody) -> dict[str, Document]:
     return {name: document for name, document in graphs.items() if document is not None}
 
 
-def _make_session(service: Service, body: CreateSessionBody, graphs: dict[str, Document]) -> Session:
+def _make_session(service: Service, body: CreateSessionBody, graphs: dict[str, Document]) -> HeldSession:
     declared: dict[str, TensorType] = {
         item.id: item.type for document in graphs.values() for item in document.parameters
     }
     parameters, problems = decode_tensors("parameter", body.parameters, declared, "parameters")
     refuse("interface_mismatch", problems)
-    return Session(
-        graphs,
-        body.optimizer,
+    settings = SessionSettings(
+        graphs=graphs,
+        graph_digests=body.graphs,
+        optimizer=body.optimizer,
         seed=body.seed,
         engine=body.engine or service.settings.engine,
-        parameters=parameters,
-        memory_limit=service.settings.max_memory_bytes,
+        durability=parse_durability(body.durability),
     )
+    store = None if service.directory is None else service.directory.sessions
+    return HeldSession.create(settings, parameters, service.settings.max_memory_bytes, store)
 
 
 @router.get("")
@@ -123,8 +133,7 @@ async def get_session(session_id: str, service: ServiceDependency) -> Response:
 @router.delete("/{session_id}", status_code=204)
 async def delete_session(session_id: str, service: ServiceDependency) -> Response:
     """Let go of a session and its parameters. A step that it is taking is finished and answered."""
-    service.session(session_id)
-    service.sessions.remove(session_id)
+    await service.remove_session(session_id)
     return Response(status_code=204)
 
 

@@ -1,8 +1,6 @@
 """`/v1/sessions/{id}/steps/{n}`: training steps, each taken exactly once however often it is sent."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
 from fastapi import APIRouter, Request
@@ -18,9 +16,8 @@ from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import ServiceDependency, body_documentation
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
-from asg_executor.sessions.registry import HeldSession
 from asg_executor.sessions.session import Session
-from asg_executor.sessions.step_record import request_digest
+from asg_executor.sessions.step_request import StepRequest
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
 
@@ -67,23 +64,6 @@ class StepBody(Body):
         return body
 
 
-@dataclass(frozen=True, slots=True)
-class _StepRequest:
-    """A step as it was asked for, decoded.
-
-    Attributes:
-        parts: the inputs of each part of the batch.
-        micro_batches: whether the parts are micro-batches; else there is one, the batch.
-        outputs: the outputs that are asked for.
-        digest: what the request says.
-    """
-
-    parts: list[dict[str, Array]]
-    micro_batches: bool
-    outputs: list[str] | None
-    digest: str
-
-
 @router.put("/{session_id}/steps/{number}", openapi_extra=body_documentation(StepBody))
 async def take_step(session_id: str, number: str, request: Request, service: ServiceDependency) -> Response:
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
@@ -104,7 +84,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
         check_carries(answer_type, _answered(held.session, asked))
 
         def answer() -> Response:
-            outputs, replayed = _take(held, step, asked)
+            outputs, replayed = held.take(step, asked)
             headers = {"Idempotent-Replayed": "true"} if replayed else None
             if asked.micro_batches:
                 return micro_batch_response(outputs, answer_type, {"step": step}, headers)
@@ -119,7 +99,7 @@ def _step_number(text: str) -> int:
     return int(text)
 
 
-def _read(session: Session, content: bytes, media_type: str) -> _StepRequest:
+def _read(session: Session, content: bytes, media_type: str) -> StepRequest:
     body = parse_body(StepBody, content, media_type)
     types: dict[str, TensorType] = {item.id: item.type for item in session.graph(TRAIN).inputs}
     given: list[tuple[list[str | int], Tensors]] = [(["inputs"], body.inputs or {})]
@@ -132,24 +112,9 @@ def _read(session: Session, content: bytes, media_type: str) -> _StepRequest:
         parts.append(arrays)
         problems += faults
     refuse("interface_mismatch", problems)
-    micro_batches = body.micro_batches is not None
-    digest = request_digest(parts, body.outputs, micro_batches=micro_batches)
-    return _StepRequest(parts, micro_batches, body.outputs, digest)
+    return StepRequest.of(parts, body.outputs, micro_batches=body.micro_batches is not None)
 
 
-def _answered(session: Session, asked: _StepRequest) -> list[str]:
+def _answered(session: Session, asked: StepRequest) -> list[str]:
     """The names of the outputs that the step answers."""
     return default_outputs(session.graph(TRAIN)) if asked.outputs is None else asked.outputs
-
-
-def _take(held: HeldSession, number: int, asked: _StepRequest) -> tuple[Sequence[Mapping[str, Array]], bool]:
-    """Take the step, or find that it was taken; the answer of each part, and whether it is a stored one."""
-    stored = held.record.replay(number, asked.digest, held.session.number)
-    if stored is not None:
-        return stored, True
-    if asked.micro_batches:
-        outputs = held.session.step_micro_batches(asked.parts, asked.outputs)
-    else:
-        outputs = [held.session.step(asked.parts[0], asked.outputs)]
-    held.record.keep(number, asked.digest, outputs)
-    return outputs, False

@@ -177,6 +177,15 @@ class Arenas:
         for kept, vector in zip(self._backup, state, strict=True):
             np.copyto(vector, kept)
 
+    def named_state(self) -> dict[str, Array]:
+        """The state by `<part>:<parameter>`, such as `value:weight`: views, which a step changes."""
+        return {
+            f"{part}:{name}": array
+            for arena in self.arenas
+            for name in arena.views
+            for part, array in arena.state_of(name)
+        }
+
     def digest(self, step: int) -> str:
         """The SHA-256 of the state after step number `step`: parameters, slots and averages by name, and the step."""
         result = sha256(f"asg.state:{step}".encode())

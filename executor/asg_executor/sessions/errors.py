@@ -3,6 +3,7 @@
 ExecutorError (asg_executor.errors)
 ├── InitializationError    a parameter's initialiser describes no distribution
 ├── SessionError           graphs, parameters and optimizer do not fit together
+├── SessionDamagedError    what is on disk of a session does not make the session that it was
 └── StepError              a step cannot be taken under the number that it was sent with
     ├── StepGapError       a step before it is missing
     ├── StepPassedError    a later step was taken already
@@ -17,6 +18,7 @@ from asg_schema.errors import Problem
 
 __all__ = [
     "InitializationError",
+    "SessionDamagedError",
     "SessionError",
     "StepError",
     "StepGapError",
@@ -39,6 +41,12 @@ class SessionError(ExecutorError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class SessionDamagedError(ExecutorError):
+    """What is on disk of a session does not make the session that it was."""
+
+    code: ClassVar[str] = "session_damaged"
 
 
 class StepError(ExecutorError):

@@ -1,14 +1,11 @@
 """`SessionRegistry`: the sessions that the service holds."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from uuid import uuid4
 
-from asg_executor.sessions.session import Session
-from asg_executor.sessions.step_record import StepRecord
+from asg_executor.sessions.errors import SessionDamagedError
+from asg_executor.sessions.held_session import HeldSession
 
-__all__ = ["HeldSession", "SessionRegistry", "TooManySessionsError"]
+__all__ = ["SessionRegistry", "TooManySessionsError"]
 
 
 class TooManySessionsError(Exception):
@@ -22,25 +19,6 @@ class TooManySessionsError(Exception):
         super().__init__(f"{capacity} sessions are held, and no more may be; delete one that is not needed")
 
 
-@dataclass(slots=True, eq=False)
-class HeldSession:
-    """A session in the service.
-
-    Attributes:
-        id: its name in URLs.
-        session: the session itself.
-        graph_digests: the digest of each of its graphs, by the name that the session gives it.
-        lock: held by whoever reads or changes the session; a session does one thing at a time.
-        record: its last step.
-    """
-
-    id: str
-    session: Session
-    graph_digests: Mapping[str, str]
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    record: StepRecord = field(default_factory=StepRecord)
-
-
 class SessionRegistry:
     """Sessions by id. Its methods are called from the event loop alone.
 
@@ -52,12 +30,12 @@ class SessionRegistry:
         self._capacity = capacity
         self._under_construction = 0
         self._sessions: dict[str, HeldSession] = {}
+        self._damaged: dict[str, str] = {}
 
-    async def create(self, graph_digests: Mapping[str, str], make: Callable[[], Awaitable[Session]]) -> HeldSession:
+    async def create(self, make: Callable[[], Awaitable[HeldSession]]) -> HeldSession:
         """Make a session and hold it.
 
         Args:
-            graph_digests: the digest of each of its graphs.
             make: makes the session; called only where there is room for it.
 
         Raises:
@@ -67,20 +45,44 @@ class SessionRegistry:
             raise TooManySessionsError(self._capacity)
         self._under_construction += 1
         try:
-            session = await make()
+            held = await make()
         finally:
             self._under_construction -= 1
-        held = HeldSession(uuid4().hex, session, dict(graph_digests))
-        self._sessions[held.id] = held
+        self.add(held)
         return held
 
+    def add(self, held: HeldSession) -> None:
+        """Hold a session, such as one that was there before the service was started, however many there are."""
+        self._sessions[held.id] = held
+
+    def add_damaged(self, id: str, reason: str) -> None:
+        """Remember a session that cannot be used, and why."""
+        self._damaged[id] = reason
+
     def get(self, id: str) -> HeldSession | None:
-        """The session of this id, if there is one."""
+        """The session of this id, if there is one.
+
+        Raises:
+            SessionDamagedError: there is, and it cannot be used.
+        """
+        if id in self._damaged:
+            raise SessionDamagedError(
+                f"the session {id} is damaged and is not used: {self._damaged[id]}; nothing was removed"
+            )
         return self._sessions.get(id)
 
-    def remove(self, id: str) -> bool:
-        """Let go of a session; whether there was one. What it is doing now is finished."""
-        return self._sessions.pop(id, None) is not None
+    def remove(self, id: str) -> HeldSession | None:
+        """Let go of a session, damaged or not; what it is doing now is finished."""
+        self._damaged.pop(id, None)
+        return self._sessions.pop(id, None)
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._sessions or id in self._damaged
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Why the sessions that cannot be used cannot, by id."""
+        return self._damaged
 
     def __iter__(self) -> Iterator[HeldSession]:
         return iter(list(self._sessions.values()))

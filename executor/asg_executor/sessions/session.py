@@ -1,6 +1,6 @@
 """`Session`: graphs that share parameters, and steps that train these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 from asg_executor.engines.engine import Engine
@@ -9,7 +9,7 @@ from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import Rule
-from asg_executor.plan.arrays import Array
+from asg_executor.plan.arrays import Array, array_type
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.arenas import Arenas, required_bytes
@@ -24,7 +24,10 @@ from asg_executor.sessions.selection import check_outputs, rng_key_inputs, selec
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
 
-__all__ = ["Session", "WhichParameters"]
+__all__ = ["Recorder", "Session", "WhichParameters"]
+
+Recorder: TypeAlias = Callable[[Sequence[Mapping[str, Array]]], None]
+"""What a step is told to before it counts: it gets the outputs of each part, and undoes the step by raising."""
 
 WhichParameters: TypeAlias = Literal["current", "average"]
 """Which values of the parameters: as the last step left them, or their average over the steps."""
@@ -153,6 +156,30 @@ class Session:
         """The SHA-256, in hexadecimal, of the state: parameters, slots, averages and the number of the step."""
         return self._arenas.digest(self._number)
 
+    def state(self) -> dict[str, Array]:
+        """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on."""
+        return {name: array.copy() for name, array in self._arenas.named_state().items()}
+
+    def restore(self, number: int, state: Mapping[str, Array]) -> None:
+        """Make the session what it was after a step.
+
+        Args:
+            number: the number of the step.
+            state: what `state` returned then, in a session with the same graphs and optimizer.
+
+        Raises:
+            InterfaceError: the state is that of another session. Nothing is changed then.
+        """
+        own = self._arenas.named_state()
+        check_names("part of the state", state, own)
+        for name, array in own.items():
+            if state[name].dtype != array.dtype or state[name].shape != array.shape:
+                found, needed = array_type(state[name]), array_type(array)
+                raise InterfaceError(f'"{name}" is {found} in the state that is to be restored; {needed} is needed')
+        for name, array in own.items():
+            array[...] = state[name]
+        self._number = number
+
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
         return {name: view.copy() for name, view in self._arenas.parameters.items()}
@@ -221,13 +248,16 @@ class Session:
         executable = self._compiled.executable(graph, chosen, arrays, unbound=averages)
         return executable({**arrays, **averages})
 
-    def step(self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None) -> dict[str, Array]:
+    def step(
+        self, inputs: Mapping[str, Any], outputs: Sequence[str] | None = None, *, recorder: Recorder | None = None
+    ) -> dict[str, Array]:
         """Take the next step: run `train`, apply its gradients, commit its state updates.
 
         Args:
             inputs: values by input id, as for `run`.
             outputs: the names of the outputs to return, computed before the update; None for all that are neither
                 gradients nor state updates.
+            recorder: called with the outputs once the state is that after the step; if it raises, the step is undone.
 
         Returns:
             A new array for each output.
@@ -239,10 +269,14 @@ class Session:
         """
         document, chosen, number = self._next_step(outputs)
         arrays = self._step_arrays(document, inputs, number, 0)
-        return self._commit(number, [arrays], chosen)[0]
+        return self._commit(number, [arrays], chosen, recorder)[0]
 
     def step_micro_batches(
-        self, micro_batches: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None = None
+        self,
+        micro_batches: Sequence[Mapping[str, Any]],
+        outputs: Sequence[str] | None = None,
+        *,
+        recorder: Recorder | None = None,
     ) -> list[dict[str, Array]]:
         """Take the next step with a batch that comes in parts: run `train` for each, apply their gradients once.
 
@@ -253,6 +287,7 @@ class Session:
         Args:
             micro_batches: the inputs of each part, as for `step`.
             outputs: as for `step`.
+            recorder: as for `step`.
 
         Returns:
             The outputs of each part, in order.
@@ -271,7 +306,7 @@ class Session:
                 arrays.append(self._step_arrays(document, inputs, number, part))
             except InterfaceError as error:
                 raise InterfaceError(f"micro-batch {part}: {error}") from None
-        return self._commit(number, arrays, chosen, accumulate=True)
+        return self._commit(number, arrays, chosen, recorder, accumulate=True)
 
     def _next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
         """The document that the next step runs, the outputs that it returns, and its number."""
@@ -285,7 +320,13 @@ class Session:
         return arrays
 
     def _commit(
-        self, number: int, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str], *, accumulate: bool = False
+        self,
+        number: int,
+        parts: Sequence[Mapping[str, Array]],
+        chosen: Sequence[str],
+        recorder: Recorder | None,
+        *,
+        accumulate: bool = False,
     ) -> list[dict[str, Array]]:
         """Run `train` for each part, apply gradients and state updates: all of it or nothing."""
         step = self._gradient_step
@@ -304,10 +345,13 @@ class Session:
                 if accumulate:
                     step.finish_accumulation(len(parts))
                 step.apply(number)
+            self._number = number
+            if recorder is not None:
+                recorder(results)
         except BaseException:  # an interrupt, too, must leave the state whole
+            self._number = number - 1
             self._arenas.restore()
             raise
-        self._number = number
         return results
 
     def _run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:

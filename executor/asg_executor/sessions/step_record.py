@@ -1,38 +1,11 @@
 """`StepRecord`: the memory that makes a step happen exactly once, however often it is sent."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-
-import numpy as np
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPassedError
 
-__all__ = ["StepRecord", "request_digest"]
-
-
-def request_digest(
-    parts: Sequence[Mapping[str, Array]], outputs: Sequence[str] | None, *, micro_batches: bool = False
-) -> str:
-    """The SHA-256 of a request for a step: of what it says, not of how it is written.
-
-    The same tensors in JSON and in safetensors are one request, and so are the same outputs in another order.
-
-    Args:
-        parts: the decoded inputs of each part of the batch.
-        outputs: the outputs that are asked for; None where the choice is left to the service.
-        micro_batches: whether the parts are micro-batches; a plain step has one part and another answer.
-    """
-    result = sha256(b"asg.step:default" if outputs is None else f"asg.step:{sorted(set(outputs))}".encode())
-    for number, inputs in enumerate(parts):
-        if micro_batches:
-            result.update(f"micro_batch:{number}:{len(inputs)}:".encode())
-        for name in sorted(inputs):
-            array = inputs[name]
-            # A length before each name keeps different requests from having the same bytes.
-            result.update(f"{len(name)}:{name}:{array.dtype.name}:{list(array.shape)}:".encode())
-            result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return result.hexdigest()
+__all__ = ["StepRecord"]
 
 
 class StepRecord:
@@ -42,6 +15,16 @@ class StepRecord:
         self._number = 0
         self._digest = ""
         self._answer: Sequence[Mapping[str, Array]] = ()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the last step's request; empty before the first."""
+        return self._digest
+
+    @property
+    def answer(self) -> Sequence[Mapping[str, Array]]:
+        """The outputs of each part of the last step."""
+        return self._answer
 
     def replay(self, number: int, digest: str, current: int) -> Sequence[Mapping[str, Array]] | None:
         """The stored answer where the request is the last step again; None where it is the next step.

@@ -26,17 +26,12 @@ _MIGRATIONS: Sequence[str] = (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, tenant TEXT NOT NULL, scopes TEXT NOT NULL, hash TEXT NOT NULL,
         created REAL NOT NULL, revoked REAL, checksum TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE TABLE graphs (
-        digest TEXT PRIMARY KEY, tenant TEXT NOT NULL, created REAL NOT NULL, checksum TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE sessions (
-        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, created REAL NOT NULL, settings TEXT NOT NULL,
-        checksum TEXT NOT NULL
+        id TEXT PRIMARY KEY, created REAL NOT NULL, settings TEXT NOT NULL, checksum TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE snapshots (
-        session TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, directory TEXT NOT NULL,
-        step INTEGER NOT NULL, manifest TEXT NOT NULL, bytes INTEGER NOT NULL, created REAL NOT NULL,
-        checksum TEXT NOT NULL, PRIMARY KEY (session, directory)
+        session TEXT NOT NULL, directory TEXT NOT NULL, step INTEGER NOT NULL, manifest TEXT NOT NULL,
+        bytes INTEGER NOT NULL, created REAL NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (session, directory)
     ) STRICT, WITHOUT ROWID;
     """,
 )

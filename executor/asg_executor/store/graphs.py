@@ -1,12 +1,18 @@
 """`GraphStore`: documents by their semantic digest."""
 
 from collections import OrderedDict
+from hashlib import sha256
+from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
+from asg_executor.store.durable_files import make_directory, remove_unfinished, storage_errors, write_file
+from asg_executor.store.errors import DamagedFileError
 from asg_schema.document import Document
 
-__all__ = ["GraphStore", "MemoryGraphStore"]
+__all__ = ["DirectoryGraphStore", "GraphStore", "MemoryGraphStore"]
+
+_CACHED = 64
 
 
 class GraphStore(Protocol):
@@ -52,3 +58,78 @@ class MemoryGraphStore:
                 return None
             self._documents.move_to_end(digest)
             return self._documents[digest]
+
+
+class DirectoryGraphStore:
+    """A `GraphStore` on disk: `<digest>.<SHA-256 of the file>.json` each.
+
+    Args:
+        directory: where the files are; made where there is none.
+        capacity: how many documents are kept. The least recently used one goes first; sessions hold their own.
+
+    Raises:
+        StoreError: the system refuses.
+    """
+
+    def __init__(self, directory: Path, capacity: int) -> None:
+        self._directory = directory
+        self._capacity = capacity
+        self._cache = MemoryGraphStore(_CACHED)
+        self._lock = Lock()
+        make_directory(directory)
+        remove_unfinished(directory)
+        with storage_errors(directory):
+            found = sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        self._paths = OrderedDict((path.name.partition(".")[0], path) for path in found)
+
+    def add(self, document: Document) -> bool:
+        """Have a document on disk; True where no document of its digest was there. The first one stays.
+
+        Raises:
+            StorageFullError: there is no room.
+            StoreError: the system refuses.
+        """
+        digest = document.digest
+        with self._lock:
+            if digest in self._paths:
+                self._paths.move_to_end(digest)
+                return False
+            content = document.to_json().encode()
+            path = self._directory / f"{digest}.{sha256(content).hexdigest()}.json"
+            write_file(path, [content])
+            self._paths[digest] = path
+            while len(self._paths) > self._capacity:
+                _, oldest = self._paths.popitem(last=False)
+                with storage_errors(oldest):
+                    oldest.unlink(missing_ok=True)
+        self._cache.add(document)
+        return True
+
+    def get(self, digest: str) -> Document | None:
+        """The document of this digest, if it is there.
+
+        Raises:
+            DamagedFileError: its file does not hold what was written to it.
+            StoreError: the system refuses.
+        """
+        with self._lock:
+            path = self._paths.get(digest)
+            if path is None:
+                return None
+            self._paths.move_to_end(digest)
+        document = self._cache.get(digest)
+        if document is None:
+            document = _read(path)
+            self._cache.add(document)
+        return document
+
+
+def _read(path: Path) -> Document:
+    with storage_errors(path):
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise DamagedFileError(path, "it is missing") from None
+    if sha256(content).hexdigest() != path.name.split(".")[1]:
+        raise DamagedFileError(path, "its SHA-256 is not the one in its name")
+    return Document.from_json(content)

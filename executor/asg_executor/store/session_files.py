@@ -12,12 +12,13 @@ the newer one loses nothing.
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from asg_executor.plan.arrays import Array
 from asg_executor.safetensors_bytes import read_safetensors, write_safetensors
+from asg_executor.sessions.step_request import joined, parts_of
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
 from asg_executor.store.errors import DamagedFileError
@@ -41,14 +42,14 @@ class SavedState:
         digest: the digest of the session's state.
         arrays: the state itself, by name.
         request: the digest of the step's request; empty before the first step.
-        answer: what the step answered, by output.
+        answers: what the step answered: the outputs of each part, by name.
     """
 
     number: int
     digest: str
     arrays: Mapping[str, Array]
     request: str = ""
-    answer: Mapping[str, Array] = field(default_factory=dict[str, Array])
+    answers: Sequence[Mapping[str, Array]] = ()
 
 
 class SessionFiles:
@@ -77,8 +78,14 @@ class SessionFiles:
             StoreError: the system refuses; likewise.
         """
         name = f"{state.number:020d}-{secrets.token_hex(4)}"
-        details = {"step": state.number, "digest": state.digest, "request": state.request}
-        files = {_STATE: [write_safetensors(state.arrays, {})], _ANSWER: [write_safetensors(state.answer, {})]}
+        details = {
+            "step": state.number,
+            "digest": state.digest,
+            "request": state.request,
+            "parts": len(state.answers),
+        }
+        answers = joined(state.answers)
+        files = {_STATE: [write_safetensors(state.arrays, {})], _ANSWER: [write_safetensors(answers, {})]}
         manifest, size = write_snapshot(self._snapshots / name, details, files)
         row = {
             "session": self._session,
@@ -171,9 +178,10 @@ class SessionFiles:
         self._database.check_row("snapshots", row)
         snapshot = read_snapshot(self._snapshots / row["directory"], row["manifest"])
         arrays, _ = read_safetensors(snapshot.files[_STATE])
-        answer, _ = read_safetensors(snapshot.files[_ANSWER])
+        tensors, _ = read_safetensors(snapshot.files[_ANSWER])
         details = snapshot.details
-        return SavedState(details["step"], details["digest"], arrays, details["request"], answer)
+        answers = parts_of(tensors, details["parts"])
+        return SavedState(details["step"], details["digest"], arrays, details["request"], answers)
 
     def _drop_old(self) -> None:
         """Remove the snapshots that are not needed any more, directories that never counted, and their steps."""

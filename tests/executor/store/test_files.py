@@ -97,26 +97,26 @@ def test_a_killed_owner_owns_nothing(tmp_path: Path) -> None:
 
 def test_a_transaction_is_whole_or_not_there(tmp_path: Path) -> None:
     database = Database(tmp_path / "asg.sqlite3")
-    row = {"digest": "d", "tenant": "", "created": 1.5}
+    row = {"id": "s", "created": 1.5, "settings": "{}"}
 
     def interrupted() -> None:
         with database.transaction():
-            database.insert("graphs", row)
+            database.insert("sessions", row)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         interrupted()
-    assert database.rows("SELECT * FROM graphs") == []
+    assert database.rows("SELECT * FROM sessions") == []
     with database.transaction():
-        database.insert("graphs", row)
+        database.insert("sessions", row)
     database.close()
     again = Database(tmp_path / "asg.sqlite3")
-    (found,) = again.rows("SELECT * FROM graphs")
-    again.check_row("graphs", found)
+    (found,) = again.rows("SELECT * FROM sessions")
+    again.check_row("sessions", found)
     with again.transaction() as connection:
-        connection.execute("UPDATE graphs SET created = 2.5")
-    with pytest.raises(DamagedFileError, match="a row of graphs was changed"):
-        again.check_row("graphs", again.rows("SELECT * FROM graphs")[0])
+        connection.execute("UPDATE sessions SET created = 2.5")
+    with pytest.raises(DamagedFileError, match="a row of sessions was changed"):
+        again.check_row("sessions", again.rows("SELECT * FROM sessions")[0])
     again.close()
 
 

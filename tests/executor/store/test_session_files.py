@@ -14,7 +14,7 @@ from asg_executor.store.session_files import SavedState, SessionFiles
 def database(tmp_path: Path) -> Database:
     result = Database(tmp_path / "asg.sqlite3")
     with result.transaction():
-        result.insert("sessions", {"id": "s", "tenant": "", "created": 0.0, "settings": "{}"})
+        result.insert("sessions", {"id": "s", "created": 0.0, "settings": "{}"})
     return result
 
 
@@ -24,7 +24,9 @@ def opened(tmp_path: Path, database: Database) -> SessionFiles:
 
 def state(number: int) -> SavedState:
     arrays = {"value:w": np.full(3, number, np.float32), "slot": np.array(number, np.float64)}
-    return SavedState(number, f"digest{number}", arrays, f"request{number}", {"loss": np.array(0.5)})
+    return SavedState(
+        number, f"digest{number}", arrays, f"request{number}", [{"loss": np.array(0.5)}, {"loss": np.array(1.5)}]
+    )
 
 
 def append(files: SessionFiles, *numbers: int) -> None:
@@ -38,7 +40,8 @@ def logged(files: SessionFiles, after: int) -> list[tuple[int, int, str]]:
 
 def assert_same(found: SavedState, expected: SavedState) -> None:
     assert (found.number, found.digest, found.request) == (expected.number, expected.digest, expected.request)
-    for ours, theirs in ((found.arrays, expected.arrays), (found.answer, expected.answer)):
+    pairs = [(found.arrays, expected.arrays), *zip(found.answers, expected.answers, strict=True)]
+    for ours, theirs in pairs:
         assert ours.keys() == theirs.keys()
         for name, array in ours.items():
             assert array.dtype == theirs[name].dtype

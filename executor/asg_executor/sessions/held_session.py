@@ -1,0 +1,196 @@
+"""`HeldSession`: a session in the service, with its place on disk."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from uuid import uuid4
+
+from asg_executor.plan.arrays import Array
+from asg_executor.sessions.durability import SnapshotEvery
+from asg_executor.sessions.errors import SessionDamagedError
+from asg_executor.sessions.session import Session
+from asg_executor.sessions.session_settings import SessionSettings
+from asg_executor.sessions.step_record import StepRecord
+from asg_executor.sessions.step_request import StepRequest, answers_digest
+from asg_executor.store.errors import StoreError
+from asg_executor.store.session_files import SavedState, SessionFiles
+from asg_executor.store.sessions import SessionStore, StoredSession
+
+__all__ = ["HeldSession"]
+
+_log = logging.getLogger("asg_executor")
+
+_LOG_BYTES = 64 * 2**20
+_LOG_SECONDS = 60.0
+_ANSWER = "answer"
+
+
+class HeldSession:
+    """A session in the service. All but `lock` is for whoever holds that.
+
+    Args:
+        id: its name in URLs.
+        session: the session itself.
+        settings: what it was created with.
+        files: its place on disk; None where the service keeps nothing.
+
+    Attributes:
+        lock: held by whoever reads or changes the session; a session does one thing at a time.
+    """
+
+    def __init__(self, id: str, session: Session, settings: SessionSettings, files: SessionFiles | None) -> None:
+        self.id = id
+        self.session = session
+        self.settings = settings
+        self.lock = asyncio.Lock()
+        self._files = files
+        self._record = StepRecord()
+        self._saved = 0
+        self._unsaved_seconds = 0.0
+
+    @classmethod
+    def create(
+        cls, settings: SessionSettings, parameters: Mapping[str, Array], memory_limit: int, store: SessionStore | None
+    ) -> Self:
+        """Make a new session, and have it on disk.
+
+        Args:
+            settings: what it is created with.
+            parameters: first values, by name.
+            memory_limit: as for `Session`.
+            store: where sessions are kept; None for nowhere.
+
+        Raises:
+            StoreError: it could not be kept.
+            ExecutorError: as `Session` does.
+        """
+        id = uuid4().hex
+        session = settings.session(parameters, memory_limit)
+        if store is None:
+            return cls(id, session, settings, None)
+        state = SavedState(0, session.digest(), session.state())
+        return cls(id, session, settings, store.create(id, settings.to_json(), state))
+
+    @classmethod
+    def open(cls, stored: StoredSession, memory_limit: int) -> Self:
+        """Make a session what it was: the newest sound snapshot, and the steps since, each compared with its record.
+
+        Raises:
+            SessionDamagedError: it cannot be made what it was.
+            StoreError: its files are damaged, or the system refuses to read them.
+            ExecutorError: as `Session` does.
+        """
+        settings = SessionSettings.from_json(stored.settings)
+        held = cls(stored.id, settings.session({}, memory_limit), settings, stored.files)
+        held._recover(stored.files)
+        return held
+
+    def take(self, number: int, request: StepRequest) -> tuple[Sequence[Mapping[str, Array]], bool]:
+        """Take a step, or find that it was taken.
+
+        Returns:
+            The outputs of each part, and whether they are stored ones.
+
+        Raises:
+            StepError: the step cannot be taken under this number.
+            StoreError: the step could not be kept; it was not taken.
+            ExecutorError: as `Session.step` does; the step was not taken.
+        """
+        stored = self._record.replay(number, request.digest, self.session.number)
+        if stored is not None:
+            return stored, True
+        begin = time.perf_counter()
+        answers = request.take(self.session, lambda answers: self._keep(request, answers))
+        self._record.keep(number, request.digest, answers)
+        self._unsaved_seconds += time.perf_counter() - begin
+        self._bound_log()
+        return answers, False
+
+    def _keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
+        """Have on disk what the session's durability says, before a step counts."""
+        if self._files is None:
+            return
+        number, durability = self.session.number, self.settings.durability
+        if durability == "every_step":
+            tensors, fields = request.to_record()
+            self._files.append(number, tensors, {**fields, _ANSWER: answers_digest(answers)})
+        elif (
+            isinstance(self.settings.durability, SnapshotEvery)
+            and number - self._saved >= self.settings.durability.snapshot_every
+        ):
+            self._save(request.digest, answers)
+
+    def _bound_log(self) -> None:
+        """Take a snapshot where replaying the log would take long, or much of the disk."""
+        if self._files is None or self.settings.durability != "every_step":
+            return
+        if self._unsaved_seconds < _LOG_SECONDS and self._files.log_size < _LOG_BYTES:
+            return
+        try:
+            self._save(self._record.digest, self._record.answer)
+        except StoreError as error:  # the step is in the log; only the log grows on
+            _log.warning("session %s: no snapshot after step %d: %s", self.id, self.session.number, error)
+
+    def _save(self, request: str, answers: Sequence[Mapping[str, Array]]) -> None:
+        if self._files is not None:
+            session = self.session
+            self._files.save(SavedState(session.number, session.digest(), session.state(), request, answers))
+            self._saved, self._unsaved_seconds = session.number, 0.0
+
+    def save(self) -> None:
+        """Have the present state on disk.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
+        self._save(self._record.digest, self._record.answer)
+
+    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+        """Replace the values of parameters, on disk, too.
+
+        Raises:
+            InterfaceError: as `Session.set_parameters`; nothing is replaced.
+            StoreError: the new values could not be kept; nothing is replaced.
+        """
+        before = self.session.state()
+        self.session.set_parameters(parameters)
+        try:
+            if self._files is not None and self.settings.durability != "checkpoint_only":
+                # Steps before cannot be replayed into these values, so both snapshots that are kept must have them.
+                self.save()
+                self.save()
+        except BaseException:
+            self.session.restore(self.session.number, before)
+            raise
+
+    def _recover(self, files: SessionFiles) -> None:
+        state = files.load()
+        self.session.restore(state.number, state.arrays)
+        if self.session.digest() != state.digest:
+            raise SessionDamagedError(f"the state of step {state.number} has another digest than was saved")
+        self._record.keep(state.number, state.request, state.answers)
+        self._saved = state.number
+        for number, tensors, fields in files.steps(state.number):
+            request = StepRequest.from_record(tensors, fields)
+            answers = request.take(self.session)
+            if answers_digest(answers) != fields[_ANSWER]:
+                raise SessionDamagedError(f"step {number} was taken again and gave another answer than before")
+            self._record.keep(number, request.digest, answers)
+        if self.session.number > state.number:
+            _log.info("session %s: took steps %d to %d again", self.id, state.number + 1, self.session.number)
+
+    def close(self) -> None:
+        """Save what is not saved, and close the files."""
+        try:
+            if self.session.number != self._saved:
+                self.save()
+        except StoreError as error:
+            _log.warning("session %s: no snapshot at the end: %s", self.id, error)
+        self.close_files()
+
+    def close_files(self) -> None:
+        """Close the files as they are."""
+        if self._files is not None:
+            self._files.close()

@@ -1,0 +1,58 @@
+"""`DataDirectory`: all that the service keeps on disk.
+
+```
+owner.lock     held by the process that owns the directory
+asg.sqlite3    metadata
+graphs/        documents, by digest
+sessions/      a directory for each session
+```
+"""
+
+from pathlib import Path
+
+from asg_executor.store.database import Database
+from asg_executor.store.graphs import DirectoryGraphStore
+from asg_executor.store.ownership import DirectoryLock
+from asg_executor.store.sessions import SessionStore
+
+__all__ = ["DATABASE", "DataDirectory"]
+
+DATABASE = "asg.sqlite3"
+"""The name of the database's file."""
+
+
+class DataDirectory:
+    """A data directory, owned by this process until `close`.
+
+    Args:
+        path: the directory; made where there is none.
+        max_graphs: how many documents are kept.
+
+    Attributes:
+        path: the directory.
+        database: the metadata.
+        graphs: the documents.
+        sessions: the sessions.
+
+    Raises:
+        DirectoryInUseError: another process owns it.
+        NewerDirectoryError: a newer version wrote it.
+        DamagedFileError: the database is damaged.
+        StoreError: the system refuses.
+    """
+
+    def __init__(self, path: Path, max_graphs: int) -> None:
+        self.path = path
+        self._lock = DirectoryLock(path)
+        try:
+            self.database = Database(path / DATABASE)
+            self.graphs = DirectoryGraphStore(path / "graphs", max_graphs)
+            self.sessions = SessionStore(path / "sessions", self.database)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Close the files, and let another process have the directory."""
+        self.database.close()
+        self._lock.release()
