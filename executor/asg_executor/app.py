@@ -60,7 +60,8 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
         service.pool.close()
         if directory is not None:
             for held in service.sessions:
-                held.close()
+                if not held.lock.locked():  # else a thread that cannot be stopped still works with it
+                    held.close()
             directory.close()
 
     app = FastAPI(

@@ -11,8 +11,10 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -32,6 +34,7 @@ _BAD_DATA, _WRONG_USAGE = 1, 2
 def serve(
     host: Annotated[str | None, typer.Option(help="The address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="The port; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where graphs, sessions and their steps are kept.")] = None,
     engine: Annotated[str | None, typer.Option(help="The engine of requests that name none.")] = None,
     workers: Annotated[int | None, typer.Option(help="How many requests compute at a time.")] = None,
     allow_remote: Annotated[
@@ -48,15 +51,13 @@ def serve(
     """Serve the executor over HTTP.
 
     Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on; options come
-    first.
+    first. Without a data directory the user's own for the port is taken; what is served on port 0, which nobody finds
+    again, keeps its data in a directory that is removed at the end.
     """
-    from asg_executor.api.memory import keep_freed_memory
-    from asg_executor.api.server import Server, url_of
-    from asg_executor.app import create_app
-
     given = {
         "host": host,
         "port": port,
+        "data_dir": data_dir,
         "engine": engine,
         "workers": workers,
         "allow_remote": allow_remote,
@@ -65,20 +66,49 @@ def serve(
     settings = _settings({name: value for name, value in given.items() if value is not None})
     _check_exposure(settings)
     _configure_logging(settings.log_level)
+    with _data_directory(settings) as directory:
+        settings = settings.model_copy(update={"data_dir": directory})
+        finished = _serve(settings, announce_json=announce_json, exit_with_parent=exit_with_parent)
+    if not finished:
+        # A thread cannot be stopped, and the interpreter would wait for it.
+        os._exit(_BAD_DATA)
+
+
+def _serve(settings: "Settings", *, announce_json: bool, exit_with_parent: bool) -> bool:
+    """Serve until a signal comes; whether all that was begun is finished then."""
+    from asg_executor.api.memory import keep_freed_memory
+    from asg_executor.api.server import Server, url_of
+    from asg_executor.app import create_app
+    from asg_executor.store.errors import StoreError
+
+    listener = _listen(settings)
     try:
         names = None if settings.allow_remote else {"localhost", settings.host.lower()}
         app = create_app(settings, host_names=names)
+    except StoreError as error:
+        _fail(str(error), _BAD_DATA)
     except AsgError as error:
         _fail(str(error), _WRONG_USAGE)
     keep_freed_memory()
-    listener = _listen(settings)
-    server = Server(app, lambda: _announce(url_of(listener), as_json=announce_json))
+    server = Server(app, lambda: _announce(url_of(listener), settings, as_json=announce_json))
     if exit_with_parent:
         threading.Thread(target=_wait_for_end_of_input, args=(server.request_stop,), daemon=True).start()
     server.run(sockets=[listener])
-    if app.state.service.pool.busy:
-        # A thread cannot be stopped, and the interpreter would wait for it.
-        os._exit(_BAD_DATA)
+    return not app.state.service.pool.busy
+
+
+@contextmanager
+def _data_directory(settings: "Settings") -> Generator[Path]:
+    """The data directory; on port 0 one that is removed at the end."""
+    import platformdirs
+
+    if settings.data_dir is not None:
+        yield settings.data_dir
+    elif settings.port:
+        yield platformdirs.user_data_path("asg") / f"port-{settings.port}"
+    else:
+        with TemporaryDirectory(prefix="asg-", ignore_cleanup_errors=True) as directory:
+            yield Path(directory)
 
 
 def _settings(given: dict[str, Any]) -> "Settings":
@@ -133,11 +163,12 @@ def _listen(settings: "Settings") -> socket.socket:
         _fail(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}", _BAD_DATA)
 
 
-def _announce(url: str, *, as_json: bool) -> None:
+def _announce(url: str, settings: "Settings", *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"url": url}))
     else:
         typer.echo(f"The ASG executor listens on {url} (documentation: {url}/docs). Ctrl+C stops it.")
+        typer.echo(f"Its data is in {settings.data_dir}{'' if settings.port else ', which is removed at the end'}.")
     sys.stdout.flush()
 
 

@@ -51,13 +51,15 @@ def read_safetensors(body: bytes) -> tuple[dict[str, Array], dict[str, str]]:
     Raises:
         SafetensorsError: the body is truncated or malformed, or a tensor's dtype is none of the format's.
     """
-    metadata = _metadata(_header(body))
+    header = _header(body)
+    metadata = _metadata(header)
     try:
         content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
     except safetensors.SafetensorError as error:
         raise SafetensorsError(f"the body is not valid safetensors: {error}") from None
-    tensors = cast("list[tuple[str, dict[str, Any]]]", content)
-    return {name: _array(name, fields) for name, fields in tensors}, metadata
+    tensors = dict(cast("list[tuple[str, dict[str, Any]]]", content))
+    # The library's order changes from call to call.
+    return {name: _array(name, tensors[name]) for name in header if name != _METADATA}, metadata
 
 
 def _header(body: bytes) -> dict[str, Any]:

@@ -22,10 +22,10 @@ class Gate:
         self._open = threading.Event()
         original = Session.step
 
-        def waiting(session: Session, *args: Any) -> Any:
+        def waiting(session: Session, *args: Any, **options: Any) -> Any:
             self.inside.release()
             assert self._open.wait(30)
-            return original(session, *args)
+            return original(session, *args, **options)
 
         monkeypatch.setattr(Session, "step", waiting)
 

@@ -112,10 +112,10 @@ def test_concurrent_sends_of_one_step_take_it_once(server: Server, monkeypatch: 
     original, taken, overlap = Session.step, [0], [0]
     inside = threading.Semaphore(1)
 
-    def counting(self: Session, *args: Any) -> Any:
+    def counting(self: Session, *args: Any, **options: Any) -> Any:
         overlap[0] += not inside.acquire(blocking=False)
         taken[0] += 1
-        result = original(self, *args)
+        result = original(self, *args, **options)
         inside.release()
         return result
 
@@ -189,10 +189,10 @@ def test_a_step_whose_client_went_away_is_finished_and_kept(server: Server, monk
     session = server.create_session()
     original, entered, go_on = Session.step, threading.Event(), threading.Event()
 
-    def slow(self: Session, *args: Any) -> Any:
+    def slow(self: Session, *args: Any, **options: Any) -> Any:
         entered.set()
         assert go_on.wait(30)
-        return original(self, *args)
+        return original(self, *args, **options)
 
     monkeypatch.setattr(Session, "step", slow)
 
@@ -216,9 +216,9 @@ def test_sessions_compute_in_parallel_and_one_session_serially(server: Server, m
     first, second = server.create_session(), server.create_session()
     original, both = Session.step, threading.Barrier(2, timeout=30)
 
-    def meeting(self: Session, *args: Any) -> Any:
+    def meeting(self: Session, *args: Any, **options: Any) -> Any:
         both.wait()  # passes only when both sessions are inside at once
-        return original(self, *args)
+        return original(self, *args, **options)
 
     monkeypatch.setattr(Session, "step", meeting)
 
@@ -273,10 +273,10 @@ def test_a_step_that_waits_for_another_and_is_given_up_is_not_taken(
     session = server.create_session()
     original, entered, go_on = Session.step, threading.Event(), threading.Event()
 
-    def slow(self: Session, *args: Any) -> Any:
+    def slow(self: Session, *args: Any, **options: Any) -> Any:
         entered.set()
         assert go_on.wait(30)
-        return original(self, *args)
+        return original(self, *args, **options)
 
     monkeypatch.setattr(Session, "step", slow)
 
