@@ -85,10 +85,9 @@ def _serve(settings: "Settings", *, announce_json: bool, exit_with_parent: bool)
     try:
         names = None if settings.allow_remote else {"localhost", settings.host.lower()}
         app = create_app(settings, host_names=names)
-    except StoreError as error:
-        _fail(str(error), _BAD_DATA)
     except AsgError as error:
-        _fail(str(error), _WRONG_USAGE)
+        listener.close()
+        _fail(str(error), _BAD_DATA if isinstance(error, StoreError) else _WRONG_USAGE)
     keep_freed_memory()
     server = Server(app, lambda: _announce(url_of(listener), settings, as_json=announce_json))
     if exit_with_parent:

@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path | None = Field(
         default=None,
-        description="Where graphs, sessions and keys are kept. Absent: in memory for an application that is mounted "
+        description="Where graphs and sessions are kept. Absent: in memory for an application that is mounted "
         "elsewhere; for `asg serve` a directory of the user's for each port, or, where the port is 0, one that is "
         "removed at the end.",
     )

@@ -22,10 +22,6 @@ Row = sqlite3.Row
 
 _MIGRATIONS: Sequence[str] = (
     """
-    CREATE TABLE keys (
-        id TEXT PRIMARY KEY, name TEXT NOT NULL, tenant TEXT NOT NULL, scopes TEXT NOT NULL, hash TEXT NOT NULL,
-        created REAL NOT NULL, revoked REAL, checksum TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
     CREATE TABLE sessions (
         id TEXT PRIMARY KEY, created REAL NOT NULL, settings TEXT NOT NULL, checksum TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
@@ -110,23 +106,6 @@ class Database:
         row = {**values, "checksum": row_checksum(values)}
         marks = ", ".join("?" * len(row))
         self._connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
-
-    def update(self, table: str, row: Row, changes: Mapping[str, Any], key: Sequence[str]) -> None:
-        """Change a row that was found to be sound, in a transaction that is open.
-
-        Args:
-            table: the table.
-            row: the whole row as it is.
-            changes: the columns that change, with their new values.
-            key: the columns that name the row.
-        """
-        values = {**dict(row), **changes}
-        del values["checksum"]
-        values["checksum"] = row_checksum(values)
-        assignments = ", ".join(f"{column} = ?" for column in values)
-        condition = " AND ".join(f"{column} = ?" for column in key)
-        parameters = [*values.values(), *(row[column] for column in key)]
-        self._connection.execute(f"UPDATE {table} SET {assignments} WHERE {condition}", parameters)
 
     def check_row(self, table: str, row: Row) -> None:
         """Find that a row is what was written.

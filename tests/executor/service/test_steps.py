@@ -175,7 +175,7 @@ def test_a_step_that_fails_while_it_computes_changes_nothing(server: Server, mon
     state = server.digest(session)
     with monkeypatch.context() as patch:
 
-        def fail(*_: Any) -> Any:
+        def fail(*_: Any, **__: Any) -> Any:
             raise MemoryError
 
         patch.setattr(Session, "step", fail)

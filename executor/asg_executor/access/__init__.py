@@ -1,1 +1,0 @@
-"""Who may do what: access keys, and whom a request acts for."""
