@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asg_schema.dtype import DType
+from asg_schema.errors import AsgError
 
-__all__ = ["Array", "convert", "dtype_of", "numpy_dtype"]
+__all__ = ["Array", "as_array", "convert", "dtype_of", "numpy_dtype"]
 
 Array: TypeAlias = npt.NDArray[Any]
 """An array of any dtype."""
@@ -34,6 +35,25 @@ def dtype_of(array: Array) -> DType:
     if dtype is None:
         raise TypeError(f"the format has no dtype {array.dtype}; it has {', '.join(member.value for member in DType)}")
     return dtype
+
+
+def as_array(data: npt.ArrayLike, what: str) -> Array:
+    """`data` as an array, of whatever dtype.
+
+    Args:
+        data: an array, a number, a text, or nested sequences of such.
+        what: what the data is, for the error.
+
+    Raises:
+        AsgError: NumPy makes no array of it, or one that holds it as its only element, as of a generator.
+    """
+    try:
+        array = np.asarray(data)
+    except (TypeError, ValueError, RuntimeError) as error:  # a tensor of PyTorch's with a gradient, or a ragged list
+        raise AsgError(f"{what} is not an array: {error}") from None
+    if array.dtype.kind == "O" and array.ndim == 0 and array.item() is data:
+        raise AsgError(f"{what} is a {type(data).__name__}; an array, or what NumPy makes one of, is needed")
+    return array
 
 
 def convert(data: npt.ArrayLike, dtype: DType, what: str) -> Array:

@@ -81,7 +81,7 @@ def main(
     epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training set.")] = 100,
 ) -> None:
     """Train, report, and draw."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     train, test = load()
     reconstruct, step = build()
     with Client(url) if url else Client.local() as client:

@@ -84,7 +84,7 @@ def main(
     epochs: Annotated[int, typer.Option(min=1, help="How often to go through the training set.")] = 40,
 ) -> None:
     """Train, report, and write the weights and the curves."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     train_set, test_set = load()
     validate, train = build()
     with Client(url) if url else Client.local() as client:

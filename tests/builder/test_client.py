@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -244,8 +245,12 @@ def test_saving(tmp_path: Path) -> None:
     session.save(tmp_path / "w.safetensors")
     assert list(decode((tmp_path / "w.safetensors").read_bytes()).tensors) == ["w"]
     assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(AsgError, match=r"cannot write .*missing/w\.safetensors: No such file or directory$"):
         session.save(tmp_path / "missing" / "w.safetensors")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(AsgError, match=r"cannot write .*folder: Is a directory$"):
+        session.save(tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "w.safetensors"]
 
 
 def test_loading(tmp_path: Path) -> None:
@@ -323,6 +328,32 @@ def test_fit() -> None:
         session.fit(iter(batches), epochs=2)
 
 
+def test_fit_goes_on_after_an_interruption() -> None:
+    """With whatever batches: a step whose answer never came may have been taken."""
+    server = Server()
+    session = server.session()
+
+    def batches() -> Iterator[dict[str, Any]]:
+        yield {"x": [[1, 2]], "n": 0}
+        server.drop = 1
+        yield {"x": [[3, 4]], "n": 0}
+
+    with pytest.raises(ConnectionFailed):
+        session.fit(batches())
+    assert (session.number, server.step) == (1, 2)
+    assert session.fit([{"x": [[5, 6]], "n": 0}]) == {"loss": [pytest.approx(0.5 / 3)]}
+    assert session.number == server.step == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "epochs"), [(True, 1), (np.True_, 1), (False, 3), (np.False_, 3), (None, 3), (1, 3), (np.ones(2), 3)]
+)
+def test_fit_ends_where_the_answer_is_true(answer: object, epochs: int) -> None:
+    session = Server().session()
+    history = session.fit([{"x": [[1, 2]], "n": 0}], epochs=3, on_epoch=lambda epoch, figures: answer)
+    assert len(history["loss"]) == epochs
+
+
 def test_what_is_printed_while_fitting_stays_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     drawn = StringIO()
     session = Server().session()
@@ -374,6 +405,12 @@ def test_one_name_is_no_list_of_names() -> None:
         with pytest.raises(AsgError, match=r'a list of names is needed: \["loss"\]'):
             call()
     assert server.step == 0
+
+
+def test_a_negative_number_of_epochs() -> None:
+    with pytest.raises(AsgError, match="epochs is -1; a number of at least 0 is needed"):
+        Server().session().fit([], epochs=-1)
+    assert Server().session().fit([], epochs=0) == {}
 
 
 def test_fit_says_what_a_batch_and_a_loss_are() -> None:

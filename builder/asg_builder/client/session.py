@@ -233,7 +233,7 @@ class Session:
                 for the state dict of a module that is named `model`.
 
         Raises:
-            AsgError: no parameter's name begins with `prefix`.
+            AsgError: no parameter's name begins with `prefix`, or the file cannot be written.
             ClientError: see `asg_builder.client.errors`.
         """
         target = Path(path)
@@ -250,9 +250,10 @@ class Session:
         try:
             beside.write_bytes(body)
             beside.replace(target)
-        except BaseException:
+        except OSError as error:
+            raise AsgError(f"cannot write {target}: {error.strerror or error}") from None
+        finally:
             beside.unlink(missing_ok=True)
-            raise
 
     def refresh(self) -> int:
         """Ask the executor for the number of the last step, and go on from there."""
@@ -333,6 +334,8 @@ class Session:
         as `evaluate` says: of the `train` graph under their names, as they were before each step, and of the validation
         data with "val_" before them.
 
+        It goes on from the executor's last step, so that after an interruption it can simply be called again.
+
         Args:
             batches: the inputs of each step; iterated once for each epoch, so a list or an object that can be iterated
                 again, such as `asg_builder.data.Batches`, not a generator.
@@ -351,8 +354,8 @@ class Session:
             Each figure's values, one for each epoch.
 
         Raises:
-            AsgError: an epoch has no batch, a batch is no mapping, a graph is unknown, or what is watched is not among
-                the figures.
+            AsgError: an epoch has no batch, a batch is no mapping, a graph is unknown, what is watched is not among the
+                figures, or `epochs` is negative.
             ClientError: see `asg_builder.client.errors`.
         """
         fit = Fit(
@@ -366,6 +369,8 @@ class Session:
             checkpoint=checkpoint,
             on_epoch=on_epoch,
         )
+        # A step that was interrupted may have been taken; its batch is not the first of these.
+        self.refresh()
         return fit.run(console)
 
     def _converted(

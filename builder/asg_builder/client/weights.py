@@ -4,10 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array, convert
+from asg_builder.arrays import Array, as_array, convert
 from asg_builder.client.payload import read_tensors
 from asg_schema.errors import AsgError
 from asg_schema.parameter_names import ParameterNames, Prefix, match_parameters
@@ -28,14 +27,7 @@ def weights_of(source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike]) -> 
         except OSError as error:
             raise AsgError(f"cannot read {source}: {error.strerror or error}") from None
         return str(source), read_tensors(body, str(source))
-    return "the given mapping", {name: _array(name, value) for name, value in source.items()}
-
-
-def _array(name: str, value: npt.ArrayLike) -> Array:
-    try:
-        return np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:  # a tensor of PyTorch's on another device, or a ragged list
-        raise AsgError(f'"{name}" is not an array: {error}') from None
+    return "the given mapping", {name: as_array(value, f'"{name}"') for name, value in source.items()}
 
 
 def fitting_weights(

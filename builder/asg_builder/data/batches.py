@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Generic, TypeVar, cast, overload
 
-import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array
+from asg_builder.arrays import Array, as_array
 from asg_builder.data.samplers import RandomSampler, Sampler, SequentialSampler
 from asg_schema.errors import AsgError
 
@@ -118,7 +117,12 @@ class Batches(Generic[Batch]):
         )
 
     def _order(self, epoch: int) -> Array:
-        order = self.sampler.indices(epoch)
+        order = as_array(self.sampler.indices(epoch), "what the sampler chooses")
+        if order.shape != (len(self.sampler),) or order.dtype.kind not in "iu":
+            raise AsgError(
+                f"the sampler chooses {order.dtype} {list(order.shape)}; numbers of rows, integers "
+                f"[{len(self.sampler)}], are needed"
+            )
         outside = order[(order < 0) | (order >= self.num_rows)]
         if outside.size:
             raise AsgError(f"the sampler chooses row {outside[0]}; there are {self.num_rows} rows")
@@ -130,17 +134,23 @@ _Arrays = dict[str, Array] | tuple[Array, ...] | Array
 
 def _as_arrays(data: Mapping[str, npt.ArrayLike] | tuple[npt.ArrayLike, ...] | Array) -> _Arrays:
     if isinstance(data, Mapping):
-        return {name: np.asarray(value) for name, value in data.items()}
+        return {name: as_array(value, f'"{name}"') for name, value in data.items()}
     if isinstance(data, tuple):
-        return tuple(map(np.asarray, data))
-    return np.asarray(data)
+        return tuple(as_array(value, _place(index)) for index, value in enumerate(data))
+    return as_array(data, "the data")
 
 
 def _named(data: _Arrays) -> dict[str, Array]:
     """The arrays with what to call them in an error."""
     if isinstance(data, dict):
         return {f'"{name}"': array for name, array in data.items()}
-    return {f"array {index}": array for index, array in enumerate(data if isinstance(data, tuple) else (data,))}
+    if isinstance(data, tuple):
+        return {_place(index): array for index, array in enumerate(data)}
+    return {"the data": data}
+
+
+def _place(index: int) -> str:
+    return f"array {index}"
 
 
 def _common_length(data: _Arrays) -> int:

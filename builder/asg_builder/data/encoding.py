@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array
+from asg_builder.arrays import Array, as_array
 from asg_schema.errors import AsgError
 
 __all__ = ["OneHotEncoder"]
@@ -99,7 +99,7 @@ class OneHotEncoder:
         """
         if not self.categories_:
             raise AsgError("OneHotEncoder: call fit first; it has not learnt anything yet")
-        table = np.asarray(X)
+        table = as_array(X, "OneHotEncoder: the data")
         width = sum(map(len, self.categories_))
         if table.ndim != 2 or table.shape[1] != width:
             raise AsgError(f"OneHotEncoder: the data has the shape {list(table.shape)}; [rows, {width}] is needed")
@@ -159,7 +159,7 @@ def _as_column(values: Any) -> Array:
 
 
 def _table(data: npt.ArrayLike) -> Array:
-    table: Array = np.asarray(data)
+    table = as_array(data, "OneHotEncoder: the data")
     if not isinstance(data, np.ndarray) and table.dtype.kind in "US":
         table = np.array(data, object)  # numbers among strings would have become strings
     if table.ndim != 2:

@@ -1,11 +1,11 @@
 """In which order an epoch goes through the rows of a data set."""
 
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array
+from asg_builder.arrays import Array, as_array
 from asg_schema.errors import AsgError
 
 __all__ = ["RandomSampler", "Sampler", "SequentialSampler", "WeightedRandomSampler"]
@@ -82,9 +82,12 @@ class WeightedRandomSampler:
     def __init__(
         self, weights: npt.ArrayLike, num_samples: int | None = None, *, replacement: bool = True, seed: int = 0
     ) -> None:
-        given = np.asarray(weights, np.float64)
+        given = as_array(weights, "weights")
         if given.ndim != 1 or given.size == 0:
             raise AsgError(f"weights has the shape {list(given.shape)}; one weight for each row is needed")
+        if given.dtype.kind not in "fiub":
+            raise AsgError(f"weights is an array of {given.dtype}; numbers are needed")
+        given = given.astype(np.float64)
         wrong = np.flatnonzero(~(np.isfinite(given) & (given >= 0)))
         if wrong.size:
             raise AsgError(f"weights[{wrong[0]}] is {given[wrong[0]]}; a finite number of at least 0 is needed")
@@ -119,8 +122,9 @@ def _checked_seed(seed: int, owner: str) -> int:
     """The seed, if it is one.
 
     Raises:
-        AsgError: it is below 0.
+        AsgError: it is no integer, or below 0.
     """
-    if seed < 0:
+    # A caller may give None, NumPy's word for another order each time.
+    if not isinstance(cast("object", seed), int | np.integer) or seed < 0:
         raise AsgError(f"{owner}: seed is {seed}; an integer of at least 0 is needed")
     return seed

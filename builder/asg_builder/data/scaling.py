@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array
+from asg_builder.arrays import Array, as_array
 from asg_schema.errors import AsgError
 
 __all__ = ["MinMaxScaler", "StandardScaler"]
@@ -166,7 +166,7 @@ class MinMaxScaler:
 
 def _table(data: npt.ArrayLike, owner: str) -> Array:
     """The data as a table of finite numbers with at least one row."""
-    table = np.asarray(data)
+    table = as_array(data, f"{owner}: the data")
     if table.ndim != 2:
         raise AsgError(
             f"{owner}: the data has the shape {list(table.shape)}; a table [rows, features] is needed"

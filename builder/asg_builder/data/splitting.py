@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arrays import Array
+from asg_builder.arrays import Array, as_array
 from asg_schema.errors import AsgError
 
 __all__ = ["train_test_split"]
@@ -41,21 +41,27 @@ def train_test_split(
         For each array the first part and the second.
 
     Raises:
-        AsgError: there is no array, the lengths differ, a size is out of range, or with `stratify` a class has one row
-            or a part fewer rows than there are classes.
+        AsgError: there is no array, the lengths differ, a size or the seed is out of range, or with `stratify` a class
+            has one row, a part has fewer rows than there are classes, or the classes cannot be sorted.
     """
     if not arrays:
         raise AsgError("train_test_split: there is no array to split")
-    given = [np.asarray(array) for array in arrays]
+    given = [as_array(array, f"train_test_split: array {index}") for index, array in enumerate(arrays)]
     lengths = [len(array) if array.ndim else 0 for array in given]
     if len(set(lengths)) > 1:
         raise AsgError(f"train_test_split: the arrays have different numbers of rows: {lengths}")
     count = lengths[0]
     train_count, test_count = _sizes(count, train_size, test_size)
+    if random_state is not None and random_state < 0:
+        raise AsgError(
+            f"train_test_split: random_state is {random_state}; an integer of at least 0, or None, is needed"
+        )
     if stratify is not None:
         if not shuffle:
             raise AsgError("train_test_split: stratify chooses rows at random; shuffle=False does not go with it")
-        train, test = _stratified(np.asarray(stratify), count, train_count, test_count, random_state)
+        train, test = _stratified(
+            as_array(stratify, "train_test_split: stratify"), count, train_count, test_count, random_state
+        )
     elif shuffle:
         order = np.random.default_rng(random_state).permutation(count)
         train, test = order[:train_count], order[train_count : train_count + test_count]
@@ -98,7 +104,10 @@ def _stratified(classes: Array, count: int, train_count: int, test_count: int, s
             f"train_test_split: stratify has the shape {list(classes.shape)}; a class for each of {count} rows is "
             "needed"
         )
-    found: Any = np.unique(classes, return_inverse=True, return_counts=True)
+    try:
+        found: Any = np.unique(classes, return_inverse=True, return_counts=True)
+    except TypeError as error:
+        raise AsgError(f"train_test_split: the classes of stratify cannot be sorted: {error}") from None
     names, members, counts = found
     if counts.min() < 2:
         rare = names[counts.argmin()]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from asg_builder.arrays import Array
 from asg_builder.training.watching import BestValue, HoldsParameters, Mode
@@ -66,12 +67,14 @@ class BestCheckpoint:
         return self._parameters
 
     def check(self, names: Iterable[str]) -> None:
-        """Refuse figures among which the one that is watched is missing.
+        """Refuse figures among which the one that is watched is missing, and a file in a folder that does not exist.
 
         Raises:
-            AsgError: naming those that there are.
+            AsgError: naming those that there are, or the folder.
         """
         self._best.check(names)
+        if self.path is not None and not Path(self.path).parent.is_dir():
+            raise AsgError(f"BestCheckpoint: path is {self.path}; there is no folder {Path(self.path).parent}")
 
     def update(self, session: HoldsParameters, epoch: int, figures: Mapping[str, float]) -> bool:
         """Keep the session's weights if the epoch is the best so far.

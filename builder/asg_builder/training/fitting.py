@@ -91,6 +91,8 @@ class Fit:
         checkpoint: BestCheckpoint | None,
         on_epoch: Callable[[int, Mapping[str, float]], object] | None,
     ) -> None:
+        if epochs < 0:
+            raise AsgError(f"epochs is {epochs}; a number of at least 0 is needed")
         self.session = session
         self.batches = batches
         self.epochs = epochs
@@ -158,8 +160,13 @@ class Fit:
         if self.checkpoint is not None:
             self.checkpoint.update(self.session, epoch, figures)
         stopped = self.early_stopping is not None and self.early_stopping.update(self.session, epoch, figures)
-        asked = self.on_epoch is not None and self.on_epoch(epoch, figures) is True
+        asked = self.on_epoch is not None and _is_true(self.on_epoch(epoch, figures))
         return stopped or asked
+
+
+def _is_true(answer: object) -> bool:
+    """Whether an answer is True; NumPy's comparisons have one of their own."""
+    return answer is True or answer is np.True_
 
 
 def _numbers(figures: Mapping[str, Any]) -> dict[str, float]:

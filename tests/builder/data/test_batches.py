@@ -1,9 +1,11 @@
 """Mini-batches of arrays: what they hold, their order, and what is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix  # pyright: ignore[reportMissingTypeStubs] - SciPy ships none
 
 from asg_builder.arrays import Array
 from asg_builder.data import Batches, RandomSampler, SequentialSampler, WeightedRandomSampler
@@ -76,6 +78,16 @@ class BadSampler(SequentialSampler):
         return super().indices(epoch) + 1
 
 
+class ShortSampler(SequentialSampler):
+    def indices(self, epoch: int) -> Array:
+        return super().indices(epoch)[1:]
+
+
+class FloatSampler(SequentialSampler):
+    def indices(self, epoch: int) -> Array:
+        return super().indices(epoch) / 2
+
+
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
@@ -97,6 +109,20 @@ class BadSampler(SequentialSampler):
             "both shuffle and a sampler are given; the sampler alone determines the order",
         ),
         (X, {"sampler": BadSampler(10)}, "the sampler chooses row 10; there are 10 rows"),
+        (
+            X,
+            {"sampler": ShortSampler(10)},
+            "the sampler chooses int64 [9]; numbers of rows, integers [10], are needed",
+        ),
+        (
+            X,
+            {"sampler": FloatSampler(10)},
+            "the sampler chooses float64 [10]; numbers of rows, integers [10], are needed",
+        ),
+        (X, {"shuffle": True, "seed": None}, "RandomSampler: seed is None; an integer of at least 0 is needed"),
+        ((row for row in X), {}, "the data is a generator; an array, or what NumPy makes one of, is needed"),
+        ({"x": csr_matrix(X)}, {}, '"x" is a csr_matrix; an array, or what NumPy makes one of, is needed'),
+        (5.0, {}, "the data is one number; an array with a row for each example is needed"),
     ],
 )
 def test_refusals(data: Any, options: dict[str, Any], message: str) -> None:
@@ -105,6 +131,23 @@ def test_refusals(data: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(AsgError) as caught:
         list(Batches(data, batch_size, **others))
     assert str(caught.value) == message
+
+
+def test_a_ragged_list_is_refused() -> None:
+    ragged: Any = {"x": [[1], [1, 2]]}
+    with pytest.raises(AsgError, match=r'"x" is not an array: .*inhomogeneous'):
+        Batches(ragged, 2)
+
+
+def test_a_file_is_read_batch_by_batch(tmp_path: Path) -> None:
+    stored = np.memmap(tmp_path / "rows", np.float32, "w+", shape=(10, 3))
+    stored[:] = np.arange(30).reshape(10, 3)
+    batches = Batches({"x": stored}, 4)
+    held: Any = batches.data
+    assert np.shares_memory(held["x"], stored)
+    read = [batch["x"] for batch in batches]
+    assert not any(np.shares_memory(part, stored) for part in read)
+    np.testing.assert_array_equal(np.concatenate(read), stored)
 
 
 def test_weighted_sampling_draws_in_proportion() -> None:
@@ -143,6 +186,7 @@ def test_a_sampler_in_batches() -> None:
         ([], {}, "weights has the shape [0]; one weight for each row is needed"),
         ([1.0, -1.0], {}, "weights[1] is -1.0; a finite number of at least 0 is needed"),
         ([float("nan")], {}, "weights[0] is nan; a finite number of at least 0 is needed"),
+        (["much"], {}, "weights is an array of <U4; numbers are needed"),
         ([0.0, 0.0], {}, "all weights are 0; at least one above 0 is needed"),
         ([1.0], {"num_samples": 0}, "num_samples is 0; at least 1 is needed"),
         (

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.preprocessing as reference  # pyright: ignore[reportMissingTypeStubs] - scikit-learn ships none
+from scipy.sparse import csr_matrix  # pyright: ignore[reportMissingTypeStubs] - SciPy ships none
 
 from asg_builder.data import OneHotEncoder
 from asg_schema.errors import AsgError
@@ -78,6 +79,8 @@ def test_what_transform_refuses(table: Any, other: Any, message: str) -> None:
             "the data has the shape [2]; a table [rows, features] is needed; reshape(-1, 1) makes one of a single",
         ),
         (np.zeros((0, 1)), "the data has no row; at least one is needed"),
+        (csr_matrix(np.eye(2)), "the data is a csr_matrix; an array, or what NumPy makes one of, is needed"),
+        ([["a"], ["b", "c"]], "the data is not an array: setting an array element with a sequence"),
         ([[float("nan")]], "feature 0 holds NaN, which is no category"),
         ([["a"], [1]], "the categories of feature 0 cannot be sorted"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.preprocessing as reference  # pyright: ignore[reportMissingTypeStubs] - scikit-learn ships none
+from scipy.sparse import csr_matrix  # pyright: ignore[reportMissingTypeStubs] - SciPy ships none
 
 from asg_builder.data import MinMaxScaler, StandardScaler
 from asg_schema.errors import AsgError
@@ -67,6 +68,8 @@ def test_a_feature_that_is_constant_up_to_the_rounding_of_its_mean() -> None:
         (np.zeros((2, 2, 2)), "the data has the shape [2, 2, 2]; a table [rows, features] is needed"),
         (np.zeros((0, 2)), "the data has no row; at least one is needed"),
         ([["a"]], "the data is an array of <U1; numbers are needed"),
+        (csr_matrix(np.eye(2)), "the data is a csr_matrix; an array, or what NumPy makes one of, is needed"),
+        ([[1.0], [1.0, 2.0]], "the data is not an array: setting an array element with a sequence"),
         ([[0.0, 1.0], [2.0, float("nan")]], "row 1 has nan as feature 1; a finite number is needed"),
         ([[float("inf")]], "row 0 has inf as feature 0; a finite number is needed"),
     ],

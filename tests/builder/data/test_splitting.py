@@ -126,6 +126,17 @@ def test_a_seed_determines_the_split() -> None:
             "the class 7 has one row; to stratify each class needs at least two",
         ),
         (
+            (np.zeros(4),),
+            {"stratify": np.array([0, "a", 0, "a"], object)},
+            "the classes of stratify cannot be sorted: '<' not supported between instances of 'str' and 'int'",
+        ),
+        ((np.zeros(4),), {"random_state": -1}, "random_state is -1; an integer of at least 0, or None, is needed"),
+        (
+            ([1, 2], (number for number in range(2))),
+            {},
+            "array 1 is a generator; an array, or what NumPy makes one of, is needed",
+        ),
+        (
             (np.zeros(6),),
             {"stratify": [0, 0, 1, 1, 2, 2], "test_size": 2},
             "3 classes do not go into parts of 4 and 2 rows; each part needs at least one row for each class",

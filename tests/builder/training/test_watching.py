@@ -110,6 +110,13 @@ def test_refusals(kind: Any) -> None:
     )
 
 
+def test_a_folder_that_does_not_exist_is_told_before_the_training(tmp_path: Path) -> None:
+    best = BestCheckpoint("loss", path=tmp_path / "missing" / "best.safetensors")
+    with pytest.raises(AsgError, match=r"BestCheckpoint: path is .*best\.safetensors; there is no folder .*missing$"):
+        best.check(["loss"])
+    BestCheckpoint("loss", path="best.safetensors").check(["loss"])
+
+
 def test_patience_below_0() -> None:
     with pytest.raises(AsgError, match="patience is -1; a number of epochs of at least 0 is needed"):
         EarlyStopping(patience=-1)
