@@ -10,15 +10,21 @@ DIFFERENTIABLE = {op for op in OPS.values() if any(operand.differentiable for op
 PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 
 DIFFERENTIATED_BY_EXPANSION = {
+    "adaptive_avg_pool": "its expansion takes means of elements that it chooses; a rule would have to choose them too",
+    "adaptive_max_pool": "as adaptive_avg_pool",
+    "avg_pool": "its expansion is a sum of windows over a number; a rule would repeat that of the sum",
     "diag": "its expansion chooses elements; a rule would repeat it",
     "diagonal": "its expansion is one gather; a rule would repeat its rule",
     "embedding": "its expansion is one gather; a rule would repeat its rule",
     "norm": "its expansion is a sum of powers and a root; a rule would repeat theirs",
     "std": "its expansion is the variance and a root; a rule would repeat theirs",
     "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
+    "global_avg_pool": "its expansion is one mean",
+    "global_max_pool": "its expansion is one adaptive_max_pool",
     "hardshrink": "its expansion is one choice, and so is the derivative of that",
     "hardsigmoid": "its expansion is two choices, and so is the derivative of that",
     "hardtanh": "as hardsigmoid",
+    "interpolate": "its expansion takes elements and weights them; a rule would have to compute both too",
     "nll": "its expansion is a gather; a rule would repeat its scatter",
     "pairwise_distance": "its expansion is a norm of a difference",
     "pad_edge": "its expansion is slices that are joined; a rule would take apart what they put together",

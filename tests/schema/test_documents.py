@@ -152,6 +152,8 @@ def changed_value(value: Any, annotation: Any) -> Any:
         return value + 1 if abs(value) < 2**40 else 0.5
     if isinstance(value, tuple):
         return (*cast("tuple[Any, ...]", value), 1)
+    if isinstance(value, str):
+        return value + "x"
     assert value is None
     return (0,) if "tuple" in str(annotation) else 0
 

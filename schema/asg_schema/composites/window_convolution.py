@@ -36,8 +36,11 @@ class ConvTranspose(Composite):
     the channels of x and of the result fall into equal runs, and each run of the result is computed from its run of x.
 
     Gradient:
-        x: conv(ḡ, weight) with these strides, paddings, this dilation as rhs_dilation, and feature_groups = groups.
-        weight: that of the convolution above, x and ḡ having changed places.
+        x: conv(ḡ, weight) with these strides, the padding [low, high - output_padding], this dilation as rhs_dilation,
+            and feature_groups = groups.
+        weight: conv(a, b) with its first two axes exchanged, where a and b are ḡ and x with their first two axes
+            exchanged. There the padding is the same, the strides are this dilation, rhs_dilation is these strides, and
+            batch_groups is groups.
         bias: ḡ summed over the batch and the spatial axes.
     """
 
@@ -89,6 +92,11 @@ class ConvTranspose(Composite):
         check_count("output_padding", extra, spatial)
         return extra
 
+    def conv_padding(self, spatial: int) -> tuple[tuple[int, int], ...]:
+        """The padding of the convolution whose derivative this is: it leaves out what output_padding adds."""
+        padding = ((0, 0),) * spatial if self.padding is None else self.padding
+        return tuple((low, high - more) for (low, high), more in zip(padding, self._extra(spatial), strict=True))
+
     def _sizes(self, x: TensorType, weight: TensorType) -> list[Dim]:
         window, extra = self._window(weight.shape), self._extra(x.rank - 2)
         sizes: list[Dim] = []
@@ -118,10 +126,10 @@ class ConvTranspose(Composite):
     @override
     def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
         x, weight, *bias = operands
-        window, extra = self._window(weight.shape), self._extra(x.rank - 2)
+        window = self._window(weight.shape)
         padding = [
-            (reach - 1 - low, reach - 1 - high + more)
-            for reach, (low, high), more in zip(window.reach, window.padding, extra, strict=True)
+            (reach - 1 - low, reach - 1 - high)
+            for reach, (low, high) in zip(window.reach, self.conv_padding(x.rank - 2), strict=True)
         ]
         kernel = reversed_kernel(weight, self.groups)
         result = spread_conv(x, kernel, padding, window.strides, rhs_dilation=self.dilation, feature_groups=self.groups)
