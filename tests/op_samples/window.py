@@ -46,20 +46,27 @@ def convolution(
         outputs, taken = weight.shape[0], weight.shape[1]
         batch = x.shape[0] // batch_groups
         result = np.zeros((batch, outputs, *places), x.dtype)
-        for n, o, *place in indices_of(result.shape):
-            group = o * feature_groups * batch_groups // outputs
-            image = n + group * batch if batch_groups > 1 else n
-            first = group * taken if feature_groups > 1 else 0
-            terms: list[Any] = []
-            for c, *position in indices_of(weight.shape[1:]):
+        # What each position of the window meets is the same for every image and every channel.
+        positions = indices_of(weight.shape[2:])
+        for place in indices_of(places):
+            met: list[tuple[Spot, Spot]] = []
+            for position in positions:
                 spot = [
                     p * s + k * d - low
                     for p, s, k, d, (low, _) in zip(place, stride, position, step, around, strict=True)
                 ]
                 if all(0 <= i < n and i % a == 0 for i, n, a in zip(spot, stretched, apart, strict=True)):
-                    element = x[(image, first + c, *(i // a for i, a in zip(spot, apart, strict=True)))]
-                    terms.append(element.item() * weight[(o, c, *position)].item())
-            result[(n, o, *place)] = padded_sum(terms, x.dtype)
+                    met.append((tuple(i // a for i, a in zip(spot, apart, strict=True)), position))
+            for n, o in indices_of(result.shape[:2]):
+                group = o * feature_groups * batch_groups // outputs
+                image = n + group * batch if batch_groups > 1 else n
+                first = group * taken if feature_groups > 1 else 0
+                terms = [
+                    x[(image, first + c, *spot)].item() * weight[(o, c, *position)].item()
+                    for c in range(taken)
+                    for spot, position in met
+                ]
+                result[(n, o, *place)] = padded_sum(terms, x.dtype)
         return result
 
     return reference

@@ -80,13 +80,15 @@ def transposed_convolution(
         ]
         taken, made = weight.shape[0] // groups, weight.shape[1]
         result = np.zeros((x.shape[0], made * groups, *sizes))
-        for n, c, *place in indices_of(x.shape):
-            for o, *position in indices_of(weight.shape[1:]):
-                spot = [
+        for place in indices_of(x.shape[2:]):
+            for position in indices_of(weight.shape[2:]):
+                spot = tuple(
                     p * s + k * d - low
                     for p, s, k, d, (low, _) in zip(place, stride, position, step, around, strict=True)
-                ]
-                if all(0 <= i < size for i, size in zip(spot, sizes, strict=True)):
+                )
+                if not all(0 <= i < size for i, size in zip(spot, sizes, strict=True)):
+                    continue
+                for n, c, o in indices_of((*x.shape[:2], made)):
                     output = c // taken * made + o
                     result[(n, output, *spot)] += x[(n, c, *place)] * weight[(c, o, *position)]
         return result if bias is None else result + bias.reshape(-1, *ones)
