@@ -28,7 +28,8 @@ def group(
     """The stages of a program.
 
     A pointwise instruction over a large array joins an earlier stage of such instructions if all that it reads is
-    computed by then; every other one is a stage of its own.
+    computed by then; every other one is a stage of its own. Numbers that follow from inputs alone are computed first:
+    so none of them, such as the step size of an optimizer, keeps instructions over arrays apart.
 
     Args:
         computed: the instructions that are not views, in order.
@@ -38,7 +39,7 @@ def group(
     """
     drafts: list[_Draft] = []
     made: dict[str, int] = {}  # the draft in which a root is computed
-    for instruction in computed:
+    for instruction in _numbers_first(computed, types, layouts, pinned):
         draft = _Draft.of(instruction, types, layouts)
         number = _joinable(draft, drafts, made, pinned)
         if number is None:
@@ -50,6 +51,27 @@ def group(
     tiled = sum(len(draft.instructions) for draft in drafts if draft.shape is not None)
     most_tiles = max(1, min(_MOST_TILES, _MOST_STEPS // max(tiled, 1)))
     return [draft.stage(most_tiles) for draft in drafts]
+
+
+def _numbers_first(
+    computed: Sequence[Instruction],
+    types: Mapping[str, TensorType],
+    layouts: Mapping[str, Layout],
+    pinned: Collection[str],
+) -> list[Instruction]:
+    """The instructions, and before the others those that make numbers from nothing but inputs and such numbers."""
+    numbers: list[Instruction] = []
+    others: list[Instruction] = []
+    later: set[str] = set()  # the roots that the others compute
+    for instruction in computed:
+        reads = {layouts[operand].root for operand in instruction.operands}
+        is_number = not any(types[result].shape or result in pinned for result in instruction.results)
+        if is_number and later.isdisjoint(reads):
+            numbers.append(instruction)
+        else:
+            others.append(instruction)
+            later.update(instruction.results)
+    return numbers + others
 
 
 @dataclass(slots=True)

@@ -317,6 +317,23 @@ def test_many_instructions_over_large_arrays_take_few_steps_each() -> None:
     assert 2000 * -(-(2**22) // stage.block[0]) <= 2**16
 
 
+def test_numbers_between_instructions_over_arrays_do_not_keep_them_apart() -> None:
+    editor = Editor()
+    x = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(2**20,)))
+    rate = editor.add_input(Input(id="rate", dtype=DType.FLOAT32, shape=()))
+    half = Exp.of(x) * 0.5
+    total = Sum.of(half)
+    moved = half - Tanh.of(rate) * 2.0
+    editor.add_output(Output(name="y", value=moved.id))
+    editor.add_output(Output(name="z", value=(moved * total).id))
+    stages = [stage for stage in ENGINE.plan(editor.document(), {}).stages if stage.shape is not None]
+    # The total is a number, too, but follows from an array: what needs it is passed over for itself.
+    assert [[item.op.name for item in stage.instructions] for stage in stages] == [
+        ["exp", "multiply", "subtract"],
+        ["multiply"],
+    ]
+
+
 def test_a_chain_of_any_length_runs_in_the_memory_of_one_value() -> None:
     """Each result takes over the memory of its operand."""
     editor = Editor()
