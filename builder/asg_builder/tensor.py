@@ -41,7 +41,17 @@ from asg_schema.ops.comparison import (
     NotEqual,
 )
 from asg_schema.ops.contraction import Matmul
-from asg_schema.ops.elementwise import Abs, Add, Astype, Divide, Multiply, Negative, Pow, Remainder, Subtract
+from asg_schema.ops.elementwise import (
+    Abs,
+    Add,
+    Astype,
+    Divide,
+    Multiply,
+    Negative,
+    Pow,
+    Remainder,
+    Subtract,
+)
 from asg_schema.ops.layout import PermuteDims, Reshape
 from asg_schema.ops.reduction import Max, Min, Prod, Sum
 

@@ -23,7 +23,14 @@ from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.creation import Full
-from asg_schema.ops.elementwise import Add, Divide, Multiply, Negative, Pow, Subtract
+from asg_schema.ops.elementwise import (
+    Add,
+    Divide,
+    Multiply,
+    Negative,
+    Pow,
+    Subtract,
+)
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import validation_problems
 

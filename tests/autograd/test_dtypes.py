@@ -13,7 +13,7 @@ from asg_schema.composites.elementwise import Gelu, Relu, Silu, Softplus
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.op import Op
-from asg_schema.ops.elementwise import Acosh, Erf, Sigmoid, Tanh
+from asg_schema.ops.elementwise_functions import Acosh, Erf, Sigmoid, Tanh
 from op_samples import ALL_SAMPLES
 from op_samples.sample import Array, Sample, array_dtype, dtype_of, sample_document, sample_inputs
 

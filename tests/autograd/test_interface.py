@@ -14,7 +14,8 @@ from asg_schema.editing import Editor, Value
 from asg_schema.errors import AsgError
 from asg_schema.op import Op, Operand
 from asg_schema.ops.creation import Full
-from asg_schema.ops.elementwise import Floor, Polygamma, Sin
+from asg_schema.ops.elementwise import Floor
+from asg_schema.ops.elementwise_functions import Polygamma, Sin
 from asg_schema.ops.reduction import Sum
 from asg_schema.roles import CotangentRole, GradientRole
 from asg_schema.tensor_type import TensorType

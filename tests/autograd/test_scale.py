@@ -12,7 +12,7 @@ from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.op import Op
-from asg_schema.ops.elementwise import Sin, Tanh
+from asg_schema.ops.elementwise_functions import Sin, Tanh
 from asg_schema.ops.reduction import Sum
 from asg_schema.roles import GradientRole
 

@@ -16,14 +16,8 @@ from asg_schema.op_table import OPS
 from asg_schema.ops.comparison import Equal, Less, LogicalAnd
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Full, Iota
-from asg_schema.ops.elementwise import (
-    Astype,
-    Exp,
-    Maximum,
-    Negative,
-    Sin,
-    Where,
-)
+from asg_schema.ops.elementwise import Astype, Maximum, Negative, Where
+from asg_schema.ops.elementwise_functions import Exp, Sin
 from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, Reshape, Slice
 from asg_schema.ops.random import RngBits
 from asg_schema.ops.reduction import Max, Prod, Sum

@@ -16,21 +16,23 @@ from asg_schema.ops.control import Barrier
 from asg_schema.ops.elementwise import (
     Abs,
     Astype,
-    Atan2,
     Ceil,
     Floor,
-    Lgamma,
-    Log,
     Maximum,
     Minimum,
     Pow,
     Remainder,
     Round,
-    Sigmoid,
     Sign,
+    Where,
+)
+from asg_schema.ops.elementwise_functions import (
+    Atan2,
+    Lgamma,
+    Log,
+    Sigmoid,
     Sqrt,
     Tanh,
-    Where,
 )
 from asg_schema.ops.reduction import Max, Min, Prod
 from op_samples.edge import Edge, edge_at

@@ -9,7 +9,8 @@ import asg_executor
 from asg_autograd import vjp
 from asg_schema.document import Input, Output
 from asg_schema.editing import Editor
-from asg_schema.ops.elementwise import Astype, Log, Pow, StopGradient, Where
+from asg_schema.ops.elementwise import Astype, Pow, StopGradient, Where
+from asg_schema.ops.elementwise_functions import Log
 from op_samples.derivatives import gradients
 from op_samples.edges import EDGES, Edge
 from op_samples.sample import floats

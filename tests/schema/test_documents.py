@@ -14,7 +14,15 @@ from asg_schema.composites.elementwise import Clip
 from asg_schema.ops.comparison import Less
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.creation import Bytes, Constant, Full
-from asg_schema.ops.elementwise import Add, Astype, Exp, Maximum, Multiply, Subtract, Tanh, Where
+from asg_schema.ops.elementwise import (
+    Add,
+    Astype,
+    Maximum,
+    Multiply,
+    Subtract,
+    Where,
+)
+from asg_schema.ops.elementwise_functions import Exp, Tanh
 from asg_schema.ops.layout import Pad, PermuteDims, Reshape
 from asg_schema.ops.reduction import CumulativeSum, Sum
 from asg_schema.traversal import node_of

@@ -6,7 +6,8 @@ import pytest
 
 from asg_schema import AsgError, Document, DocumentError, DType, Editor, Input, Output, Parameter, Value, symbol
 from asg_schema.ops.creation import Iota
-from asg_schema.ops.elementwise import Add, Exp
+from asg_schema.ops.elementwise import Add
+from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.layout import Concat
 from asg_schema.ops.reduction import Sum
 

@@ -2,7 +2,7 @@
 
 from asg_schema.composites.reduction import Mean, Var
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise import Rsqrt
+from asg_schema.ops.elementwise_functions import Rsqrt
 
 __all__ = ["standardization_cotangent"]
 

@@ -18,7 +18,6 @@ from asg_schema.ops.comparison import (
 from asg_schema.ops.creation import Full
 from asg_schema.ops.elementwise import (
     Add,
-    Atan2,
     Divide,
     Maximum,
     Minimum,
@@ -28,6 +27,7 @@ from asg_schema.ops.elementwise import (
     Subtract,
     Where,
 )
+from asg_schema.ops.elementwise_functions import Atan2
 from asg_schema.ops.layout import BroadcastTo, Reshape
 
 __all__: list[str] = []

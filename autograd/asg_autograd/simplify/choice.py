@@ -4,9 +4,7 @@ from asg_autograd.simplify.table import Candidate, rewrite
 from asg_schema.broadcasting import broadcast_shapes
 from asg_schema.editing import Value
 from asg_schema.ops.creation import Full
-from asg_schema.ops.elementwise import (
-    Where,
-)
+from asg_schema.ops.elementwise import Where
 
 __all__: list[str] = []
 

@@ -4,9 +4,7 @@ from asg_autograd.simplify.table import Candidate, rewrite
 from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul
-from asg_schema.ops.elementwise import (
-    Astype,
-)
+from asg_schema.ops.elementwise import Astype
 from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, Reshape, Slice
 from asg_schema.ops.reduction import Max, Min, Prod, Reduction, Sum
 

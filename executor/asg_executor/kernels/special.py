@@ -11,7 +11,7 @@ from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
 from asg_executor.kernels.pointwise import in_float32, merged
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
-from asg_schema.ops.elementwise import Digamma, Erf, Erfinv, Lgamma, Polygamma
+from asg_schema.ops.elementwise_functions import Digamma, Erf, Erfinv, Lgamma, Polygamma
 
 __all__ = ["polygamma_values"]
 

@@ -20,7 +20,8 @@ from asg_schema.composites.reduction import Mean
 from asg_schema.dims import element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise import Maximum, Minimum, Rsqrt
+from asg_schema.ops.elementwise import Maximum, Minimum
+from asg_schema.ops.elementwise_functions import Rsqrt
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Adafactor"]

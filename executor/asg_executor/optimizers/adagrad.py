@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from asg_executor.optimizers.gradients import like, penalized, running_square
 from asg_executor.optimizers.rule import LearningRate, NonNegative, Operands, Slot, Updated, WeightDecay, convert
-from asg_schema.ops.elementwise import Sqrt
+from asg_schema.ops.elementwise_functions import Sqrt
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Adadelta", "Adagrad"]

@@ -17,7 +17,8 @@ from asg_executor.optimizers.rule import (
     convert,
 )
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise import Maximum, Sqrt
+from asg_schema.ops.elementwise import Maximum
+from asg_schema.ops.elementwise_functions import Sqrt
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Adam", "AdamW"]

@@ -2,7 +2,7 @@
 
 from asg_executor.optimizers.rule import Operands, Slot, accumulation_dtype, convert
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise import Sqrt
+from asg_schema.ops.elementwise_functions import Sqrt
 from asg_schema.ops.reduction import Sum
 from asg_schema.tensor_type import TensorType
 

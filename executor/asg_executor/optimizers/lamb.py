@@ -17,7 +17,8 @@ from asg_executor.optimizers.rule import (
     convert,
 )
 from asg_schema.ops.comparison import Greater, LogicalAnd
-from asg_schema.ops.elementwise import Sqrt, Where
+from asg_schema.ops.elementwise import Where
+from asg_schema.ops.elementwise_functions import Sqrt
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["LAMB"]

@@ -13,7 +13,8 @@ from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.ops.comparison import Equal
-from asg_schema.ops.elementwise import Minimum, Sqrt, Where
+from asg_schema.ops.elementwise import Minimum, Where
+from asg_schema.ops.elementwise_functions import Sqrt
 
 __all__ = ["accumulate_document", "average_document", "clip_norm_document", "clip_value_document", "scale_document"]
 

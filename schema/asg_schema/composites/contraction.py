@@ -21,7 +21,8 @@ from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Equal, GreaterEqual
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.creation import DimSize, Iota
-from asg_schema.ops.elementwise import Astype, Exp, Rsqrt, Where
+from asg_schema.ops.elementwise import Astype, Where
+from asg_schema.ops.elementwise_functions import Exp, Rsqrt
 from asg_schema.ops.layout import PermuteDims
 from asg_schema.ops.reduction import Sum
 from asg_schema.tensor_type import TensorType

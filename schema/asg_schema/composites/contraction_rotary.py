@@ -17,7 +17,8 @@ from asg_schema.errors import RuleError
 from asg_schema.expansion import count_elements, narrow, widen
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.creation import Iota
-from asg_schema.ops.elementwise import Astype, Cos, Pow, Sin
+from asg_schema.ops.elementwise import Astype, Pow
+from asg_schema.ops.elementwise_functions import Cos, Sin
 from asg_schema.ops.layout import Concat, Reshape, Slice
 from asg_schema.tensor_type import TensorType
 

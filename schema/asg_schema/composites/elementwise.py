@@ -19,7 +19,8 @@ from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Greater, Less, LessEqual
-from asg_schema.ops.elementwise import Erf, Exp, Log1p, Sigmoid, Tanh, Where
+from asg_schema.ops.elementwise import Where
+from asg_schema.ops.elementwise_functions import Erf, Exp, Log1p, Sigmoid, Tanh
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Clip", "Gelu", "LeakyRelu", "Relu", "Silu", "Softplus"]

@@ -22,7 +22,8 @@ from asg_schema.errors import RuleError
 from asg_schema.expansion import along_axis, narrow, widen, widened
 from asg_schema.op import Operand
 from asg_schema.ops.comparison import Greater, GreaterEqual, Less, LessEqual
-from asg_schema.ops.elementwise import Abs, Exp, Expm1, Log1p, Sigmoid, Tanh, Where
+from asg_schema.ops.elementwise import Abs, Where
+from asg_schema.ops.elementwise_functions import Exp, Expm1, Log1p, Sigmoid, Tanh
 from asg_schema.ops.layout import Reshape, Slice
 from asg_schema.tensor_type import TensorType
 

@@ -19,7 +19,8 @@ from asg_schema.expansion import index_grid, narrow, widen
 from asg_schema.matrix_shapes import square_side
 from asg_schema.op import Operand
 from asg_schema.ops.comparison import Equal, Greater, Less, LogicalAnd
-from asg_schema.ops.elementwise import Abs, Astype, Log, Remainder, Sign
+from asg_schema.ops.elementwise import Abs, Astype, Remainder, Sign
+from asg_schema.ops.elementwise_functions import Log
 from asg_schema.ops.layout import PermuteDims, Reshape
 from asg_schema.ops.linalg import Lu, TriangularSolve
 from asg_schema.ops.reduction import Argmax, Prod, Sum

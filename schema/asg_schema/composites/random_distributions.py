@@ -25,7 +25,8 @@ from asg_schema.expansion import narrow, widen, widened
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Less
 from asg_schema.ops.creation import check_shape
-from asg_schema.ops.elementwise import Astype, Erfinv, Log, Remainder
+from asg_schema.ops.elementwise import Astype, Remainder
+from asg_schema.ops.elementwise_functions import Erfinv, Log
 from asg_schema.ops.random import RngBits, check_key
 from asg_schema.ops.reduction import Argmax
 from asg_schema.tensor_type import TensorType

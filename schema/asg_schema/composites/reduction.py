@@ -26,7 +26,8 @@ from asg_schema.expansion import (
     widened,
 )
 from asg_schema.op import Operand
-from asg_schema.ops.elementwise import Exp, Log, Maximum, Rsqrt, StopGradient
+from asg_schema.ops.elementwise import Maximum, StopGradient
+from asg_schema.ops.elementwise_functions import Exp, Log, Rsqrt
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Max, Reduction, Sum, reduced_shape
 from asg_schema.tensor_type import TensorType

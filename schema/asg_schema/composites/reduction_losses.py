@@ -22,7 +22,7 @@ from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import along_axis, count_elements, narrow, widen
 from asg_schema.op import DTypeGroup, Operand
-from asg_schema.ops.elementwise import Log, Log1p
+from asg_schema.ops.elementwise_functions import Log, Log1p
 from asg_schema.ops.indexing import TakeAlongAxis
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Sum

@@ -20,7 +20,7 @@ from asg_schema.editing import Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import along_axis, narrow, widen, widened
 from asg_schema.op import Operand
-from asg_schema.ops.elementwise import Rsqrt
+from asg_schema.ops.elementwise_functions import Rsqrt
 from asg_schema.ops.layout import Reshape
 from asg_schema.tensor_type import TensorType
 

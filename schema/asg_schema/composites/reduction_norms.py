@@ -20,7 +20,8 @@ from asg_schema.errors import RuleError
 from asg_schema.expansion import narrow, widen, widened
 from asg_schema.op import Operand
 from asg_schema.ops.comparison import Equal, NotEqual
-from asg_schema.ops.elementwise import Abs, Astype, Pow, Sqrt, Where
+from asg_schema.ops.elementwise import Abs, Astype, Pow, Where
+from asg_schema.ops.elementwise_functions import Sqrt
 from asg_schema.ops.reduction import Max, Min, Reduction, Sum
 from asg_schema.tensor_type import TensorType
 

@@ -14,7 +14,8 @@ from asg_schema.dims import symbol
 from asg_schema.document import Document, Input, Output, Parameter
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
-from asg_schema.ops.elementwise import Exp, Multiply, Tanh
+from asg_schema.ops.elementwise import Multiply
+from asg_schema.ops.elementwise_functions import Exp, Tanh
 from asg_schema.ops.indexing import Take
 from asg_schema.ops.layout import Flip, PermuteDims
 from asg_schema.ops.reduction import Sum

@@ -8,7 +8,7 @@ import numpy as np
 from asg_executor.kernels.kernel import Step
 from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
-from asg_schema.ops.elementwise import Erf, Polygamma, Sigmoid
+from asg_schema.ops.elementwise_functions import Erf, Polygamma, Sigmoid
 
 special: Any = import_module("scipy.special")
 EPS = 2.0**-23

@@ -19,7 +19,17 @@ from asg_schema.editing import Editor, Value
 from asg_schema.ops.comparison import Greater
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.control import Barrier
-from asg_schema.ops.elementwise import Abs, Add, Astype, Maximum, Multiply, Negative, Subtract, Tanh, Where
+from asg_schema.ops.elementwise import (
+    Abs,
+    Add,
+    Astype,
+    Maximum,
+    Multiply,
+    Negative,
+    Subtract,
+    Where,
+)
+from asg_schema.ops.elementwise_functions import Tanh
 from asg_schema.ops.indexing import IndexAdd, Take
 from asg_schema.ops.layout import BroadcastTo, Concat, DynamicUpdateSlice, Flip, PermuteDims, Reshape, Slice
 from asg_schema.ops.reduction import CumulativeSum, Max, Sum

@@ -14,7 +14,8 @@ from asg_schema.ops.comparison import IsNan
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Constant, Full, Iota
-from asg_schema.ops.elementwise import Add, Divide, Exp, Multiply, Sin
+from asg_schema.ops.elementwise import Add, Divide, Multiply
+from asg_schema.ops.elementwise_functions import Exp, Sin
 from asg_schema.ops.indexing import Take
 from asg_schema.ops.layout import BroadcastTo, Pad, PermuteDims, Reshape
 from asg_schema.ops.reduction import Sum

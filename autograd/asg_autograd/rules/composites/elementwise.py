@@ -10,7 +10,8 @@ from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.editing import Value
 from asg_schema.ops.comparison import Greater, GreaterEqual, LessEqual
-from asg_schema.ops.elementwise import Erf, Exp, Sigmoid, Tanh, Where
+from asg_schema.ops.elementwise import Where
+from asg_schema.ops.elementwise_functions import Erf, Exp, Sigmoid, Tanh
 
 __all__: list[str] = []
 

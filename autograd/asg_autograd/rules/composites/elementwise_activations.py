@@ -21,7 +21,8 @@ from asg_schema.composites.elementwise_activations import (
 from asg_schema.editing import Value
 from asg_schema.expansion import narrow, widen
 from asg_schema.ops.comparison import Greater, GreaterEqual, LessEqual
-from asg_schema.ops.elementwise import Abs, Exp, Sigmoid, Tanh, Where
+from asg_schema.ops.elementwise import Abs, Where
+from asg_schema.ops.elementwise_functions import Exp, Sigmoid, Tanh
 from asg_schema.ops.layout import Concat
 from asg_schema.ops.reduction import Sum
 

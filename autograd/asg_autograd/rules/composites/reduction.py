@@ -11,7 +11,8 @@ from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.expansion import count_elements, narrow, widen
 from asg_schema.ops.comparison import Equal
-from asg_schema.ops.elementwise import Exp, Maximum, Where
+from asg_schema.ops.elementwise import Maximum, Where
+from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.reduction import Sum
 
 __all__: list[str] = []

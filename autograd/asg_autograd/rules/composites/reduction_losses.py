@@ -8,7 +8,8 @@ from asg_schema.composites.reduction import LogSoftmax
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy
 from asg_schema.editing import Value
 from asg_schema.expansion import count_elements, narrow, widen
-from asg_schema.ops.elementwise import Exp, Maximum
+from asg_schema.ops.elementwise import Maximum
+from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.indexing import ScatterAddAlongAxis
 from asg_schema.ops.layout import BroadcastTo, Reshape
 from asg_schema.ops.reduction import Sum, reduced_shape

@@ -11,7 +11,7 @@ from asg_schema.composites.reduction import Mean
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm, default_eps
 from asg_schema.editing import Value
 from asg_schema.expansion import along_axis, narrow, widen
-from asg_schema.ops.elementwise import Rsqrt
+from asg_schema.ops.elementwise_functions import Rsqrt
 from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Sum
 
