@@ -119,11 +119,29 @@ def test_creating_a_session() -> None:
     assert (session.id, session.number) == ("s", 0)
 
 
-def test_a_session_is_not_created_twice() -> None:
-    lost = Client("http://executor", transport=httpx.MockTransport(lose_sessions), retries=4)
+def test_a_session_is_asked_for_again_under_its_key() -> None:
+    LOST.clear()
+    lost = Client("http://executor", transport=httpx.MockTransport(lose_sessions), retries=2)
+    lost._transport._sleep = lambda seconds: None  # pyright: ignore[reportPrivateUsage]  # noqa: SLF001
     with pytest.raises(ConnectionFailed):
         lost.create_session({"train": DOCUMENT})
-    assert len(LOST) == 1
+    assert len(LOST) == 3
+    assert len({request.headers["Idempotency-Key"] for request in LOST}) == 1
+    with pytest.raises(ConnectionFailed):
+        lost.create_session({"train": DOCUMENT}, idempotency_key="mine")
+    keys = [request.headers["Idempotency-Key"] for request in LOST]
+    assert keys[3:] == ["mine"] * 3
+    assert keys[0] != "mine"
+
+
+def test_what_is_kept_of_a_session_and_what_is_not_finite() -> None:
+    server = Server()
+    server.client.create_session({"train": DOCUMENT}, durability={"snapshot_every": 5}, non_finite="skip")
+    texts = decode_request(server.requests[-1].content)[1]
+    assert (texts["durability"], texts["non_finite"]) == ('{"snapshot_every": 5}', "skip")
+    server.client.create_session({"train": DOCUMENT})
+    texts = decode_request(server.requests[-1].content)[1]
+    assert not {"durability", "non_finite"} & texts.keys()
 
 
 LOST: list[httpx.Request] = []

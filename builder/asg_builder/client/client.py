@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import numpy.typing as npt
@@ -162,10 +163,13 @@ class Client:
         seed: int = 0,
         parameters: Mapping[str, npt.ArrayLike] | None = None,
         engine: str | None = None,
+        durability: Literal["every_step", "checkpoint_only"] | Mapping[str, int] | None = None,
+        non_finite: Literal["apply", "skip", "fail"] | None = None,
+        idempotency_key: str | None = None,
     ) -> Session:
         """Create a session: graphs that share one set of parameters, and an optimizer that trains them.
 
-        A request whose answer is lost is not repeated, because it would make a second session.
+        A request whose answer is lost is sent again under its key, so that it makes one session.
 
         Args:
             graphs: documents by the name that the session gives them; `step` runs `train`.
@@ -173,6 +177,12 @@ class Client:
             seed: it determines the parameters' first values and the random keys.
             parameters: first values of parameters by name; the others are initialised as their documents say.
             engine: which engine computes; absent: the executor's choice.
+            durability: what is on disk when a step is acknowledged: the step ("every_step", the executor's default),
+                every N-th state (`{"snapshot_every": N}`), or checkpoints alone ("checkpoint_only").
+            non_finite: what becomes of a step that would leave NaN or an infinity in the state: "apply" takes it (the
+                executor's default), "skip" takes it without its changes, "fail" raises.
+            idempotency_key: a name for this wish, 1 to 255 visible ASCII characters: with it, a program that is started
+                again gets the session that it created before. Absent: a new one.
 
         Raises:
             AsgError: a parameter is unknown, or not converted to its dtype.
@@ -182,14 +192,23 @@ class Client:
         declared = {item.id: item.dtype for document in graphs.values() for item in document.parameters}
         values = convert_tensors(parameters or {}, declared, "parameter", "create_session")
         chosen = optimizer if optimizer is None or isinstance(optimizer, Mapping) else optimizer.to_json()
+        texts = {"engine": engine, "non_finite": non_finite}
         body = encode(
             values,
-            texts={} if engine is None else {"engine": engine},
+            texts={name: text for name, text in texts.items() if text is not None},
             graphs={name: self.add_graph(document) for name, document in graphs.items()},
             optimizer=None if chosen is None else dict(chosen),
             seed=seed,
+            durability=durability,
         )
-        answer = self._transport.request("POST", "/v1/sessions", body=body, content_type=SAFETENSORS, idempotent=False)
+        answer = self._transport.request(
+            "POST",
+            "/v1/sessions",
+            body=body,
+            content_type=SAFETENSORS,
+            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
+            idempotent=True,
+        )
         return Session(self._transport, answer)
 
     def session(self, id: str) -> Session:

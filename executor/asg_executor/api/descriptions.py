@@ -37,6 +37,7 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
         "seed": session.seed,
         "engine": session.engine,
         "durability": held.settings.to_json()["durability"],
+        "non_finite": held.settings.non_finite,
     }
 
 

@@ -1,5 +1,9 @@
 """`/v1/sessions`: sessions, and runs of their graphs."""
 
+import json
+import re
+from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from fastapi import APIRouter, Request
@@ -12,27 +16,31 @@ from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import Service, ServiceDependency, body_documentation
+from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.registry import TooManySessionsError
-from asg_executor.sessions.session import WhichParameters
-from asg_executor.sessions.session_settings import SessionSettings
+from asg_executor.sessions.session import NonFinitePolicy, WhichParameters
+from asg_executor.sessions.session_settings import CreationKey, SessionSettings
+from asg_executor.sessions.step_request import tensors_digest
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
-from asg_schema.wire import json_pointer
+from asg_schema.wire import json_pointer, show_value
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
+
+_KEY = re.compile(r"[!-~]{1,255}\Z")
 
 
 class CreateSessionBody(Body):
     """A new session. In safetensors the tensors are the first values of parameters."""
 
     tensor_field: ClassVar[str] = "parameters"
-    text_fields: ClassVar[frozenset[str]] = frozenset({"engine"})
+    text_fields: ClassVar[frozenset[str]] = frozenset({"engine", "non_finite"})
 
     graphs: dict[StrictStr, StrictStr] = Field(
         min_length=1, description="The digest of each graph, by the name that the session gives it. Steps run `train`."
@@ -47,7 +55,26 @@ class CreateSessionBody(Body):
         description='What is on disk when a step is acknowledged: "every_step", {"snapshot_every": steps}, or '
         '"checkpoint_only".',
     )
+    non_finite: NonFinitePolicy = Field(
+        default="apply",
+        description="What becomes of a step that leaves NaN or an infinity in the state: it is applied, taken without "
+        "its changes (`skipped` in the answer), or fails.",
+    )
     parameters: Tensors = Field(default={}, description="First values of parameters; the others are initialised.")
+
+
+_CREATION: dict[str, Any] = {
+    **body_documentation(CreateSessionBody),
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+            "description": "The client's name for its wish, so that it can be sent again.",
+        }
+    ],
+}
 
 
 class RunBody(Body):
@@ -64,22 +91,49 @@ class RunBody(Body):
     )
 
 
-@router.post("", openapi_extra=body_documentation(CreateSessionBody), status_code=201)
+@router.post("", openapi_extra=_CREATION, status_code=201)
 async def create_session(request: Request, service: ServiceDependency) -> Response:
-    """Create a session from graphs that were sent before. The graphs share their parameters by name."""
+    """Create a session from graphs that were sent before. The graphs share their parameters by name.
+
+    With an `Idempotency-Key` the same request creates one session however often it is sent: it is answered with that
+    session as it is now, and `Idempotent-Replayed: true`.
+    """
     async with service.pool.admit():
+        key = _idempotency_key(request)
         body = await service.body(request, CreateSessionBody)
         graphs = _graphs(service, body)
+        parameters = await service.pool.run(lambda: _first_values(body, graphs))
+        creation = None if key is None else CreationKey(key, _request_digest(body, parameters))
+        settings = _settings(service, body, graphs, creation)
+        directory, limit = service.directory, service.settings.max_memory_bytes
 
         async def make() -> HeldSession:
-            return await service.pool.run(lambda: _make_session(service, body, graphs))
+            store = None if directory is None else directory.sessions
+            return await service.pool.run(lambda: HeldSession.create(settings, parameters, limit, store))
 
         try:
-            held = await service.sessions.create(make)
+            held, replayed = await service.sessions.create(creation, make)
         except TooManySessionsError as error:
             raise ProblemError("too_many_sessions", str(error)) from None
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
-    return json_response(description, 201, {"Location": f"/v1/sessions/{held.id}"})
+    headers = {"Location": f"/v1/sessions/{held.id}", **({"Idempotent-Replayed": "true"} if replayed else {})}
+    return json_response(description, 201, headers)
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _KEY.match(key):
+        raise ProblemError(
+            "invalid_request", f"Idempotency-Key is {show_value(key)}; 1 to 255 visible ASCII characters are needed"
+        )
+    return key
+
+
+def _request_digest(body: CreateSessionBody, parameters: Mapping[str, Array]) -> str:
+    """The SHA-256 of what a request says, not of how it is written."""
+    fields = body.model_dump(exclude={"parameters"})
+    text = json.dumps(fields, sort_keys=True)
+    return sha256(f"{text}{tensors_digest([parameters])}".encode()).hexdigest()
 
 
 def _graphs(service: Service, body: CreateSessionBody) -> dict[str, Document]:
@@ -97,22 +151,28 @@ def _graphs(service: Service, body: CreateSessionBody) -> dict[str, Document]:
     return {name: document for name, document in graphs.items() if document is not None}
 
 
-def _make_session(service: Service, body: CreateSessionBody, graphs: dict[str, Document]) -> HeldSession:
+def _first_values(body: CreateSessionBody, graphs: Mapping[str, Document]) -> dict[str, Array]:
     declared: dict[str, TensorType] = {
         item.id: item.type for document in graphs.values() for item in document.parameters
     }
     parameters, problems = decode_tensors("parameter", body.parameters, declared, "parameters")
     refuse("interface_mismatch", problems)
-    settings = SessionSettings(
+    return parameters
+
+
+def _settings(
+    service: Service, body: CreateSessionBody, graphs: Mapping[str, Document], creation: CreationKey | None
+) -> SessionSettings:
+    return SessionSettings(
         graphs=graphs,
         graph_digests=body.graphs,
         optimizer=body.optimizer,
         seed=body.seed,
         engine=body.engine or service.settings.engine,
         durability=parse_durability(body.durability),
+        non_finite=body.non_finite,
+        creation=creation,
     )
-    store = None if service.directory is None else service.directory.sessions
-    return HeldSession.create(settings, parameters, service.settings.max_memory_bytes, store)
 
 
 @router.get("")

@@ -86,9 +86,10 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
         def answer() -> Response:
             outputs, replayed = held.take(step, asked)
             headers = {"Idempotent-Replayed": "true"} if replayed else None
+            fields = {"step": step, **({"skipped": True} if held.session.skipped else {})}
             if asked.micro_batches:
-                return micro_batch_response(outputs, answer_type, {"step": step}, headers)
-            return tensor_response("outputs", outputs[0], answer_type, {"step": step}, headers)
+                return micro_batch_response(outputs, answer_type, fields, headers)
+            return tensor_response("outputs", outputs[0], answer_type, fields, headers)
 
         return await service.pool.run_locked(held.lock, answer)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from asg_executor.optimizers.groups import Assignment
 from asg_executor.optimizers.rule import Rule, Slot, accumulation_dtype
-from asg_executor.plan.arrays import Array, numpy_dtype
+from asg_executor.plan.arrays import Array, dtype_of, numpy_dtype
 from asg_schema.document import Parameter
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
@@ -186,6 +186,11 @@ class Arenas:
             for part, array in arena.state_of(name)
         }
 
+    def is_finite(self, updated: Iterable[str]) -> bool:
+        """Whether no trained parameter, slot or average, and none of the parameters in `updated`, has NaN or inf."""
+        trained = [array for arena in self.trained for array in (arena.trained, *arena.state()[1:])]
+        return all(map(_is_finite, [*trained, *(self.parameters[name] for name in updated)]))
+
     def digest(self, step: int) -> str:
         """The SHA-256 of the state after step number `step`: parameters, slots and averages by name, and the step."""
         result = sha256(f"asg.state:{step}".encode())
@@ -197,6 +202,11 @@ class Arenas:
                 result.update(label.encode())
                 result.update(array.reshape(-1).view(np.uint8).data)
         return result.hexdigest()
+
+
+def _is_finite(array: Array) -> bool:
+    dtype = dtype_of(array)
+    return dtype is None or not dtype.is_floating or bool(np.isfinite(array).all())
 
 
 def _size(parameter: Parameter) -> int:

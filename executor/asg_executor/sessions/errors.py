@@ -1,9 +1,12 @@
 """What can go wrong with a session.
 
 ExecutorError (asg_executor.errors)
+├── CreationMismatchError  a key for the creation of a session was sent before, with another request
+├── CreationPendingError   a session is being created for the same key
 ├── InitializationError    a parameter's initialiser describes no distribution
 ├── SessionError           graphs, parameters and optimizer do not fit together
 ├── SessionDamagedError    what is on disk of a session does not make the session that it was
+├── NonFiniteStepError     a step would leave NaN or an infinity in the state
 └── StepError              a step cannot be taken under the number that it was sent with
     ├── StepGapError       a step before it is missing
     ├── StepPassedError    a later step was taken already
@@ -17,7 +20,10 @@ from asg_executor.errors import ExecutorError
 from asg_schema.errors import Problem
 
 __all__ = [
+    "CreationMismatchError",
+    "CreationPendingError",
     "InitializationError",
+    "NonFiniteStepError",
     "SessionDamagedError",
     "SessionError",
     "StepError",
@@ -25,6 +31,18 @@ __all__ = [
     "StepMismatchError",
     "StepPassedError",
 ]
+
+
+class CreationMismatchError(ExecutorError):
+    """A key for the creation of a session was sent before, with another request."""
+
+    code: ClassVar[str] = "creation_mismatch"
+
+
+class CreationPendingError(ExecutorError):
+    """A session is being created for the same key."""
+
+    code: ClassVar[str] = "creation_pending"
 
 
 class InitializationError(ExecutorError):
@@ -47,6 +65,12 @@ class SessionDamagedError(ExecutorError):
     """What is on disk of a session does not make the session that it was."""
 
     code: ClassVar[str] = "session_damaged"
+
+
+class NonFiniteStepError(ExecutorError):
+    """A step would leave NaN or an infinity in the state of a session that takes no such step."""
+
+    code: ClassVar[str] = "step_not_finite"
 
 
 class StepError(ExecutorError):

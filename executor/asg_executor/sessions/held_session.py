@@ -13,7 +13,7 @@ from asg_executor.sessions.errors import SessionDamagedError
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
-from asg_executor.sessions.step_request import StepRequest, answers_digest
+from asg_executor.sessions.step_request import StepRequest, tensors_digest
 from asg_executor.store.errors import StoreError
 from asg_executor.store.session_files import SavedState, SessionFiles
 from asg_executor.store.sessions import SessionStore, StoredSession
@@ -115,11 +115,8 @@ class HeldSession:
         number, durability = self.session.number, self.settings.durability
         if durability == "every_step":
             tensors, fields = request.to_record()
-            self._files.append(number, tensors, {**fields, _ANSWER: answers_digest(answers)})
-        elif (
-            isinstance(self.settings.durability, SnapshotEvery)
-            and number - self._saved >= self.settings.durability.snapshot_every
-        ):
+            self._files.append(number, tensors, {**fields, _ANSWER: tensors_digest(answers)})
+        elif isinstance(durability, SnapshotEvery) and number - self._saved >= durability.snapshot_every:
             self._save(request.digest, answers)
 
     def _bound_log(self) -> None:
@@ -136,7 +133,9 @@ class HeldSession:
     def _save(self, request: str, answers: Sequence[Mapping[str, Array]]) -> None:
         if self._files is not None:
             session = self.session
-            self._files.save(SavedState(session.number, session.digest(), session.state(), request, answers))
+            self._files.save(
+                SavedState(session.number, session.digest(), session.state(), request, answers, session.skipped)
+            )
             self._saved, self._unsaved_seconds = session.number, 0.0
 
     def save(self) -> None:
@@ -162,12 +161,12 @@ class HeldSession:
                 self.save()
                 self.save()
         except BaseException:
-            self.session.restore(self.session.number, before)
+            self.session.restore(self.session.number, before, skipped=self.session.skipped)
             raise
 
     def _recover(self, files: SessionFiles) -> None:
         state = files.load()
-        self.session.restore(state.number, state.arrays)
+        self.session.restore(state.number, state.arrays, skipped=state.skipped)
         if self.session.digest() != state.digest:
             raise SessionDamagedError(f"the state of step {state.number} has another digest than was saved")
         self._record.keep(state.number, state.request, state.answers)
@@ -175,7 +174,7 @@ class HeldSession:
         for number, tensors, fields in files.steps(state.number):
             request = StepRequest.from_record(tensors, fields)
             answers = request.take(self.session)
-            if answers_digest(answers) != fields[_ANSWER]:
+            if tensors_digest(answers) != fields[_ANSWER]:
                 raise SessionDamagedError(f"step {number} was taken again and gave another answer than before")
             self._record.keep(number, request.digest, answers)
         if self.session.number > state.number:

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-from asg_executor.sessions.errors import SessionDamagedError
+from asg_executor.sessions.errors import CreationMismatchError, CreationPendingError, SessionDamagedError
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.session_settings import CreationKey
 
 __all__ = ["SessionRegistry", "TooManySessionsError"]
 
@@ -28,28 +29,56 @@ class SessionRegistry:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._under_construction = 0
+        self._under_construction: set[object] = set()
         self._sessions: dict[str, HeldSession] = {}
         self._damaged: dict[str, str] = {}
 
-    async def create(self, make: Callable[[], Awaitable[HeldSession]]) -> HeldSession:
+    async def create(
+        self, creation: CreationKey | None, make: Callable[[], Awaitable[HeldSession]]
+    ) -> tuple[HeldSession, bool]:
         """Make a session and hold it.
 
         Args:
+            creation: the key that it is asked for with, if there is one; where it is that of a session that is held,
+                that one is meant.
             make: makes the session; called only where there is room for it.
+
+        Returns:
+            The session, and whether it was there before.
 
         Raises:
             TooManySessionsError: there is no room.
+            CreationMismatchError: the key is that of a session that was asked for in other words.
+            CreationPendingError: a session is being made for the key.
         """
-        if len(self._sessions) + self._under_construction >= self._capacity:
+        if creation is not None:
+            present = self._created(creation)
+            if present is not None:
+                return present, True
+        if len(self._sessions) + len(self._under_construction) >= self._capacity:
             raise TooManySessionsError(self._capacity)
-        self._under_construction += 1
+        place = object() if creation is None else creation.key
+        self._under_construction.add(place)
         try:
             held = await make()
         finally:
-            self._under_construction -= 1
+            self._under_construction.discard(place)
         self.add(held)
-        return held
+        return held, False
+
+    def _created(self, creation: CreationKey) -> HeldSession | None:
+        """The session that was made for a key before."""
+        if creation.key in self._under_construction:
+            raise CreationPendingError(f'a session is being created for the Idempotency-Key "{creation.key}"')
+        for held in self._sessions.values():
+            known = held.settings.creation
+            if known is not None and known.key == creation.key:
+                if known.request != creation.request:
+                    raise CreationMismatchError(
+                        f'the Idempotency-Key "{creation.key}" was sent before, with another request'
+                    )
+                return held
+        return None
 
     def add(self, held: HeldSession) -> None:
         """Hold a session, such as one that was there before the service was started, however many there are."""

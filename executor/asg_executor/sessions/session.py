@@ -14,7 +14,7 @@ from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.arenas import Arenas, required_bytes
 from asg_executor.sessions.assignment import assign_parameters
-from asg_executor.sessions.errors import SessionError
+from asg_executor.sessions.errors import NonFiniteStepError, SessionError
 from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
@@ -24,10 +24,13 @@ from asg_executor.sessions.selection import check_outputs, rng_key_inputs, selec
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
 
-__all__ = ["Recorder", "Session", "WhichParameters"]
+__all__ = ["NonFinitePolicy", "Recorder", "Session", "WhichParameters"]
 
 Recorder: TypeAlias = Callable[[Sequence[Mapping[str, Array]]], None]
 """What a step is told to before it counts: it gets the outputs of each part, and undoes the step by raising."""
+
+NonFinitePolicy: TypeAlias = Literal["apply", "skip", "fail"]
+"""What becomes of a step that leaves NaN or an infinity in the state."""
 
 WhichParameters: TypeAlias = Literal["current", "average"]
 """Which values of the parameters: as the last step left them, or their average over the steps."""
@@ -49,6 +52,8 @@ class Session:
         parameters: first values, by name, of the declared dtypes and shapes; the others get their initial values.
         memory_limit: how many bytes one compiled program may take, all of them together that are kept, and the
             parameters with their gradients, slots and backup; None for no limit.
+        non_finite: what becomes of a step after which a trained parameter, a slot, an average or an updated state has
+            NaN or an infinity: "apply" takes it, "skip" takes it without its changes, "fail" does not take it.
 
     Raises:
         SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
@@ -67,6 +72,7 @@ class Session:
         engine: str = "auto",
         parameters: Mapping[str, Any] | None = None,
         memory_limit: int | None = None,
+        non_finite: NonFinitePolicy = "apply",
     ) -> None:
         if not 0 <= seed <= MOST_SEED:
             raise SessionError([Problem("/seed", "invalid_value", f"a seed is from 0 to 2**64 - 1, not {seed}")])
@@ -80,6 +86,8 @@ class Session:
         self._seed = seed
         self._number = 0
         self._memory_limit = memory_limit
+        self._non_finite: NonFinitePolicy = non_finite
+        self._skipped = False
         average = self._optimizer is not None and self._optimizer.average_decay is not None
         self._check_memory(average=average)
         self._arenas = Arenas(self._set.parameters, self._assignments, average=average)
@@ -109,6 +117,11 @@ class Session:
     def number(self) -> int:
         """The number of the last step; 0 before the first."""
         return self._number
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the last step was taken without its changes, which were not finite."""
+        return self._skipped
 
     @property
     def seed(self) -> int:
@@ -160,12 +173,13 @@ class Session:
         """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on."""
         return {name: array.copy() for name, array in self._arenas.named_state().items()}
 
-    def restore(self, number: int, state: Mapping[str, Array]) -> None:
+    def restore(self, number: int, state: Mapping[str, Array], *, skipped: bool = False) -> None:
         """Make the session what it was after a step.
 
         Args:
             number: the number of the step.
             state: what `state` returned then, in a session with the same graphs and optimizer.
+            skipped: what `skipped` was then.
 
         Raises:
             InterfaceError: the state is that of another session. Nothing is changed then.
@@ -178,7 +192,7 @@ class Session:
                 raise InterfaceError(f'"{name}" is {found} in the state that is to be restored; {needed} is needed')
         for name, array in own.items():
             array[...] = state[name]
-        self._number = number
+        self._number, self._skipped = number, skipped
 
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
@@ -266,6 +280,7 @@ class Session:
             InterfaceError: there is no graph `train`, an input is missing, or a value does not fit.
             RunError: a node could not be computed for this data.
             LearningRateError: the schedule of a learning rate gives no finite one.
+            NonFiniteStepError: the step is not finite, and the session takes none such.
         """
         document, chosen, number = self._next_step(outputs)
         arrays = self._step_arrays(document, inputs, number, 0)
@@ -345,6 +360,7 @@ class Session:
                 if accumulate:
                     step.finish_accumulation(len(parts))
                 step.apply(number)
+            skipped = self._check_finite(number)
             self._number = number
             if recorder is not None:
                 recorder(results)
@@ -352,7 +368,19 @@ class Session:
             self._number = number - 1
             self._arenas.restore()
             raise
+        self._skipped = skipped
         return results
+
+    def _check_finite(self, number: int) -> bool:
+        """Take back a step whose result is not finite, where the session says so; whether that was done."""
+        if self._non_finite == "apply" or self._arenas.is_finite(self._set.state_updates):
+            return False
+        if self._non_finite == "fail":
+            raise NonFiniteStepError(
+                f"step {number} would leave numbers in the state that are not finite; it was not taken"
+            )
+        self._arenas.restore()
+        return True
 
     def _run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
         """Run `train`: gradients go to the arenas, state updates to their parameters."""

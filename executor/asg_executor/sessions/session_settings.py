@@ -2,14 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import Durability, SnapshotEvery, parse_durability
-from asg_executor.sessions.session import Session
+from asg_executor.sessions.session import NonFinitePolicy, Session
 from asg_schema.document import Document
 
-__all__ = ["SessionSettings"]
+__all__ = ["CreationKey", "SessionSettings"]
+
+
+class CreationKey(NamedTuple):
+    """By what a client names its wish for a session, so that it can send it again.
+
+    Attributes:
+        key: the name.
+        request: the SHA-256 of the request that was sent with it.
+    """
+
+    key: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +35,8 @@ class SessionSettings:
         seed: its seed.
         engine: the name of its engine.
         durability: what is on disk when a step is acknowledged.
+        non_finite: what becomes of a step that leaves NaN or an infinity in the state.
+        creation: the key that it was asked for with, if there was one.
     """
 
     graphs: Mapping[str, Document]
@@ -31,6 +45,8 @@ class SessionSettings:
     seed: int
     engine: str
     durability: Durability
+    non_finite: NonFinitePolicy
+    creation: CreationKey | None = None
 
     def session(self, parameters: Mapping[str, Array], memory_limit: int | None) -> Session:
         """A new session with these settings.
@@ -49,6 +65,7 @@ class SessionSettings:
             engine=self.engine,
             parameters=parameters,
             memory_limit=memory_limit,
+            non_finite=self.non_finite,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -61,6 +78,8 @@ class SessionSettings:
             "seed": self.seed,
             "engine": self.engine,
             "durability": durability.model_dump() if isinstance(durability, SnapshotEvery) else durability,
+            "non_finite": self.non_finite,
+            "creation": self.creation,
         }
 
     @classmethod
@@ -73,4 +92,6 @@ class SessionSettings:
             seed=source["seed"],
             engine=source["engine"],
             durability=parse_durability(source["durability"]),
+            non_finite=source["non_finite"],
+            creation=None if source["creation"] is None else CreationKey(*source["creation"]),
         )

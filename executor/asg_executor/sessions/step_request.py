@@ -11,7 +11,7 @@ import numpy as np
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.session import Recorder, Session
 
-__all__ = ["StepRequest", "answers_digest", "joined", "parts_of"]
+__all__ = ["StepRequest", "joined", "parts_of", "tensors_digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class StepRequest:
         return [session.step(self.parts[0], self.outputs, recorder=recorder)]
 
 
-def answers_digest(answers: Sequence[Mapping[str, Array]]) -> str:
-    """The SHA-256 of what a step answered."""
-    digest = sha256(f"asg.answers:{len(answers)}".encode())
-    for answer in answers:
-        digest.update(f"{len(answer)}:".encode())
-        _hash(digest.update, answer)
+def tensors_digest(parts: Sequence[Mapping[str, Array]]) -> str:
+    """The SHA-256 of tensors by name, such as what each part of a step answered."""
+    digest = sha256(f"asg.tensors:{len(parts)}".encode())
+    for tensors in parts:
+        digest.update(f"{len(tensors)}:".encode())
+        _hash(digest.update, tensors)
     return digest.hexdigest()
 
 

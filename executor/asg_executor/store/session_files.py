@@ -43,6 +43,7 @@ class SavedState:
         arrays: the state itself, by name.
         request: the digest of the step's request; empty before the first step.
         answers: what the step answered: the outputs of each part, by name.
+        skipped: whether the step was taken without its changes.
     """
 
     number: int
@@ -50,6 +51,7 @@ class SavedState:
     arrays: Mapping[str, Array]
     request: str = ""
     answers: Sequence[Mapping[str, Array]] = ()
+    skipped: bool = False
 
 
 class SessionFiles:
@@ -83,6 +85,7 @@ class SessionFiles:
             "digest": state.digest,
             "request": state.request,
             "parts": len(state.answers),
+            "skipped": state.skipped,
         }
         answers = joined(state.answers)
         files = {_STATE: [write_safetensors(state.arrays, {})], _ANSWER: [write_safetensors(answers, {})]}
@@ -181,7 +184,7 @@ class SessionFiles:
         tensors, _ = read_safetensors(snapshot.files[_ANSWER])
         details = snapshot.details
         answers = parts_of(tensors, details["parts"])
-        return SavedState(details["step"], details["digest"], arrays, details["request"], answers)
+        return SavedState(details["step"], details["digest"], arrays, details["request"], answers, details["skipped"])
 
     def _drop_old(self) -> None:
         """Remove the snapshots that are not needed any more, directories that never counted, and their steps."""

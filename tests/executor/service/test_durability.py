@@ -118,6 +118,24 @@ def test_micro_batches_are_taken_again(tmp_path: Path) -> None:
         assert server.http.put(f"{session}/steps/1", json=request).json() == answer
 
 
+def test_a_skipped_step_is_answered_as_such_before_and_after(tmp_path: Path) -> None:
+    poisoned = {"inputs": {**body(2)["inputs"], "x": [["nan", 0.0, 0.0]] * len(body(2)["inputs"]["x"])}}
+    with server_on(tmp_path) as server:
+        session = server.create_session(optimizer=ADAM, seed=5, non_finite="skip")
+        take(server, session, 1)
+        answer = server.http.put(f"{session}/steps/2", json=poisoned).json()
+        assert (answer["step"], answer["skipped"]) == (2, True)
+        digest = server.digest(session)
+    with server_on(tmp_path) as server:
+        assert server.http.put(f"{session}/steps/2", json=poisoned).json() == answer
+        assert server.digest(session) == digest
+        assert "skipped" not in take(server, session, 3)[0]
+    with server_on(tmp_path) as server:
+        failing = server.create_session(optimizer=ADAM, seed=5, non_finite="fail")
+        problem(server.http.put(f"{failing}/steps/1", json=poisoned), "step_not_finite")
+        take(server, failing, 1)
+
+
 def test_parameters_that_were_replaced_are_there_again(tmp_path: Path) -> None:
     with server_on(tmp_path) as server:
         session = server.create_session(optimizer=ADAM, seed=5)
