@@ -232,11 +232,36 @@ REFUSED: list[tuple[str, Callable[[asg.Tensor], asg.Tensor]]] = [
     ("conv2d: input .* has 2 axes; 3 or 4 are needed", lambda x: asg.conv2d(x, x)),
     ("conv1d: weight .* has 2 axes; 3 are needed", lambda x: asg.conv1d(x, x)),
     ("max_pool1d: stride has 2 entries; 1 is needed", lambda x: asg.max_pool1d(x, 2, (1, 2))),
+    ("max_pool1d: kernel_size is 2.5; an integer, or one", lambda x: asg.max_pool1d(x, cast("int", 2.5))),
+    ("conv1d: stride is .*1.5.*; an integer, or one", lambda x: asg.conv1d(x, x[None], stride=cast("int", (1.5,)))),
     ("max_pool1d: padding 2 with a kernel of 3; 0 to 1 is needed", lambda x: asg.max_pool1d(x, 3, padding=2)),
     ("avg_pool1d: with ceil_mode, whether", lambda x: asg.avg_pool1d(x, 1, 2, ceil_mode=True)),
     ("adaptive_avg_pool1d: output_size is None", lambda x: asg.adaptive_avg_pool1d(x, [None])),
     ('interpolate: mode "bilinear" is for 2 axes, not 1', lambda x: asg.interpolate(x, 4, mode="bilinear")),
 ]
+
+
+NO_TENSOR: list[tuple[str, Callable[[asg.Tensor], asg.Tensor]]] = [
+    ("conv1d: input is a int; a Tensor is needed", lambda x: asg.conv1d(cast("asg.Tensor", 3), x[None])),
+    ("max_pool1d: input is a ndarray; a Tensor", lambda x: asg.max_pool1d(cast("asg.Tensor", np.zeros((1, 1, 4))), 2)),
+]
+
+
+@pytest.mark.parametrize(("message", "build"), NO_TENSOR)
+def test_what_is_no_tensor_is_refused(message: str, build: Build) -> None:
+    with pytest.raises(TypeError, match=message):
+        document_of(build, (3, "n"))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 2), (3,)])
+def test_a_bias_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(AsgError, match=r"conv1d: bias .* has not one number for each of the channels of weight"):
+        document_of(lambda x, w, b: asg.conv1d(x, w, b), (1, 1, 4), (2, 1, 3), shape)
+
+
+def test_sizes_may_be_integers_of_numpy() -> None:
+    found = run(lambda x: asg.max_pool1d(x, cast("int", np.int64(2)), [cast("int", np.int32(1))]), [[[1, 3, 2]]])
+    np.testing.assert_array_equal(found["y"], [[[3, 3]]])
 
 
 @pytest.mark.parametrize(("message", "build"), REFUSED)

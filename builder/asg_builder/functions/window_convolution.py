@@ -4,10 +4,9 @@ Sizes are one number for all spatial axes or one for each. `input` is [N, C, *sp
 axis, which the result then lacks, too.
 """
 
-from collections.abc import Sequence
-from operator import index
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from asg_builder.functions.window_arguments import Sizes, check_input, sizes_of
 from asg_builder.tensor import Tensor, apply
 from asg_schema.composites.window_convolution import ConvTranspose
 from asg_schema.errors import AsgError
@@ -15,42 +14,15 @@ from asg_schema.ops.layout import Reshape
 from asg_schema.ops.window import Conv
 
 __all__ = [
-    "Sizes",
     "conv1d",
     "conv2d",
     "conv3d",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
-    "sizes_of",
 ]
 
-Sizes: TypeAlias = int | Sequence[int]
-"""One number for all spatial axes, or one for each."""
-
 _Padding: TypeAlias = Sizes | Literal["same", "valid"]
-
-
-def sizes_of(function: str, name: str, given: Sizes, count: int) -> tuple[int, ...]:
-    """An argument with one number for each of `count` axes.
-
-    Raises:
-        AsgError: it has another number of entries, or one is no integer.
-    """
-    entries: Any = given
-    try:
-        sizes = (index(entries),) * count
-    except TypeError:
-        try:
-            sizes = tuple(index(size) for size in entries)
-        except TypeError:
-            raise AsgError(f"{function}: {name} is {given!r}; an integer, or one for each axis, is needed") from None
-    if len(sizes) == 1:
-        sizes *= count
-    if len(sizes) != count:
-        wanted = f"1 or {count} are" if count > 1 else "1 is"
-        raise AsgError(f"{function}: {name} has {len(sizes)} entries; {wanted} needed, one for each axis")
-    return sizes
 
 
 def conv1d(
@@ -191,14 +163,15 @@ def _convolve(
         Conv, batched, weight, strides=strides, padding=padding, rhs_dilation=dilation, feature_groups=groups
     )
     if bias is not None:
+        if bias.shape != weight.shape[:1]:
+            raise AsgError(f"{function}: bias {bias} has not one number for each of the channels of weight {weight}")
         result = result + apply(Reshape, bias, shape=(*bias.shape, *(1,) * spatial))
     return result if batched is input else apply(Reshape, result, shape=result.shape[1:])
 
 
 def _batched(function: str, input: Tensor, weight: Tensor, spatial: int) -> Tensor:
     """The input with a batch axis."""
-    if input.ndim not in (spatial + 1, spatial + 2):
-        raise AsgError(f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed")
+    check_input(function, input, spatial)
     if weight.ndim != spatial + 2:
         raise AsgError(f"{function}: weight {weight} has {weight.ndim} axes; {spatial + 2} are needed")
     return input if input.ndim == spatial + 2 else apply(Reshape, input, shape=(1, *input.shape))

@@ -6,10 +6,9 @@ is left out is the kernel's size.
 
 from typing import Literal, overload
 
-from asg_builder.functions.window_convolution import Sizes, sizes_of
+from asg_builder.functions.window_arguments import PoolingWindow, Sizes
 from asg_builder.tensor import Tensor, apply, apply_all
 from asg_schema.composites.window import AvgPool
-from asg_schema.dims import Dim
 from asg_schema.errors import AsgError
 from asg_schema.ops.layout import Pad
 from asg_schema.ops.window import MaxPool, WindowSum
@@ -71,7 +70,7 @@ def max_pool1d(
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The largest element of each window over one spatial axis; see `max_pool2d`."""
-    window = _Window("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
+    window = PoolingWindow("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode)
     return _max_pool(input, window, return_indices)
 
 
@@ -136,7 +135,7 @@ def max_pool2d(
         AsgError: an argument with a wrong number of entries, or padding of more than half the kernel.
         DocumentError: the window does not fit.
     """
-    window = _Window("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
+    window = PoolingWindow("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode)
     return _max_pool(input, window, return_indices)
 
 
@@ -187,7 +186,7 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:
     """The largest element of each window over three spatial axes; see `max_pool2d`."""
-    window = _Window("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
+    window = PoolingWindow("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode)
     return _max_pool(input, window, return_indices)
 
 
@@ -200,7 +199,7 @@ def avg_pool1d(
     count_include_pad: bool = True,
 ) -> Tensor:
     """The arithmetic mean of each window over one spatial axis; see `avg_pool2d`."""
-    window = _Window("avg_pool1d", 1, input, kernel_size, stride, padding, 1, ceil_mode)
+    window = PoolingWindow("avg_pool1d", 1, input, kernel_size, stride, padding, 1, ceil_mode)
     return _avg_pool(input, window, count_include_pad, None)
 
 
@@ -229,7 +228,7 @@ def avg_pool2d(
         AsgError: an argument with a wrong number of entries, padding of more than half the kernel, or a divisor of 0.
         DocumentError: the window does not fit.
     """
-    window = _Window("avg_pool2d", 2, input, kernel_size, stride, padding, 1, ceil_mode)
+    window = PoolingWindow("avg_pool2d", 2, input, kernel_size, stride, padding, 1, ceil_mode)
     return _avg_pool(input, window, count_include_pad, divisor_override)
 
 
@@ -243,70 +242,11 @@ def avg_pool3d(
     divisor_override: int | None = None,
 ) -> Tensor:
     """The arithmetic mean of each window over three spatial axes; see `avg_pool2d`."""
-    window = _Window("avg_pool3d", 3, input, kernel_size, stride, padding, 1, ceil_mode)
+    window = PoolingWindow("avg_pool3d", 3, input, kernel_size, stride, padding, 1, ceil_mode)
     return _avg_pool(input, window, count_include_pad, divisor_override)
 
 
-class _Window:
-    """The arguments of a pooling, brought to what the ops take.
-
-    Attributes:
-        kernel_size, strides, dilation: one entry for each spatial axis.
-        around: the padding on both sides of each axis.
-        beyond: what a window that `ceil_mode` adds reaches over behind the padding.
-    """
-
-    def __init__(
-        self,
-        function: str,
-        spatial: int,
-        input: Tensor,
-        kernel_size: Sizes,
-        stride: Sizes | None,
-        padding: Sizes,
-        dilation: Sizes,
-        ceil_mode: bool,
-    ) -> None:
-        if input.ndim not in (spatial + 1, spatial + 2):
-            raise AsgError(
-                f"{function}: input {input} has {input.ndim} axes; {spatial + 1} or {spatial + 2} are needed"
-            )
-        self.function = function
-        self.kernel_size = sizes_of(function, "kernel_size", kernel_size, spatial)
-        self.strides = sizes_of(function, "stride", kernel_size if stride is None else stride, spatial)
-        self.around = sizes_of(function, "padding", padding, spatial)
-        self.dilation = sizes_of(function, "dilation", dilation, spatial)
-        for size, around in zip(self.kernel_size, self.around, strict=True):
-            if not 0 <= around <= size // 2:
-                raise AsgError(f"{function}: padding {around} with a kernel of {size}; 0 to {size // 2} is needed")
-        self.beyond = (0,) * spatial
-        if ceil_mode:
-            steps = zip(input.shape[-spatial:], self.kernel_size, self.strides, self.around, self.dilation, strict=True)
-            self.beyond = tuple(self._beyond(*step) for step in steps)
-
-    @property
-    def padding(self) -> tuple[tuple[int, int], ...]:
-        """All padding before and behind each axis."""
-        return tuple((around, around + beyond) for around, beyond in zip(self.around, self.beyond, strict=True))
-
-    def _beyond(self, size: Dim, kernel: int, stride: int, around: int, dilation: int) -> int:
-        """How far the last window reaches behind the padding; one that would begin there is dropped."""
-        reach = (kernel - 1) * dilation + 1
-        if not isinstance(size, int):
-            if stride > reach - around:
-                raise AsgError(
-                    f"{self.function}: with ceil_mode, whether the last window begins within an axis of size {size} is "
-                    f"not known; a stride of at most {reach - around} is needed there, or a known size"
-                )
-            return stride - 1
-        free = size + 2 * around - reach
-        places = -(-free // stride) + 1
-        if (places - 1) * stride >= size + around:
-            places -= 1
-        return max(0, (places - 1) * stride - free)
-
-
-def _max_pool(input: Tensor, window: _Window, return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
+def _max_pool(input: Tensor, window: PoolingWindow, return_indices: bool) -> Tensor | tuple[Tensor, Tensor]:
     values, indices = apply_all(
         MaxPool,
         input,
@@ -318,7 +258,7 @@ def _max_pool(input: Tensor, window: _Window, return_indices: bool) -> Tensor | 
     return (values, indices) if return_indices else values
 
 
-def _avg_pool(input: Tensor, window: _Window, count_include_pad: bool, divisor_override: int | None) -> Tensor:
+def _avg_pool(input: Tensor, window: PoolingWindow, count_include_pad: bool, divisor_override: int | None) -> Tensor:
     if divisor_override == 0:
         raise AsgError(f"{window.function}: divisor_override is 0; another number is needed")
     if divisor_override is not None:

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal, TypeAlias
 from typing_extensions import override
 
 from asg_builder.arguments import DTypeLike
-from asg_builder.functions.window_convolution import Sizes, conv1d, conv2d, conv3d, sizes_of
+from asg_builder.functions.window_arguments import Sizes, sizes_of
+from asg_builder.functions.window_convolution import conv1d, conv2d, conv3d
 from asg_builder.nn.module import Module
 from asg_builder.nn.parameter import Parameter
 from asg_builder.nn.spatial_padding import PaddingMode, pad_spatial

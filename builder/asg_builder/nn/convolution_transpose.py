@@ -6,7 +6,8 @@ from typing import ClassVar
 from typing_extensions import override
 
 from asg_builder.arguments import DTypeLike
-from asg_builder.functions.window_convolution import Sizes, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from asg_builder.functions.window_arguments import Sizes
+from asg_builder.functions.window_convolution import conv_transpose1d, conv_transpose2d, conv_transpose3d
 from asg_builder.nn.convolution import check_channels, convolution_parameters, window_sizes, wrong_input
 from asg_builder.nn.module import Module
 from asg_builder.tensor import Tensor

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from asg_builder.functions.window_convolution import Sizes, sizes_of
+from asg_builder.functions.window_arguments import Sizes, sizes_of
 from asg_builder.functions.window_pooling import max_pool1d, max_pool2d, max_pool3d
 from asg_builder.nn.module import Module
 from asg_builder.tensor import Tensor
