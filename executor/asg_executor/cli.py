@@ -1,4 +1,4 @@
-"""The executor's commands: `asg serve` and `asg run`.
+"""The executor's commands: `asg serve`, `asg run` and `asg export`.
 
 What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
 """
@@ -26,9 +26,20 @@ from asg_schema.errors import AsgError
 if TYPE_CHECKING:
     from asg_executor.settings import Settings
 
-__all__ = ["commands", "run", "serve"]
+__all__ = ["commands", "export", "run", "serve"]
 
 _BAD_DATA, _WRONG_USAGE = 1, 2
+
+DocumentArgument = Annotated[str, typer.Argument(help="The document's file; - is standard input.")]
+ParametersOption = Annotated[
+    Path | None, typer.Option(help="The parameters: a .safetensors file with one tensor for each.")
+]
+PrefixOption = Annotated[
+    str, typer.Option(help="Put this before the names in that file, such as model. for a module's state dict.")
+]
+SeedOption = Annotated[
+    int | None, typer.Option(help="Give the parameters that have no value their initial ones under this seed.")
+]
 
 
 def serve(
@@ -184,20 +195,14 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def run(
-    document: Annotated[str, typer.Argument(help="The document's file; - is standard input.")],
+    document: DocumentArgument,
     input: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE: a .npy or .json file, or JSON such as 3 or [[1, 2]]. May be repeated."),
     ] = None,
-    parameters: Annotated[
-        Path | None, typer.Option(help="The parameters: a .safetensors file with one tensor for each.")
-    ] = None,
-    prefix: Annotated[
-        str, typer.Option(help="Put this before the names in that file, such as model. for a module's state dict.")
-    ] = "",
-    seed: Annotated[
-        int | None, typer.Option(help="Give the parameters that have no value their initial ones under this seed.")
-    ] = None,
+    parameters: ParametersOption = None,
+    prefix: PrefixOption = "",
+    seed: SeedOption = None,
     output: Annotated[
         Path | None, typer.Option(help="Write the outputs to this .safetensors or .json file instead of printing them.")
     ] = None,
@@ -222,4 +227,24 @@ def run(
     write_text(text)
 
 
-commands: list[tuple[str, Callable[..., Any]]] = [("serve", serve), ("run", run)]
+def export(
+    document: DocumentArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The .safetensors file to write.")],
+    parameters: ParametersOption = None,
+    prefix: PrefixOption = "",
+    seed: SeedOption = None,
+    strip: Annotated[
+        str,
+        typer.Option(
+            help="Write only parameters whose names begin with this, such as model., under the rest of their names: a "
+            "module's state dict."
+        ),
+    ] = "",
+) -> None:
+    """Write the weights of a document, initial or given ones, to a file that PyTorch reads."""
+    from asg_executor.export_command import export_weights
+
+    export_weights(document, output, parameters=parameters, prefix=prefix, seed=seed, strip=strip)
+
+
+commands: list[tuple[str, Callable[..., Any]]] = [("serve", serve), ("run", run), ("export", export)]

@@ -11,14 +11,12 @@ import numpy as np
 from asg_executor.api.json_tensors import TensorError, decode_tensor, encode_tensor
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array, array_type, numpy_dtype
-from asg_executor.plan.coercion import as_array
-from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.sessions.session import Session
-from asg_schema.command_line import CommandError, read_bytes, read_document, write_text
+from asg_executor.weight_files import given_parameters, write_tensors
+from asg_schema.command_line import read_bytes, read_document, write_text
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError
-from asg_schema.parameter_names import match_parameters
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest, parse_json
 
@@ -60,7 +58,7 @@ def run_document(
         AsgError: the document, an input, a parameter or a file's content is wrong, or a file cannot be read or written.
     """
     document = read_document(source)
-    values = _parameters(document, parameters, prefix, seed)
+    values = given_parameters(document, parameters, prefix, seed)
     session = Session({_GRAPH: document}, seed=seed or 0, engine=engine, parameters=values)
     results = session.run(_GRAPH, _inputs(document, inputs), only)
     if output is not None:
@@ -69,38 +67,6 @@ def run_document(
     if as_json:
         return _to_json(results)
     return "".join(f"{name}: {array_type(array)}\n{np.array2string(array)}\n" for name, array in results.items())
-
-
-def _parameters(document: Document, file: Path | None, prefix: str, seed: int | None) -> Mapping[str, Array]:
-    declared: dict[str, TensorType] = {item.id: item.type for item in document.parameters}
-    if file is None:
-        if declared and seed is None:
-            names = ", ".join(f'"{name}"' for name in declared)
-            raise InterfaceError(
-                f"these parameters have no value: {names}; give a file with --parameters, or initialise them with "
-                "--seed"
-            )
-        return {}
-    tensors = _tensors(file)
-    shapes = {name: array.shape for name, array in tensors.items()}
-    found = match_parameters(declared, shapes, source=str(file), prefix=prefix, may_be_missing=seed is not None)
-    values: dict[str, Array] = {}
-    problems: list[str] = []
-    for parameter, name in found.sources.items():
-        try:
-            values[parameter] = as_array(name, tensors[name], declared[parameter])
-        except InterfaceError as error:
-            problems.append(str(error))
-    if problems:
-        raise InterfaceError("\n".join([f"{file}: {len(problems)} of its tensors cannot be converted", *problems]))
-    return values
-
-
-def _tensors(file: Path) -> dict[str, Array]:
-    try:
-        return read_safetensors(read_bytes(str(file)))[0]
-    except SafetensorsError as error:
-        raise InterfaceError(f"{file}: {error}") from None
 
 
 def _inputs(document: Document, assignments: Sequence[str]) -> dict[str, Array]:
@@ -147,12 +113,7 @@ def _write(output: Path, results: Mapping[str, Array]) -> None:
     if output.suffix == ".json":
         write_text(_to_json(results), str(output))
     elif output.suffix == ".safetensors":
-        try:
-            output.write_bytes(write_safetensors(results, {}))
-        except OSError as error:
-            raise CommandError(f"cannot write {output}: {error.strerror or error}") from None
-        except SafetensorsError as error:
-            raise CommandError(f"cannot write {output}: {error}") from None
+        write_tensors(output, results)
     else:
         raise InterfaceError(f'--output "{output}": a .safetensors or .json file is needed')
 

@@ -1,6 +1,8 @@
 """Which tensor of a file of weights is which parameter, by names such as those of a PyTorch state dict."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import NamedTuple, TypeAlias
 
 from asg_schema.dims import Dim, format_shape
@@ -22,11 +24,14 @@ class ParameterNames(NamedTuple):
         sources: for each parameter that the file has, the name of the tensor.
         missing: parameters that the file does not have.
         unexpected: the file's names of tensors that are no parameters.
+        second_names: for each tensor that repeats one of `sources`, such as a tied weight under its other name, the
+            parameter.
     """
 
     sources: dict[str, str]
     missing: list[str]
     unexpected: list[str]
+    second_names: dict[str, str]
 
 
 def rename(name: str, prefix: Prefix) -> str:
@@ -42,36 +47,45 @@ def match_parameters(
     given: Mapping[str, Sequence[int]],
     *,
     source: str,
+    content: Callable[[str], bytes],
+    metadata: Mapping[str, str],
     prefix: Prefix = "",
     may_be_missing: bool = False,
     may_be_unexpected: bool = False,
 ) -> ParameterNames:
     """Find each parameter in a file.
 
+    PyTorch names a tied weight once for each place, a document once. So a tensor that repeats another is no fault, but
+    for those of one and the same number, such as a bias of zeros; and a file that `safetensors.torch.save_model` wrote
+    has such a weight once, and in its metadata for each other name the one that it has.
+
     Args:
         declared: the parameters by name.
         given: the shapes of the file's tensors by name.
         source: what the file is called, for errors.
+        content: the elements of a tensor of the file, by its name.
+        metadata: the file's metadata.
         prefix: how the file's names become names of parameters.
         may_be_missing: whether the file may leave parameters out.
         may_be_unexpected: whether the file may have tensors that are no parameters.
 
     Raises:
-        AsgError: a tensor has another shape than its parameter, two are one parameter, or names are missing or
-            unexpected that may not be: all of it at once.
+        AsgError: a tensor has another shape than its parameter, two that differ are one parameter, or names are missing
+            or unexpected that may not be: all of it at once.
     """
-    sources: dict[str, str] = {}
-    unexpected: list[str] = []
-    problems: list[str] = []
-    for name, shape in given.items():
-        parameter = rename(name, prefix)
-        if parameter not in declared:
-            unexpected.append(name)
-        elif parameter in sources:
-            problems.append(f'"{sources[parameter]}" and "{name}" are both the parameter "{parameter}"; leave one out')
-        else:
-            sources[parameter] = name
-            problems.extend(_shape_problem(name, shape, parameter, declared[parameter].shape))
+    sources, left = _sources(declared, given, metadata, prefix)
+    second_names = _second_names(sources, left, given, content)
+    left = [name for name in left if name not in second_names]
+    unexpected = [name for name in left if rename(name, prefix) not in sources]
+    problems = [
+        problem
+        for parameter, name in sources.items()
+        for problem in _shape_problem(name, given[name], parameter, declared[parameter].shape)
+    ]
+    for name in left:
+        first = sources.get(parameter := rename(name, prefix))
+        if first is not None:
+            problems.append(f'"{first}" and "{name}" are both the parameter "{parameter}"; leave one out')
     missing = [name for name in declared if name not in sources]
     if not may_be_unexpected:
         problems += [f'"{name}" is no parameter{_hint(name, prefix, missing)}' for name in unexpected]
@@ -80,7 +94,52 @@ def match_parameters(
         problems += [f'the parameter "{name}" {declared[name]} is missing{nearest(name, names)}' for name in missing]
     if problems:
         raise AsgError(_summary(source, problems, _prefix_hint(declared, unexpected, prefix)))
-    return ParameterNames(sources, missing, unexpected)
+    return ParameterNames(sources, missing, unexpected, second_names)
+
+
+def _sources(
+    declared: Mapping[str, TensorType], given: Collection[str], metadata: Mapping[str, str], prefix: Prefix
+) -> tuple[dict[str, str], list[str]]:
+    """The tensor that is each parameter, and the names of tensors that are none."""
+    sources: dict[str, str] = {}
+    left: list[str] = []
+    for name in given:
+        parameter = rename(name, prefix)
+        if parameter in declared and parameter not in sources:
+            sources[parameter] = name
+        else:
+            left.append(name)
+    used: set[str] = set()
+    for other, name in metadata.items():
+        parameter = rename(other, prefix)
+        if name in given and parameter in declared and parameter not in sources:
+            sources[parameter] = name
+            used.add(name)
+    return sources, [name for name in left if name not in used]
+
+
+def _second_names(
+    sources: Mapping[str, str],
+    names: Sequence[str],
+    given: Mapping[str, Sequence[int]],
+    content: Callable[[str], bytes],
+) -> dict[str, str]:
+    """Of these names of tensors those that repeat a parameter's, and the parameter."""
+    shapes = {tuple(given[name]) for name in names}
+    held: dict[tuple[tuple[int, ...], bytes], str] = {}
+    for parameter, source in sources.items():
+        shape = tuple(given[source])
+        if shape in shapes:
+            held.setdefault((shape, sha256(content(source)).digest()), parameter)
+    found: dict[str, str] = {}
+    for name in names:
+        shape, elements = tuple(given[name]), content(name)
+        count = math.prod(shape)
+        uniform = elements == elements[: len(elements) // max(count, 1)] * count
+        twin = None if uniform else held.get((shape, sha256(elements).digest()))
+        if twin is not None:
+            found[name] = twin
+    return found
 
 
 def _shape_problem(name: str, shape: Sequence[int], parameter: str, wanted: Sequence[Dim]) -> list[str]:

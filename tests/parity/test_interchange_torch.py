@@ -173,6 +173,42 @@ def test_a_transformer_with_tied_weights(name: str, client: Client, tmp_path: Pa
     torch.testing.assert_close(back.eval()(torch.tensor(TOKENS)), theirs.eval()(torch.tensor(TOKENS)))
 
 
+def test_a_tied_weight_under_both_names(client: Client, tmp_path: Path) -> None:
+    theirs = randomize(TorchDecoder())
+    state = cast("dict[str, torch.Tensor]", theirs.state_dict())
+    session = client.create_session({"predict": predicting(Decoder(""), "batch", "length", dtype="int64")})
+    held = list(session.parameters())
+    second = next(name for name in state if name not in held)
+    first = next(name for name in held if state[name].data_ptr() == state[second].data_ptr())
+    # As a mapping, as a file with both, and as a file with the name alone that is none here.
+    assert session.load_parameters(cast("dict[str, Any]", state)).second_names == {second: first}
+    same(session.run("predict", x=TOKENS)["y"], theirs, TOKENS)
+    both = {name: value.clone() for name, value in state.items()}
+    safetensors.torch.save_file(both, tmp_path / "both.safetensors")
+    assert session.load_parameters(tmp_path / "both.safetensors").second_names == {second: first}
+    alone = {name: value for name, value in both.items() if name != first}
+    safetensors.torch.save_file(alone, tmp_path / "alone.safetensors", {first: second})
+    assert set(session.load_parameters(tmp_path / "alone.safetensors").sources) == set(held)
+    both[second] += 1
+    safetensors.torch.save_file(both, tmp_path / "both.safetensors")
+    with pytest.raises(AsgError, match=f'"{second}" is no parameter'):
+        session.load_parameters(tmp_path / "both.safetensors")
+
+
+def test_a_sequential_that_has_no_name_there(client: Client, tmp_path: Path) -> None:
+    # PyTorch's names begin with a position, and ids with a letter: the name of the module comes before.
+    theirs = randomize(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)))
+    write(theirs, tmp_path / "theirs.safetensors")
+    model = asg_nn.Sequential(asg_nn.Linear(3, 4), asg_nn.Tanh(), asg_nn.Linear(4, 2))
+    session = client.create_session({"predict": predicting(model, "batch", 3)})
+    found = session.load_parameters(tmp_path / "theirs.safetensors", prefix="sequential.")
+    assert found.sources["sequential.0.weight"] == "0.weight"
+    x = RNG.standard_normal((5, 3)).astype(np.float32)
+    same(session.run("predict", x=x)["y"], theirs, x)
+    session.save(tmp_path / "ours.safetensors", prefix="sequential.")
+    theirs.load_state_dict(safetensors.torch.load_file(tmp_path / "ours.safetensors"))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_floats_of_another_width(dtype: torch.dtype, client: Client, tmp_path: Path) -> None:
     theirs = randomize(torch_network())

@@ -1,12 +1,13 @@
 """Files of weights and the parameters that they are for: by name, prefix and shape."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from asg_schema import AsgError
 from asg_schema.dtype import DType
-from asg_schema.parameter_names import match_parameters, rename
+from asg_schema.parameter_names import ParameterNames, match_parameters, rename
 from asg_schema.tensor_type import TensorType
 
 DECLARED = {
@@ -14,6 +15,17 @@ DECLARED = {
     for name, shape in {"net.conv.weight": (8, 3, 3), "net.conv.bias": (8,), "net.count": ()}.items()
 }
 PLAIN = {"conv.weight": (8, 3, 3), "conv.bias": (8,), "count": ()}
+
+
+def match(
+    given: Mapping[str, Sequence[int]],
+    *,
+    source: str = "file",
+    metadata: Mapping[str, str] | None = None,
+    **options: Any,
+) -> ParameterNames:
+    """With tensors of which each has other elements than the rest."""
+    return match_parameters(DECLARED, given, source=source, content=str.encode, metadata=metadata or {}, **options)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +44,7 @@ def test_names(prefix: Any, expected: str) -> None:
 
 
 def test_what_fits() -> None:
-    found = match_parameters(DECLARED, PLAIN, source="file", prefix="net.")
+    found = match(PLAIN, prefix="net.")
     assert found.sources == {"net.conv.weight": "conv.weight", "net.conv.bias": "conv.bias", "net.count": "count"}
     assert (found.missing, found.unexpected) == ([], [])
 
@@ -40,7 +52,7 @@ def test_what_fits() -> None:
 def test_all_that_does_not_fit_is_told_at_once() -> None:
     given = {"conv.weight": (3, 8, 3), "conv.bais": (8,), "head.weight": (2, 2)}
     with pytest.raises(AsgError) as caught:
-        match_parameters(DECLARED, given, source="w.safetensors", prefix="net.")
+        match(given, source="w.safetensors", prefix="net.")
     assert str(caught.value).splitlines() == [
         "w.safetensors: 5 problems with its parameters",
         '"conv.weight", the parameter "net.conv.weight", has the shape [3, 8, 3]; [8, 3, 3] is needed',
@@ -53,32 +65,68 @@ def test_all_that_does_not_fit_is_told_at_once() -> None:
 
 def test_what_may_be_missing_or_unexpected_is_told() -> None:
     given = {"net.conv.bias": (8,), "net.other": ()}
-    found = match_parameters(DECLARED, given, source="file", may_be_missing=True, may_be_unexpected=True)
+    found = match(given, may_be_missing=True, may_be_unexpected=True)
     assert found.sources == {"net.conv.bias": "net.conv.bias"}
     assert (found.missing, found.unexpected) == (["net.conv.weight", "net.count"], ["net.other"])
     with pytest.raises(AsgError, match=r'"net\.other" is no parameter'):
-        match_parameters(DECLARED, given, source="file", may_be_missing=True)
+        match(given, may_be_missing=True)
     with pytest.raises(AsgError, match=r"2 problems.*\n.*conv.weight.*missing\n.*count.*missing"):
-        match_parameters(DECLARED, given, source="file", may_be_unexpected=True)
+        match(given, may_be_unexpected=True)
     wrong = {"net.conv.bias": (9,)}
     with pytest.raises(AsgError, match=r"has the shape \[9\]; \[8\] is needed"):
-        match_parameters(DECLARED, wrong, source="file", may_be_missing=True, may_be_unexpected=True)
+        match(wrong, may_be_missing=True, may_be_unexpected=True)
 
 
 def test_a_prefix_that_would_make_all_names_fit_is_named() -> None:
     with pytest.raises(AsgError, match=r'with the prefix "net\." before the names of the file'):
-        match_parameters(DECLARED, PLAIN, source="file")
+        match(PLAIN)
     with pytest.raises(AsgError) as caught:
-        match_parameters(DECLARED, {**PLAIN, "other": ()}, source="file")
+        match({**PLAIN, "other": ()})
     assert "with the prefix" not in str(caught.value)
 
 
 def test_two_tensors_cannot_be_one_parameter() -> None:
     given = {**PLAIN, "head.bias": (8,)}
     with pytest.raises(AsgError, match=r'"conv\.bias" and "head\.bias" are both the parameter "net\.conv\.bias"'):
-        match_parameters(DECLARED, given, source="file", prefix={"": "net.", "head.": "net.conv."})
+        match(given, prefix={"": "net.", "head.": "net.conv."})
 
 
 def test_a_long_list_of_problems_is_cut() -> None:
     with pytest.raises(AsgError, match=r"and 203 more problems$"):
-        match_parameters(DECLARED, {f"x{i}": () for i in range(300)}, source="file")
+        match({f"x{i}": () for i in range(300)})
+
+
+def test_a_tensor_under_a_second_name() -> None:
+    declared = {"embed.weight": TensorType(DType.FLOAT32, (2, 2)), "bias": TensorType(DType.FLOAT32, (2,))}
+    given = {"embed.weight": (2, 2), "bias": (2,), "head.weight": (2, 2)}
+    content = {"embed.weight": b"abcd", "bias": b"00", "head.weight": b"abcd", "head.bias": b"00"}
+
+    def matched(**changed: bytes) -> ParameterNames:
+        found = {**content, **changed}
+        return match_parameters(
+            declared, given, source="file", content=lambda name: found[name], metadata={}, prefix=prefix
+        )
+
+    prefix: Any = ""
+    assert matched().second_names == {"head.weight": "embed.weight"}
+    assert matched().unexpected == []
+    with pytest.raises(AsgError, match=r'"head\.weight" is no parameter'):
+        matched(**{"head.weight": b"abce"})
+    prefix = {"head.": "embed."}
+    assert matched().sources["embed.weight"] == "embed.weight"
+    with pytest.raises(AsgError, match=r'"embed\.weight" and "head\.weight" are both the parameter'):
+        matched(**{"head.weight": b"abce"})
+    # Two biases of zeros are not one.
+    given["head.bias"], prefix = (2,), ""
+    with pytest.raises(AsgError, match=r'1 problem.*\n"head\.bias" is no parameter'):
+        matched()
+
+
+def test_other_names_in_the_metadata() -> None:
+    metadata = {"conv.weight": "first.weight", "other.bias": "conv.bias", "format": "pt", "count": "5"}
+    given = {"first.weight": (8, 3, 3), "conv.bias": (8,), "count": ()}
+    found = match(given, metadata=metadata, prefix="net.")
+    assert found.sources == {"net.conv.weight": "first.weight", "net.conv.bias": "conv.bias", "net.count": "count"}
+    assert (found.unexpected, found.second_names) == ([], {})
+    with pytest.raises(AsgError, match=r'"first\.weight", the parameter "net\.conv\.weight", has the shape \[3\]'):
+        match(given | {"first.weight": (3,)}, metadata=metadata, prefix="net.")

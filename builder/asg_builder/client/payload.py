@@ -105,8 +105,7 @@ def decode(body: bytes) -> Payload:
     """
     try:
         listed = _deserialize(body)
-        header = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")])
-        fields = {name: json.loads(text) for name, text in header.get("__metadata__", {}).items()}
+        fields = {name: json.loads(text) for name, text in _metadata(body).items()}
         return Payload({name: _array(name, entry) for name, entry in listed}, fields)
     except (safetensors.SafetensorError, ValueError) as error:
         raise UnexpectedAnswer(f"the answer is not valid safetensors: {error}") from None
@@ -114,8 +113,8 @@ def decode(body: bytes) -> Payload:
         raise UnexpectedAnswer(f"the answer {error}") from None
 
 
-def read_tensors(body: bytes, source: str) -> dict[str, Array]:
-    """The tensors of a safetensors file, whoever wrote it.
+def read_tensors(body: bytes, source: str) -> tuple[dict[str, Array], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file, whoever wrote it.
 
     Args:
         body: the file's content.
@@ -125,7 +124,7 @@ def read_tensors(body: bytes, source: str) -> dict[str, Array]:
         AsgError: the content is truncated or malformed, or a tensor has a dtype that documents have not.
     """
     try:
-        return {name: _array(name, entry) for name, entry in _deserialize(body)}
+        return {name: _array(name, entry) for name, entry in _deserialize(body)}, _metadata(body)
     except safetensors.SafetensorError as error:
         raise AsgError(f"{source} is not a safetensors file: {error}") from None
     except _UnknownDTypeError as error:
@@ -139,6 +138,12 @@ class _UnknownDTypeError(Exception):
 def _deserialize(body: bytes) -> list[tuple[str, dict[str, Any]]]:
     content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
     return cast("list[tuple[str, dict[str, Any]]]", content)
+
+
+def _metadata(body: bytes) -> dict[str, str]:
+    """The metadata of a body that has been read without complaint."""
+    header = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")])
+    return header.get("__metadata__", {})
 
 
 def _array(name: str, entry: Mapping[str, Any]) -> Array:

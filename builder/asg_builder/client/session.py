@@ -207,7 +207,8 @@ class Session:
             source: a file, or arrays by name.
             prefix: how the names in the file become names of parameters: a text that is put before each, such as
                 `"model."`, or a mapping from beginnings of names to what takes their place.
-            strict: whether the file and the session must have the same names; else what is in both is replaced.
+            strict: whether the file and the session must have the same names; else what is in both is replaced. A tied
+                weight may stand in the file under each of its names, if its elements are the same there.
 
         Returns:
             Which tensor became which parameter, and which names were missing or unexpected.
@@ -216,8 +217,7 @@ class Session:
             AsgError: names, shapes or dtypes do not fit, all of them told at once; or the file cannot be read.
             ClientError: see `asg_builder.client.errors`.
         """
-        name, tensors = weights_of(source)
-        found, arrays = fitting_weights(tensors, self._parameters, name, prefix=prefix, strict=strict)
+        found, arrays = fitting_weights(weights_of(source), self._parameters, prefix=prefix, strict=strict)
         self._put_parameters(arrays)
         return found
 

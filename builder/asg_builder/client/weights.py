@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy.typing as npt
 
@@ -12,42 +13,63 @@ from asg_schema.errors import AsgError
 from asg_schema.parameter_names import ParameterNames, Prefix, match_parameters
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["fitting_weights", "weights_of"]
+__all__ = ["Weights", "fitting_weights", "weights_of"]
 
 
-def weights_of(source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike]) -> tuple[str, dict[str, Array]]:
-    """What to call the source of weights, and its tensors by name.
+class Weights(NamedTuple):
+    """Weights from anywhere.
+
+    Attributes:
+        source: what they are called, for errors.
+        tensors: the weights by name.
+        metadata: that of the file.
+    """
+
+    source: str
+    tensors: dict[str, Array]
+    metadata: dict[str, str]
+
+
+def weights_of(source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike]) -> Weights:
+    """The weights in a file or a mapping.
 
     Raises:
         AsgError: the file cannot be read or is not safetensors, or an entry of the mapping is not an array.
     """
-    if not isinstance(source, Mapping):
-        try:
-            body = Path(source).read_bytes()
-        except OSError as error:
-            raise AsgError(f"cannot read {source}: {error.strerror or error}") from None
-        return str(source), read_tensors(body, str(source))
-    return "the given mapping", {name: as_array(value, f'"{name}"') for name, value in source.items()}
+    if isinstance(source, Mapping):
+        return Weights("the given mapping", {name: as_array(value, f'"{name}"') for name, value in source.items()}, {})
+    try:
+        body = Path(source).read_bytes()
+    except OSError as error:
+        raise AsgError(f"cannot read {source}: {error.strerror or error}") from None
+    return Weights(str(source), *read_tensors(body, str(source)))
 
 
 def fitting_weights(
-    tensors: Mapping[str, Array], declared: Mapping[str, TensorType], source: str, *, prefix: Prefix, strict: bool
+    weights: Weights, declared: Mapping[str, TensorType], *, prefix: Prefix, strict: bool
 ) -> tuple[ParameterNames, dict[str, Array]]:
     """Weights under the names, and in the dtypes, of parameters.
 
     Args:
-        tensors: the weights by name.
+        weights: the weights by name.
         declared: the parameters by name.
-        source: what the weights are called, for errors.
         prefix: how their names become names of parameters.
         strict: whether both must have the same names.
 
     Raises:
         AsgError: names, shapes or dtypes do not fit.
     """
+    source, tensors, metadata = weights
     shapes = {name: tensor.shape for name, tensor in tensors.items()}
     found = match_parameters(
-        declared, shapes, source=source, prefix=prefix, may_be_missing=not strict, may_be_unexpected=not strict
+        declared,
+        shapes,
+        source=source,
+        content=lambda name: tensors[name].tobytes(),
+        metadata=metadata,
+        prefix=prefix,
+        may_be_missing=not strict,
+        may_be_unexpected=not strict,
     )
     arrays: dict[str, Array] = {}
     problems: list[str] = []
