@@ -196,6 +196,7 @@ _NEEDED = {
     "int_type": "an integer is needed",
     "float_type": "a number is needed",
     "bool_type": "true or false is needed",
+    "finite_number": "a finite number is needed",
     "tuple_type": "a list is needed",
     "list_type": "a list is needed",
     "dict_type": "an object is needed",
@@ -220,8 +221,12 @@ _NEEDED = {
 def _describe(details: ErrorDetails, path: Sequence[str | int]) -> str:
     kind, context = details["type"], details.get("ctx", {})
     last = show_value(path[-1]) if path else ""
+    if kind == "missing" and isinstance(path[-1], int):
+        return f"entry {path[-1]} is missing"
     if kind in ("missing", "union_tag_not_found"):
         return f"the field {last} is missing"
+    if kind == "value_error":  # of a check of several fields together, whose message is whole
+        return str(context["error"])
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"there is no field {last} here"
     if kind == "union_tag_invalid":

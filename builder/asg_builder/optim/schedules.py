@@ -68,7 +68,7 @@ class StepLR(Schedule):
     kind: ClassVar[str] = "step"
     lr: _Rate
     step_size: Count
-    gamma: Positive = 0.1
+    gamma: NonNegative = 0.1
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class MultiStepLR(Schedule):
     kind: ClassVar[str] = "multi_step"
     lr: _Rate
     milestones: Annotated[Sequence[int], Bounds(least=0)]
-    gamma: Positive = 0.1
+    gamma: NonNegative = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,7 +103,7 @@ class ExponentialLR(Schedule):
 
     kind: ClassVar[str] = "exponential"
     lr: _Rate
-    gamma: Positive
+    gamma: NonNegative
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,6 @@ class OptimizerError(ExecutorError):
 
 
 class LearningRateError(ExecutorError):
-    """A schedule gives no finite learning rate for a step."""
+    """A schedule gives no learning rate for a step that is finite in the dtype of the update."""
 
     code: ClassVar[str] = "infinite_learning_rate"

@@ -61,7 +61,7 @@ class Muon(WeightDecay):
     @override
     def refusal(self, type: TensorType) -> str | None:
         if len(type.shape) == 2:
-            return None
+            return super().refusal(type)
         return "muon is for matrices; a parameter of another rank needs a group with an optimizer of its own"
 
     @override

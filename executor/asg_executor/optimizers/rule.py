@@ -8,7 +8,7 @@ document with a block for each parameter, in the parameter's own shape. An engin
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -123,6 +123,12 @@ class Rule(BaseModel, ABC):
 
     def refusal(self, type: TensorType) -> str | None:
         """Why the rule cannot update a parameter of this type, and what would be right; None where it can."""
+        wide = accumulation_dtype(type.dtype)
+        for name, setting in self:
+            values = cast("tuple[Any, ...]", setting) if isinstance(setting, tuple) else (setting,)
+            for value in values:
+                if isinstance(value, float) and abs(value) >= wide.overflow:
+                    return f"{name} is {value:g}; a number that does not overflow {wide.value} is needed"
         return None
 
     def with_settings(self, settings: Mapping[str, Any]) -> "Rule":

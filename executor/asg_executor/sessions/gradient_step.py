@@ -1,6 +1,5 @@
 """`GradientStep`: what a step does with the gradients that lie in the arenas, each part a document that is compiled."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -179,9 +178,10 @@ def _first_rate(stretch: Stretch) -> Array:
 def _scheduled(stretch: Stretch, schedule: Schedule, number: int) -> float:
     """The learning rate of step `number`."""
     value = schedule.at(number - 1)
-    if not math.isfinite(value):
+    wide = accumulation_dtype(stretch.dtype)
+    if not abs(value) < wide.overflow:
         raise LearningRateError(
             f"the learning rate of step {number} is {value}, by the schedule of {stretch.rule.name} for "
-            f'"{stretch.names[0]}"; a finite one is needed'
+            f'"{stretch.names[0]}"; one that does not overflow {wide.value} is needed'
         )
     return value

@@ -173,6 +173,28 @@ def test_muon_alone_names_what_is_no_matrix() -> None:
     assert 'the parameter "bias" is float64[3]' in message
 
 
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"kind": "sgd", "weight_decay": 1e39}, "weight_decay is 1e+39; a number that does not overflow float32 is"),
+        ({"kind": "adam", "learning_rate": 1e39}, "learning_rate is 1e+39"),
+        ({"kind": "adagrad", "initial_accumulator_value": 1e300}, "initial_accumulator_value is 1e+300"),
+        ({"kind": "adafactor", "eps": [None, 1e39]}, "eps is 1e+39"),
+        ({"kind": "muon", "ns_coefficients": [1.0, -1e39, 1.0]}, "ns_coefficients is -1e+39"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [DType.FLOAT32, DType.BFLOAT16])
+def test_settings_that_the_dtype_of_the_update_cannot_hold_are_refused(
+    form: dict[str, Any], message: str, dtype: DType
+) -> None:
+    optimizer = parse_optimizer(form)
+    (problem,) = optimizer.assign({"p": TensorType(dtype, (2, 3))})[1]
+    assert (problem.pointer, problem.code) == ("/optimizer", "unsupported_parameter")
+    assert message in problem.message
+    assert optimizer.assign({"p": TensorType(DType.FLOAT64, (2, 3))})[1] == []
+
+
 def test_freezing_everything_leaves_nothing_to_train() -> None:
     with pytest.raises(SessionError, match="the groups freeze every parameter"):
         Session({"train": quadratic()}, {"kind": "sgd", "groups": [{"parameters": "*", "frozen": True}]})

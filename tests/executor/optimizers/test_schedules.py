@@ -10,6 +10,7 @@ from asg_executor import Session
 from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.optimizers.errors import LearningRateError, OptimizerError
 from asg_executor.optimizers.schedules.choice import learning_rate_at
+from asg_schema.document import Document
 from executor_harness.quadratic import CURVATURES, START, pulls, quadratic
 
 
@@ -28,6 +29,9 @@ def rates(schedule: dict[str, Any], *times: int) -> list[float]:
         ({"kind": "multi_step", "learning_rate": 1, "milestones": [2, 2, 4], "gamma": 0.5}, [1, 4], [1, 1 / 8]),
         ({"kind": "multi_step", "learning_rate": 1, "milestones": []}, [0, 99], [1, 1]),
         ({"kind": "exponential", "learning_rate": 1, "gamma": 0.5}, [0, 1, 10, 10**9], [1, 0.5, 2**-10, 0]),
+        ({"kind": "exponential", "learning_rate": 1, "gamma": 0}, [0, 1, 2], [1, 0, 0]),
+        ({"kind": "step", "learning_rate": 1, "step_size": 3, "gamma": 0}, [0, 2, 3, 9], [1, 1, 0, 0]),
+        ({"kind": "multi_step", "learning_rate": 1, "milestones": [2], "gamma": 0}, [0, 1, 2], [1, 1, 0]),
         ({"kind": "cosine", "learning_rate": 1, "T_max": 4, "eta_min": 0.5}, [0, 2, 4, 6, 8], [1, 0.75, 0.5, 0.75, 1]),
         ({"kind": "cosine", "learning_rate": 1, "T_max": 2}, [10**18], [1]),
         ({"kind": "cosine_restarts", "learning_rate": 1, "T_0": 4}, [0, 2, 4, 4 * 10**17 + 2], [1, 0.5, 1, 0.5]),
@@ -89,7 +93,7 @@ def test_one_cycle_is_finite_wherever_the_peak_is(
         ({"kind": "step", "learning_rate": 0.1, "step_size": 1.0}, "/step_size", "invalid_value"),
         ({"kind": "step", "learning_rate": -0.1, "step_size": 1}, "/learning_rate", "invalid_value"),
         ({"kind": "step", "learning_rate": 0.1, "step_size": 1, "gama": 0.1}, "/gama", "unknown_field"),
-        ({"kind": "exponential", "learning_rate": 0.1, "gamma": 0}, "/gamma", "invalid_value"),
+        ({"kind": "exponential", "learning_rate": 0.1, "gamma": -0.1}, "/gamma", "invalid_value"),
         ({"kind": "exponential", "learning_rate": 0.1, "gamma": math.inf}, "/gamma", "invalid_value"),
         ({"kind": "multi_step", "learning_rate": 0.1, "milestones": [3, 2]}, "", "invalid_value"),
         ({"kind": "multi_step", "learning_rate": 0.1, "milestones": [-1]}, "/milestones/0", "invalid_value"),
@@ -114,6 +118,31 @@ def test_a_wrong_schedule_is_refused_at_its_place(schedule: Any, pointer: str, c
     assert found == [(f"/optimizer/{place}{pointer}", code)]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (
+            {"kind": "multi_step", "learning_rate": 0.1, "milestones": [1, 1, 3, 2]},
+            "the milestone 2 stands after 3; ascending ones are needed",
+        ),
+        (
+            {"kind": "piecewise", "boundaries": [1, 2, 2], "values": [1, 1, 1, 1]},
+            "the boundary 2 stands after 2; each above the one before it is needed",
+        ),
+        (
+            {"kind": "warmup_cosine", "learning_rate": 1, "warmup_steps": 3, "total_steps": 3},
+            "warmup_steps is 3; less than total_steps, 3, is needed",
+        ),
+        ({"kind": "exponential", "learning_rate": 0.1, "gamma": math.nan}, "gamma is nan; a finite number is needed"),
+    ],
+    ids=str,
+)
+def test_the_message_says_what_is_needed(schedule: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptimizerError) as caught:
+        parse_optimizer({"kind": "adam", "learning_rate": schedule})
+    assert [problem.message for problem in caught.value.problems] == [message]
+
+
 def test_step_n_has_the_rate_of_n_minus_1_steps() -> None:
     schedule = {"kind": "piecewise", "boundaries": [1, 2], "values": [0.5, 0.25, 0.0]}
     session = Session({"train": quadratic()}, {"kind": "sgd", "learning_rate": schedule}, parameters=START)
@@ -133,3 +162,26 @@ def test_a_rate_that_overflows_fails_the_step_and_changes_nothing() -> None:
         session.step(pulls(2))
     assert session.digest() == before
     assert session.number == 1
+
+
+def test_a_rate_that_overflows_in_the_dtype_of_the_update_fails_the_step() -> None:
+    document = Document.from_dict(
+        {
+            "asg": 1,
+            "parameters": [{"id": "p", "dtype": "bfloat16", "shape": [2]}],
+            "nodes": [
+                {"id": "loss", "op": "full", "dtype": "float32", "shape": [], "value": 0.0},
+                {"id": "zero", "op": "full", "dtype": "bfloat16", "shape": [2], "value": 0.0},
+            ],
+            "outputs": [
+                {"name": "loss", "value": "loss"},
+                {"name": "g", "value": "zero", "role": {"kind": "gradient", "of": "loss", "wrt": "p"}},
+            ],
+        }
+    )
+    schedule = {"kind": "piecewise", "boundaries": [1], "values": [3e38, 1e39]}
+    session = Session({"train": document}, {"kind": "sgd", "learning_rate": schedule})
+    session.step({})
+    with pytest.raises(LearningRateError, match=r"step 2 is 1e\+39, .*; one that does not overflow float32 is needed"):
+        session.step({})
+    np.testing.assert_array_equal(session.parameters()["p"].astype(float), [0.0, 0.0])

@@ -68,6 +68,24 @@ def test_a_wrong_form_is_refused_at_its_place(form: Any, pointer: str, code: str
     assert [(problem.pointer, problem.code) for problem in caught.value.problems] == [(pointer, code)]
 
 
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"kind": "adam", "betas": [0.9]}, "entry 1 is missing"),
+        ({"kind": "sgd", "momentum": math.inf}, "momentum is inf; a finite number is needed"),
+        (
+            {"kind": "sgd", "nesterov": True},
+            "nesterov needs a momentum above 0 and a dampening of 0, not 0.0 and 0.0",
+        ),
+    ],
+    ids=str,
+)
+def test_the_message_says_what_is_needed(form: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptimizerError) as caught:
+        parse_optimizer(form)
+    assert [problem.message for problem in caught.value.problems] == [message]
+
+
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(OptimizerError) as caught:
         parse_optimizer({"kind": "adam", "eps": -1, "betas": [2, 0.9], "speed": 1})

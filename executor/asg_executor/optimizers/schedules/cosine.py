@@ -109,7 +109,8 @@ class OneCycle(Schedule):
 
     The rate goes from max_learning_rate / div_factor to max_learning_rate at t = pct_start · total_steps - 1, and from
     there to max_learning_rate / div_factor / final_div_factor at t = total_steps - 1. With `three_phase` it first falls
-    back, as fast as it rose, to where it began. After total_steps steps, where PyTorch refuses to go on, it stays.
+    back, as fast as it rose, to where it began. After total_steps steps it stays, where
+    PyTorch goes on beyond it for one step and then refuses.
 
     Attributes:
         max_learning_rate: the largest rate.

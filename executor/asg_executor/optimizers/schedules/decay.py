@@ -39,13 +39,13 @@ class Step(Schedule):
     Attributes:
         learning_rate: the first rate.
         step_size: after how many steps the rate is multiplied by gamma, each time.
-        gamma: the factor, above 0.
+        gamma: the factor, at least 0.
     """
 
     kind: Literal["step"] = "step"
     learning_rate: NonNegative
     step_size: Count
-    gamma: Factor = 0.1
+    gamma: NonNegative = 0.1
 
     @override
     def at(self, t: int) -> float:
@@ -58,18 +58,19 @@ class MultiStep(Schedule):
     Attributes:
         learning_rate: the first rate.
         milestones: after how many steps the rate is multiplied by gamma, ascending; one may stand several times.
-        gamma: the factor, above 0.
+        gamma: the factor, at least 0.
     """
 
     kind: Literal["multi_step"] = "multi_step"
     learning_rate: NonNegative
     milestones: list[Boundary]
-    gamma: Factor = 0.1
+    gamma: NonNegative = 0.1
 
     @model_validator(mode="after")
     def _milestones_ascend(self) -> Self:
         if self.milestones != sorted(self.milestones):
-            raise ValueError(f"milestones are {self.milestones}; ascending ones are needed")
+            first, second = next(pair for pair in pairwise(self.milestones) if pair[0] > pair[1])
+            raise ValueError(f"the milestone {second} stands after {first}; ascending ones are needed")
         return self
 
     @override
@@ -82,12 +83,12 @@ class Exponential(Schedule):
 
     Attributes:
         learning_rate: the first rate.
-        gamma: the factor of each step, above 0.
+        gamma: the factor of each step, at least 0.
     """
 
     kind: Literal["exponential"] = "exponential"
     learning_rate: NonNegative
-    gamma: Factor
+    gamma: NonNegative
 
     @override
     def at(self, t: int) -> float:
@@ -151,8 +152,9 @@ class Piecewise(Schedule):
 
     @model_validator(mode="after")
     def _boundaries_fit_values(self) -> Self:
-        if any(first >= second for first, second in pairwise(self.boundaries)):
-            raise ValueError(f"boundaries are {self.boundaries}; each has to be above the one before it")
+        for first, second in pairwise(self.boundaries):
+            if first >= second:
+                raise ValueError(f"the boundary {second} stands after {first}; each above the one before it is needed")
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"there are {len(self.boundaries)} boundaries and {len(self.values)} values; one value more than "
