@@ -184,6 +184,13 @@ def test_module_lists() -> None:
         _ = layers[3]
 
 
+def test_a_part_of_a_sequence_shares_its_parameters() -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), name="net")
+    features = net[:2]
+    assert isinstance(features, nn.Sequential)
+    assert parameter_names(features, net) == ["net.0.weight", "net.0.bias", "net.2.weight", "net.2.bias"]
+
+
 def test_walking_a_tree() -> None:
     net = Net()
     names = dict(net.named_parameters())

@@ -143,3 +143,16 @@ def test_spatial_dropout_drops_whole_channels(kind: type[nn.Dropout]) -> None:
 def test_what_is_refused(make: Callable[[], Any], shape: tuple[int, ...], message: str) -> None:
     with asg.graph(), pytest.raises(AsgError, match=message):
         make()(asg.input("x", shape))
+
+
+@pytest.mark.parametrize("momentum", [0.5, None])
+def test_statistics_of_more_elements_than_float16_counts(momentum: float | None) -> None:
+    layer = nn.BatchNorm2d(1, momentum=momentum, dtype="float16", name="")
+    with asg.graph() as g:
+        g.output(y=layer(asg.input("x", ("batch", 1, "height", "width"), "float16")))
+    x = (2 * RNG.standard_normal((1, 1, 300, 300))).astype(np.float16)
+    session = asg_executor.Session({"train": g.document()})
+    session.step({"x": x})
+    variance = x.astype(np.float64).var()
+    expected = variance if momentum is None else (1 + variance) / 2
+    np.testing.assert_allclose(session.parameters()["running_var"], [expected], rtol=2e-3)

@@ -35,7 +35,7 @@ def test_rms_norm(sizes: Any, shape: tuple[int, ...], options: dict[str, Any]) -
     compare_layers(*pair("RMSNorm", sizes, **options), fixed_arrays([shape], 1))
 
 
-@pytest.mark.parametrize("options", [{}, {"eps": 1e-3}, {"affine": False}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"eps": 1e-3}, {"bias": False}, {"affine": False}], ids=str)
 @pytest.mark.parametrize(
     ("shape", "groups"), [((4, 6), 1), ((4, 6), 2), ((4, 6, 5), 1), ((4, 6, 5), 6), ((2, 6, 3, 4), 3)]
 )
@@ -50,6 +50,7 @@ BATCH_OPTIONS = [
     {"affine": False},
     {"track_running_stats": False},
     {"momentum": 0.0},
+    {"bias": False},
 ]
 
 
@@ -71,6 +72,7 @@ INSTANCE_OPTIONS = [
     {"track_running_stats": True},
     {"affine": True, "track_running_stats": True, "momentum": 0.3},
     {"track_running_stats": True, "momentum": None},
+    {"affine": True, "bias": False},
 ]
 
 

@@ -54,7 +54,7 @@ class _BatchNorm(ChannelNorm):
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
             return
         count = latest(self.num_batches_tracked) + 1
-        factor = 1.0 / astype(count, center.dtype) if self.momentum is None else self.momentum
+        factor = astype(1.0 / astype(count, "float64"), center.dtype) if self.momentum is None else self.momentum
         update(self.num_batches_tracked, count)
         update(self.running_mean, blend(latest(self.running_mean), center, factor))
         update(self.running_var, blend(latest(self.running_var), unbiased(spread, x, axes), factor))

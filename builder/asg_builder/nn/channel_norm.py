@@ -113,4 +113,6 @@ def unbiased(variance: Tensor, x: Tensor, axes: Sequence[int]) -> Tensor:
     total = dim_size(x, axes[0])
     for axis in axes[1:]:
         total = total * dim_size(x, axis)
-    return variance * (astype(total, variance.dtype) / astype(maximum(total - 1, 1), variance.dtype))
+    # Counts may be larger than float16's largest number; their quotient is not.
+    quotient = astype(total, "float64") / astype(maximum(total - 1, 1), "float64")
+    return variance * astype(quotient, variance.dtype)

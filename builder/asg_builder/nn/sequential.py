@@ -1,6 +1,6 @@
 """`Sequential`: one module after another."""
 
-from typing import Any
+from typing import Any, overload
 
 from typing_extensions import override
 
@@ -19,6 +19,17 @@ class Sequential(ModuleList):
 
     def __init__(self, *modules: Module, name: str | None = None) -> None:
         super().__init__(modules, name=name)
+
+    @overload
+    def __getitem__(self, position: int) -> Module: ...
+    @overload
+    def __getitem__(self, position: slice) -> "Sequential": ...
+    @override
+    def __getitem__(self, position: int | slice) -> Module:
+        """A module, or several in a row, which keep the names that they have here."""
+        return (
+            Sequential(*super().__getitem__(position)) if isinstance(position, slice) else super().__getitem__(position)
+        )
 
     @override
     def forward(self, x: Any) -> Any:
