@@ -132,6 +132,15 @@ class OtherCodes(Executor):
         return status, problem("invalid_document", []) if status == 422 else answer
 
 
+class Crashing(Executor):
+    """It drops the connection at every run that asks for a result of one operand."""
+
+    @override
+    def run(self, digest: str, body: dict[str, Any]) -> Answer:
+        status, answer = super().run(digest, body)
+        return (0, None) if list(body["inputs"]) == ["x0"] and body.get("outputs") == ["y0"] else (status, answer)
+
+
 @contextmanager
 def serving(executor: Executor) -> Generator[str]:
     class Handler(BaseHTTPRequestHandler):
@@ -141,6 +150,9 @@ def serving(executor: Executor) -> Generator[str]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             *_, digest, last = self.path.split("/")
             status, answer = executor.add(body) if last == "graphs" else executor.run(digest, json.loads(body))
+            if status == 0:
+                self.close_connection = True
+                return
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if status < 400 else "application/problem+json")
@@ -219,6 +231,16 @@ def test_what_is_wrong_is_told(executor: Callable[[], Executor], filter: str, id
     assert (found[id] or "").startswith(failure)
 
 
+def test_a_case_that_gets_no_answer_is_not_the_end() -> None:
+    with serving(Crashing()) as url:
+        transport = Transport(url, retries=0)
+        outcomes = run_cases(read_cases(patterns=["exp.smooth", "exp.smooth.gradient"]), transport)
+        transport.close()
+    dropped, answered = outcomes
+    assert re.fullmatch(r"POST http://\S+/run got no answer: Server disconnected .*", dropped.failure or "")
+    assert answered.failure is None
+
+
 def test_outcomes_are_told_as_they_come() -> None:
     cases = read_cases(patterns=["exp.*"])
     told: list[Outcome] = []
@@ -235,7 +257,7 @@ def test_no_executor() -> None:
     done = conformance("http://127.0.0.1:9", "--filter", "exp.smooth")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("asg: POST http://127.0.0.1:9/v1/graphs got no answer: ")
+    assert done.stderr.startswith("asg: exp.smooth: POST http://127.0.0.1:9/v1/graphs got no answer: ")
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,12 @@ def test_fields_of_cases_are_those_of_the_readme(stored: dict[str, list[Case]]) 
     assert all(len({"expected", "refused", "fails"} & set(case)) == 1 for case in cases_in(stored))
 
 
+def test_codes_of_runs_that_fail_are_those_of_the_readme(stored: dict[str, list[Case]]) -> None:
+    table = (FOLDER / "README.md").read_text(encoding="utf-8").partition("| code of a run that fails |")[2]
+    described = set(re.findall(r"^\| `(\w+)` \|", table.partition("\n\n")[0], re.MULTILINE))
+    assert described == {case["fails"] for case in cases_in(stored) if "fails" in case}
+
+
 def test_a_gradient_that_is_wrong_stops_the_generator(monkeypatch: pytest.MonkeyPatch) -> None:
     from conformance_vectors import gradients
     from conformance_vectors.samples import gradient_case

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from asg_builder.client.errors import ServiceError, UnexpectedAnswer
+from asg_builder.client.errors import ConnectionFailed, ServiceError, UnexpectedAnswer
 from asg_builder.client.transport import Transport
 from asg_builder.conformance.comparison import difference
 from asg_builder.conformance.vectors import Case, Fault
@@ -24,12 +24,16 @@ def check(case: Case, transport: Transport) -> str | None:
         What went wrong and what was expected, or None where nothing did.
 
     Raises:
-        ConnectionFailed: no answer came.
+        ConnectionFailed: there is no executor, or none any more; the message names the case.
     """
     try:
         return _refusal(case, transport) if case.refused else _run(case, transport)
     except UnexpectedAnswer as error:
         return str(error)
+    except ConnectionFailed as error:
+        if error.sent:  # it dropped this request, and may take the next
+            return str(error)
+        raise ConnectionFailed(f"{case.id}: {error}", sent=False) from error
 
 
 def _refusal(case: Case, transport: Transport) -> str | None:

@@ -30,7 +30,7 @@ def run_conformance(url: str, patterns: Sequence[str], api_key: str | None, *, a
 
     Raises:
         CommandError: the address is none, or no case matches.
-        ConnectionFailed: no answer came.
+        ConnectionFailed: there is no executor, or none any more; the message names the case.
     """
     cases = read_cases(patterns=patterns)
     if not cases:

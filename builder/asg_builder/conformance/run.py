@@ -37,7 +37,7 @@ def run_cases(
         on_outcome: called with each outcome, in the order of the cases.
 
     Raises:
-        ConnectionFailed: no answer came.
+        ConnectionFailed: there is no executor, or none any more; the message names the case.
     """
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(_AT_A_TIME) as pool:

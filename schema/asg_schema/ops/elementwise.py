@@ -1,8 +1,8 @@
 """Element-wise arithmetic: each element of the result depends on one element of each operand.
 
-Binary ops broadcast their operands as NumPy does (see `asg_schema.broadcasting`). Names, formulas and special cases are
-those of the Python array API standard where it has the op (https://data-apis.org/array-api/latest/), else those of
-`torch` or `torch.special`. Integer arithmetic wraps around (modulo 2ⁿ, signed integers in two's complement).
+Binary ops broadcast their operands as NumPy does. Names, formulas and special cases are those of the Python array API
+standard where it has the op (https://data-apis.org/array-api/latest/), else those of `torch` or `torch.special`.
+Integer arithmetic wraps around (modulo 2ⁿ, signed integers in two's complement).
 
 Floating-point arithmetic is that of IEEE 754, with signed zeros, subnormal numbers and infinities: an infinite or NaN
 result is no error. Where nothing else is said, NaN in an operand makes the result NaN.
