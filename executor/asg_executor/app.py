@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from asg_executor.api import capabilities, documentation, graphs, health, parameters, sessions, steps
+from asg_executor.api import capabilities, checkpoints, documentation, graphs, health, parameters, sessions, steps
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     app.state.service = service
     app.add_middleware(RequestContext, names=host_names)
     install_problem_handlers(app)
-    for resource in (capabilities, graphs, sessions, steps, parameters, health, documentation):
+    for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, documentation):
         app.include_router(resource.router)
     return app
 

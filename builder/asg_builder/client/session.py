@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from asg_builder.arrays import Array
+from asg_builder.client.checkpoints import Checkpoints
 from asg_builder.client.errors import NotFound
 from asg_builder.client.payload import as_names, convert_tensors, decode, encode
 from asg_builder.client.transport import SAFETENSORS, Answer, Transport
@@ -254,6 +255,14 @@ class Session:
             raise AsgError(f"cannot write {target}: {error.strerror or error}") from None
         finally:
             beside.unlink(missing_ok=True)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The states of the session that the executor keeps under a name."""
+        return Checkpoints(self._transport, self._path, self._go_on_from)
+
+    def _go_on_from(self, number: int) -> None:
+        self.number = number
 
     def refresh(self) -> int:
         """Ask the executor for the number of the last step, and go on from there."""

@@ -13,7 +13,7 @@ from asg_executor.api.service import ServiceDependency, body_documentation
 from asg_executor.sessions.session import Session
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["router"]
+__all__ = ["check_condition", "router"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["parameters"])
 
@@ -73,7 +73,7 @@ async def put_parameters(session_id: str, request: Request, service: ServiceDepe
             types: dict[str, TensorType] = {name: item.type for name, item in session.declarations.items()}
             parameters, problems = decode_tensors("parameter", body.parameters, types, "parameters")
             refuse("interface_mismatch", problems)
-            _check_condition(condition, session)
+            check_condition(condition, session)
             held.set_parameters(parameters)
             digest = session.digest()
             return json_response({"step": session.number, "digest": digest}, headers={"ETag": f'"{digest}"'})
@@ -81,7 +81,7 @@ async def put_parameters(session_id: str, request: Request, service: ServiceDepe
         return await service.pool.run_locked(held.lock, replace)
 
 
-def _check_condition(condition: str, session: Session) -> None:
+def check_condition(condition: str, session: Session) -> None:
     """Refuse to go on where `If-Match` names other states than the present one."""
     if condition.strip() in ("", "*"):
         return

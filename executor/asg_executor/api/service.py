@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
-from asg_executor.api.bodies import Body, parse_body, read_body
-from asg_executor.api.media_types import body_type
+from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
+from asg_executor.api.media_types import JSON, body_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.sessions.held_session import HeldSession
@@ -17,7 +17,7 @@ from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import GraphStore
 from asg_schema.document import Document
 
-__all__ = ["Service", "ServiceDependency", "body_documentation"]
+__all__ = ["Service", "ServiceDependency", "body_documentation", "json_documentation"]
 
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
@@ -106,12 +106,28 @@ class Service:
         content = await self.body_bytes(request, media_type)
         return await self.decode(content, lambda: parse_body(kind, content, media_type))
 
+    async def json_body(self, request: Request, kind: type[B]) -> B:
+        """The body of a request that has no tensors, in JSON; an empty one is `{}`.
+
+        Raises:
+            ProblemError: it cannot be read.
+        """
+        if body_type(request) != JSON:
+            raise ProblemError("unsupported_media_type", f"the body of this request is {JSON}")
+        content = await self.body_bytes(request, JSON)
+        return kind.check(parse_json_body(content) if content else {})
+
     async def decode(self, content: bytes, function: Callable[[], T]) -> T:
         """Call `function`, which reads `content`: in a thread where there is much to read.
 
         A thread costs more than it spares where there is little.
         """
         return function() if len(content) <= _LITTLE_BYTES else await self.pool.run(function)
+
+
+def json_documentation(kind: type[Body]) -> dict[str, Any]:
+    """The OpenAPI description of a body that is read by `Service.json_body`."""
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": kind.model_json_schema()}}}}
 
 
 def unknown_session(id: str) -> ProblemError:

@@ -186,6 +186,16 @@ class Arenas:
             for part, array in arena.state_of(name)
         }
 
+    def begin_anew(self) -> None:
+        """Make slots and averages what they are before the first step, for the parameters as they are."""
+        for arena in self.arenas:
+            for stretch in arena.stretches:
+                for block in stretch.blocks:
+                    for slot in stretch.rule.slots(TensorType(arena.dtype, block.parameter.shape)):
+                        block.slots[slot.name].fill(slot.initial)
+            if arena.average is not None:
+                arena.average[...] = arena.trained
+
     def is_finite(self, updated: Iterable[str]) -> bool:
         """Whether no trained parameter, slot or average, and none of the parameters in `updated`, has NaN or inf."""
         trained = [array for arena in self.trained for array in (arena.trained, *arena.state()[1:])]

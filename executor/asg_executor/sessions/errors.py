@@ -1,11 +1,13 @@
 """What can go wrong with a session.
 
 ExecutorError (asg_executor.errors)
+├── CheckpointError        there is a checkpoint of that name
 ├── CreationMismatchError  a key for the creation of a session was sent before, with another request
 ├── CreationPendingError   a session is being created for the same key
 ├── InitializationError    a parameter's initialiser describes no distribution
 ├── SessionError           graphs, parameters and optimizer do not fit together
 ├── SessionDamagedError    what is on disk of a session does not make the session that it was
+├── NothingKeptError       the service has no data directory
 ├── NonFiniteStepError     a step would leave NaN or an infinity in the state
 └── StepError              a step cannot be taken under the number that it was sent with
     ├── StepGapError       a step before it is missing
@@ -20,10 +22,12 @@ from asg_executor.errors import ExecutorError
 from asg_schema.errors import Problem
 
 __all__ = [
+    "CheckpointError",
     "CreationMismatchError",
     "CreationPendingError",
     "InitializationError",
     "NonFiniteStepError",
+    "NothingKeptError",
     "SessionDamagedError",
     "SessionError",
     "StepError",
@@ -31,6 +35,18 @@ __all__ = [
     "StepMismatchError",
     "StepPassedError",
 ]
+
+
+class CheckpointError(ExecutorError):
+    """There is a checkpoint of that name."""
+
+    code: ClassVar[str] = "checkpoint_exists"
+
+
+class NothingKeptError(ExecutorError):
+    """The service has no data directory."""
+
+    code: ClassVar[str] = "nothing_kept"
 
 
 class CreationMismatchError(ExecutorError):

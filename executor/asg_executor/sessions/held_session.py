@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 from uuid import uuid4
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import SnapshotEvery
-from asg_executor.sessions.errors import SessionDamagedError
+from asg_executor.sessions.errors import CheckpointError, NothingKeptError, SessionDamagedError
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
 from asg_executor.sessions.step_request import StepRequest, tensors_digest
+from asg_executor.store.checkpoints import Checkpoint, CheckpointFiles
 from asg_executor.store.errors import StoreError
-from asg_executor.store.session_files import SavedState, SessionFiles
+from asg_executor.store.saved_state import SavedState
+from asg_executor.store.session_files import SessionFiles
 from asg_executor.store.sessions import SessionStore, StoredSession
 
 __all__ = ["HeldSession"]
@@ -132,11 +134,8 @@ class HeldSession:
 
     def _save(self, request: str, answers: Sequence[Mapping[str, Array]]) -> None:
         if self._files is not None:
-            session = self.session
-            self._files.save(
-                SavedState(session.number, session.digest(), session.state(), request, answers, session.skipped)
-            )
-            self._saved, self._unsaved_seconds = session.number, 0.0
+            self._files.save(self._state(request, answers))
+            self._saved, self._unsaved_seconds = self.session.number, 0.0
 
     def save(self) -> None:
         """Have the present state on disk.
@@ -146,6 +145,11 @@ class HeldSession:
         """
         self._save(self._record.digest, self._record.answer)
 
+    def _state(self, request: str, answers: Sequence[Mapping[str, Array]]) -> SavedState:
+        """The present state, after a step that was asked for so and answered so."""
+        session = self.session
+        return SavedState(session.number, session.digest(), session.state(), request, answers, session.skipped)
+
     def set_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Replace the values of parameters, on disk, too.
 
@@ -153,16 +157,74 @@ class HeldSession:
             InterfaceError: as `Session.set_parameters`; nothing is replaced.
             StoreError: the new values could not be kept; nothing is replaced.
         """
-        before = self.session.state()
-        self.session.set_parameters(parameters)
+        self._change(lambda: self.session.set_parameters(parameters), self._record)
+
+    def _change(self, change: Callable[[], None], record: StepRecord) -> None:
+        """Change the state other than by a step, on disk, too, or not at all.
+
+        Args:
+            change: what changes it.
+            record: the last step, once it is changed.
+        """
+        session = self.session
+        before, number, skipped = session.state(), session.number, session.skipped
+        change()
         try:
             if self._files is not None and self.settings.durability != "checkpoint_only":
-                # Steps before cannot be replayed into these values, so both snapshots that are kept must have them.
-                self.save()
-                self.save()
+                self._files.replace(self._state(record.digest, record.answer))
+                self._saved, self._unsaved_seconds = session.number, 0.0
         except BaseException:
-            self.session.restore(self.session.number, before, skipped=self.session.skipped)
+            session.restore(number, before, skipped=skipped)
             raise
+        self._record = record
+
+    @property
+    def checkpoints(self) -> CheckpointFiles:
+        """The states that were given a name.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        if self._files is None:
+            raise NothingKeptError("the service has no data directory, and keeps no checkpoints")
+        return self._files.checkpoints
+
+    def add_checkpoint(self, name: str) -> Checkpoint:
+        """Have the present state on disk under a name; where it is there already under that name, that is it.
+
+        Raises:
+            CheckpointError: another state has the name.
+            NothingKeptError: the service keeps nothing.
+            StoreError: it could not be kept.
+        """
+        state = self._state(self._record.digest, self._record.answer)
+        present = self.checkpoints.find(name)
+        if present is None:
+            return self.checkpoints.add(name, state)
+        if present.digest != state.digest:
+            raise CheckpointError(
+                f'the checkpoint "{name}" has the state of step {present.step}; delete it first, or take another name'
+            )
+        return present
+
+    def restore(self, state: SavedState, *, optimizer: bool) -> None:
+        """Make the session what it was, on disk, too; the steps that were taken since are no more.
+
+        Args:
+            state: what it was.
+            optimizer: whether slots and averages are what they were; else they begin anew.
+
+        Raises:
+            InterfaceError: the state is that of another session; nothing is changed.
+            StoreError: it could not be kept; nothing is changed.
+        """
+        record = StepRecord()
+        record.keep(state.number, state.request, state.answers)
+        session = self.session
+        if optimizer:
+            self._change(lambda: session.restore(state.number, state.arrays, skipped=state.skipped), record)
+        else:
+            self._change(lambda: session.restore_parameters(state.number, state.arrays), record)
 
     def _recover(self, files: SessionFiles) -> None:
         state = files.load()

@@ -194,6 +194,25 @@ class Session:
             array[...] = state[name]
         self._number, self._skipped = number, skipped
 
+    def restore_parameters(self, number: int, state: Mapping[str, Array]) -> None:
+        """Give the parameters the values that they had after a step, and begin anew with slots and averages.
+
+        Args:
+            number: the number of the step, which becomes the session's.
+            state: what `state` returned then, in a session with the same parameters.
+
+        Raises:
+            InterfaceError: the state is that of other parameters. Nothing is changed then.
+        """
+        prefix = "value:"
+        values = {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
+        arrays = self._checked(values)
+        check_names("parameter", arrays, self._set.parameters)
+        for name, array in arrays.items():
+            self._arenas.parameters[name][...] = array
+        self._arenas.begin_anew()
+        self._number, self._skipped = number, False
+
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
         return {name: view.copy() for name, view in self._arenas.parameters.items()}

@@ -29,6 +29,11 @@ _MIGRATIONS: Sequence[str] = (
         session TEXT NOT NULL, directory TEXT NOT NULL, step INTEGER NOT NULL, manifest TEXT NOT NULL,
         bytes INTEGER NOT NULL, created REAL NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (session, directory)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE checkpoints (
+        session TEXT NOT NULL, name TEXT NOT NULL, directory TEXT NOT NULL, step INTEGER NOT NULL,
+        digest TEXT NOT NULL, manifest TEXT NOT NULL, bytes INTEGER NOT NULL, created REAL NOT NULL,
+        checksum TEXT NOT NULL, PRIMARY KEY (session, name)
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 """What brings a database from one version to the next. The version is the number of them that were applied."""

@@ -1,57 +1,37 @@
 """`SessionFiles`: one session on disk: snapshots of its state, and the log of the steps since.
 
 ```
-<directory>/log/<first step>.log              what the steps were given
+<directory>/logs/<history>/<first step>.log   what the steps were given
 <directory>/snapshots/<step>-<random>/        state.safetensors, answer.safetensors, manifest.json
+<directory>/checkpoints/<step>-<random>/      likewise
 ```
 
 A snapshot counts once its row is in the database. Two are kept, and the steps since the older one, so that damage to
-the newer one loses nothing.
+the newer one loses nothing. Where the state changes other than by a step, a new history begins: the steps before cannot
+be taken again into it.
 """
 
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from asg_executor.plan.arrays import Array
 from asg_executor.safetensors_bytes import read_safetensors, write_safetensors
-from asg_executor.sessions.step_request import joined, parts_of
+from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
-from asg_executor.store.errors import DamagedFileError
-from asg_executor.store.snapshots import read_snapshot, write_snapshot
+from asg_executor.store.errors import DamagedFileError, StoreError
+from asg_executor.store.saved_state import SavedState, read_state, write_state
 from asg_executor.store.step_log import LoggedStep, StepLog
 
-__all__ = ["SavedState", "SessionFiles"]
+__all__ = ["SessionFiles"]
 
-_STATE, _ANSWER = "state.safetensors", "answer.safetensors"
 _KEPT = 2
 
 _log = logging.getLogger("asg_executor")
-
-
-@dataclass(frozen=True, slots=True)
-class SavedState:
-    """A session after a step.
-
-    Attributes:
-        number: the number of the step.
-        digest: the digest of the session's state.
-        arrays: the state itself, by name.
-        request: the digest of the step's request; empty before the first step.
-        answers: what the step answered: the outputs of each part, by name.
-        skipped: whether the step was taken without its changes.
-    """
-
-    number: int
-    digest: str
-    arrays: Mapping[str, Array]
-    request: str = ""
-    answers: Sequence[Mapping[str, Array]] = ()
-    skipped: bool = False
 
 
 class SessionFiles:
@@ -61,35 +41,57 @@ class SessionFiles:
         directory: where they are; made where there is none.
         database: where the snapshots' rows are.
         session: the session's id.
+
+    Attributes:
+        checkpoints: the states that were given a name.
     """
 
     def __init__(self, directory: Path, database: Database, session: str) -> None:
         self._snapshots = directory / "snapshots"
-        self._log_directory = directory / "log"
+        self._logs = directory / "logs"
         self._database = database
         self._session = session
+        self._history = secrets.token_hex(8)
+        self.checkpoints = CheckpointFiles(directory / "checkpoints", database, session)
         self._log: StepLog | None = None
-        make_directory(self._snapshots)
-        remove_unfinished(self._snapshots)
+        for folder in (self._snapshots, self._logs):
+            make_directory(folder)
+            remove_unfinished(folder)
 
     def save(self, state: SavedState) -> None:
-        """Have a state on disk; the steps before it need no log from then on.
+        """Have a state on disk that steps led to; those before it need no log from then on.
 
         Raises:
             StorageFullError: there is no room; everything is as it was.
             StoreError: the system refuses; likewise.
         """
+        if self._log is not None:
+            self._log.begin_segment()
+        self._add(state, self._history, replace=False)
+        self._clean_up()
+
+    def replace(self, state: SavedState) -> None:
+        """Have a state on disk that no step led to, in the place of all that was there.
+
+        Raises:
+            StorageFullError: there is no room; everything is as it was.
+            StoreError: the system refuses; likewise.
+        """
+        history = secrets.token_hex(8)
+        self._add(state, history, replace=True)
+        if self._log is not None:
+            self._log.close()
+        self._log, self._history = None, history
+        try:
+            self._add(state, history, replace=False)  # the one that is there if the other is damaged
+        except StoreError as error:
+            _log.warning("session %s: there is one snapshot, not two: %s", self._session, error)
+        self._clean_up()
+
+    def _add(self, state: SavedState, history: str, *, replace: bool) -> None:
+        """Add a snapshot; with `replace` it alone counts from then on."""
         name = f"{state.number:020d}-{secrets.token_hex(4)}"
-        details = {
-            "step": state.number,
-            "digest": state.digest,
-            "request": state.request,
-            "parts": len(state.answers),
-            "skipped": state.skipped,
-        }
-        answers = joined(state.answers)
-        files = {_STATE: [write_safetensors(state.arrays, {})], _ANSWER: [write_safetensors(answers, {})]}
-        manifest, size = write_snapshot(self._snapshots / name, details, files)
+        manifest, size = write_state(self._snapshots / name, state, {"history": history})
         row = {
             "session": self._session,
             "directory": name,
@@ -99,14 +101,13 @@ class SessionFiles:
             "created": time.time(),
         }
         try:
-            with self._database.transaction():
+            with self._database.transaction() as connection:
+                if replace:
+                    connection.execute("DELETE FROM snapshots WHERE session = ?", [self._session])
                 self._database.insert("snapshots", row)
         except BaseException:
             remove_tree(self._snapshots / name)
             raise
-        if self._log is not None:
-            self._log.begin_segment()
-        self._drop_old()
 
     def append(self, number: int, tensors: Mapping[str, Array], fields: Mapping[str, str]) -> None:
         """Have what a step was given on disk.
@@ -121,7 +122,7 @@ class SessionFiles:
             StoreError: the system refuses; likewise.
         """
         if self._log is None:
-            self._log = StepLog(self._log_directory, number - 1)
+            self._log = StepLog(self._logs / self._history, number - 1)
         self._log.append(number, [write_safetensors(tensors, fields)])
 
     @property
@@ -139,12 +140,13 @@ class SessionFiles:
         damage: list[DamagedFileError] = []
         for row in self._rows():
             try:
-                state = self._read(row)
+                state, details = self._read(row)
             except DamagedFileError as error:
                 _log.error("session %s: %s", self._session, error)
                 damage.append(error)
             else:
-                self._log = StepLog(self._log_directory, state.number)
+                self._history = details["history"]
+                self._log = StepLog(self._logs / self._history, state.number)
                 return state
         if damage:
             raise DamagedFileError(damage[0].path, damage[0].reason)
@@ -177,14 +179,16 @@ class SessionFiles:
         query = "SELECT * FROM snapshots WHERE session = ? ORDER BY step DESC, created DESC"
         return self._database.rows(query, [self._session])
 
-    def _read(self, row: Row) -> SavedState:
+    def _read(self, row: Row) -> tuple[SavedState, Mapping[str, Any]]:
         self._database.check_row("snapshots", row)
-        snapshot = read_snapshot(self._snapshots / row["directory"], row["manifest"])
-        arrays, _ = read_safetensors(snapshot.files[_STATE])
-        tensors, _ = read_safetensors(snapshot.files[_ANSWER])
-        details = snapshot.details
-        answers = parts_of(tensors, details["parts"])
-        return SavedState(details["step"], details["digest"], arrays, details["request"], answers, details["skipped"])
+        return read_state(self._snapshots / row["directory"], row["manifest"])
+
+    def _clean_up(self) -> None:
+        """Remove what does not count any more. What cannot be removed now is removed the next time."""
+        try:
+            self._drop_old()
+        except StoreError as error:
+            _log.warning("session %s: %s", self._session, error)
 
     def _drop_old(self) -> None:
         """Remove the snapshots that are not needed any more, directories that never counted, and their steps."""
@@ -199,6 +203,9 @@ class SessionFiles:
         names = {row["directory"] for row in kept}
         for path in self._snapshots.iterdir():
             if path.name not in names:
+                remove_tree(path)
+        for path in self._logs.iterdir():
+            if path.name != self._history:
                 remove_tree(path)
         if self._log is not None:
             self._log.drop_through(min(row["step"] for row in kept))

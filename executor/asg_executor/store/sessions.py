@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished, write_directory
 from asg_executor.store.errors import DamagedFileError
-from asg_executor.store.session_files import SavedState, SessionFiles
+from asg_executor.store.saved_state import SavedState
+from asg_executor.store.session_files import SessionFiles
 
 __all__ = ["DamagedSession", "SessionStore", "StoredSession"]
 
@@ -131,4 +132,5 @@ class SessionStore:
     def _forget(self, id: str) -> None:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM snapshots WHERE session = ?", [id])
+            connection.execute("DELETE FROM checkpoints WHERE session = ?", [id])
         remove_tree(self._directory / id)

@@ -154,7 +154,7 @@ def test_a_damaged_log_is_named_and_the_other_sessions_go_on(tmp_path: Path) -> 
     with server_on(tmp_path) as server:
         damaged = server.create_session(optimizer=ADAM, seed=5)
         take(server, damaged, 1, 2, 3)
-        log = only_file(tmp_path, "sessions/*/log/*.log")
+        log = only_file(tmp_path, "sessions/*/logs/*/*.log")
         sound = server.create_session(optimizer=ADAM, seed=5)
         take(server, sound, 1)
     content = bytearray(log.read_bytes())

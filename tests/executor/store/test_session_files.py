@@ -7,7 +7,8 @@ import pytest
 
 from asg_executor.store.database import Database
 from asg_executor.store.errors import DamagedFileError
-from asg_executor.store.session_files import SavedState, SessionFiles
+from asg_executor.store.saved_state import SavedState
+from asg_executor.store.session_files import SessionFiles
 
 
 @pytest.fixture
@@ -116,3 +117,22 @@ def test_a_snapshot_without_a_row_never_counted(tmp_path: Path, database: Databa
     assert again.load().number == 0
     again.save(state(1))
     assert len(list((tmp_path / "s" / "snapshots").iterdir())) == 2
+
+
+def test_a_state_that_no_step_led_to_begins_a_new_history(tmp_path: Path, database: Database) -> None:
+    files = opened(tmp_path, database)
+    files.save(state(0))
+    append(files, 1, 2, 3)
+    files.replace(state(1))  # back to an earlier step
+    append(files, 2)
+    files.close()
+    for damaged in range(2):
+        again = opened(tmp_path, database)
+        assert_same(again.load(), state(1))
+        assert logged(again, 1) == [(2, 2, "request2")]
+        again.close()
+        if not damaged:
+            snapshots = sorted((tmp_path / "s" / "snapshots").iterdir())
+            assert len(snapshots) == 2
+            (snapshots[0] / "state.safetensors").unlink()
+    assert len(list((tmp_path / "s" / "logs").iterdir())) == 1

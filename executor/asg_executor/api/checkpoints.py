@@ -1,0 +1,140 @@
+"""`/v1/sessions/{id}/checkpoints`: states of a session under a name: made, listed, downloaded, restored, removed."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field, StrictBool, StrictStr
+from starlette.responses import Response
+
+from asg_executor.api.bodies import Body, json_response, tensor_response
+from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
+from asg_executor.api.parameters import check_condition
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.service import ServiceDependency, json_documentation
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.store.checkpoints import Checkpoint
+from asg_schema.wire import nearest, show_value
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/sessions/{session_id}/checkpoints", tags=["checkpoints"])
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+
+
+class CreateCheckpointBody(Body):
+    """A new checkpoint."""
+
+    name: StrictStr | None = Field(
+        default=None, description="Its name: letters, digits, dots, dashes, underscores; absent: step-<number>."
+    )
+
+
+class RestoreBody(Body):
+    """How to restore a checkpoint."""
+
+    optimizer: StrictBool = Field(
+        default=True, description="Whether the optimizer's slots are restored, too; else they begin anew."
+    )
+
+
+@router.post("", openapi_extra=json_documentation(CreateCheckpointBody), status_code=201)
+async def create_checkpoint(session_id: str, request: Request, service: ServiceDependency) -> Response:
+    """Have the present state on disk, optimizer included, until it is removed."""
+    async with service.pool.admit():
+        held = service.session(session_id)
+        body = await service.json_body(request, CreateCheckpointBody)
+
+        def create() -> Response:
+            name = f"step-{held.session.number}" if body.name is None else body.name
+            if not _NAME.match(name):
+                allowed = "1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first, are needed"
+                raise ProblemError("invalid_request", f"the name of the checkpoint is {show_value(name)}; {allowed}")
+            location = f"/v1/sessions/{held.id}/checkpoints/{name}"
+            return json_response(_describe(held.add_checkpoint(name)), 201, {"Location": location})
+
+        return await service.pool.run_locked(held.lock, create)
+
+
+@router.get("")
+async def list_checkpoints(session_id: str, service: ServiceDependency) -> Response:
+    """All checkpoints, in the order in which they were made."""
+    async with service.pool.admit():
+        held = service.session(session_id)
+        listed = await service.pool.run_locked(held.lock, lambda: [_describe(item) for item in held.checkpoints.all()])
+    return json_response({"checkpoints": listed})
+
+
+@router.get("/{name}")
+async def get_checkpoint(session_id: str, name: str, request: Request, service: ServiceDependency) -> Response:
+    """A checkpoint; with `Accept: application/vnd.safetensors` its parameters."""
+    async with service.pool.admit():
+        held = service.session(session_id)
+        media_type = accepted_type(request, (JSON, SAFETENSORS))
+
+        def read() -> Response:
+            checkpoint = _found(held, name)
+            if media_type == JSON:
+                return json_response(_describe(checkpoint))
+            state = held.checkpoints.read(name)
+            values = {key: array for key, array in state.arrays.items() if key.startswith("value:")}
+            parameters = {key.removeprefix("value:"): array for key, array in values.items()}
+            return tensor_response("parameters", parameters, SAFETENSORS, {"step": state.number})
+
+        return await service.pool.run_locked(held.lock, read)
+
+
+@router.post("/{name}/restore", openapi_extra=json_documentation(RestoreBody))
+async def restore_checkpoint(session_id: str, name: str, request: Request, service: ServiceDependency) -> Response:
+    """Make the session what it was, its number included. The steps since are no more.
+
+    With `If-Match` this happens only in the state that it names, else the answer is 412.
+    """
+    async with service.pool.admit():
+        held = service.session(session_id)
+        body = await service.json_body(request, RestoreBody)
+        condition = ", ".join(request.headers.getlist("if-match"))
+
+        def restore() -> Response:
+            _found(held, name)
+            check_condition(condition, held.session)
+            held.restore(held.checkpoints.read(name), optimizer=body.optimizer)
+            digest = held.session.digest()
+            return json_response({"step": held.session.number, "digest": digest}, headers={"ETag": f'"{digest}"'})
+
+        return await service.pool.run_locked(held.lock, restore)
+
+
+@router.delete("/{name}", status_code=204)
+async def delete_checkpoint(session_id: str, name: str, service: ServiceDependency) -> Response:
+    """Remove a checkpoint."""
+    async with service.pool.admit():
+        held = service.session(session_id)
+
+        def remove() -> Response:
+            _found(held, name)
+            held.checkpoints.remove(name)
+            return Response(status_code=204)
+
+        return await service.pool.run_locked(held.lock, remove)
+
+
+def _found(held: HeldSession, name: str) -> Checkpoint:
+    """The checkpoint of a name.
+
+    Raises:
+        ProblemError: there is none.
+    """
+    checkpoint = held.checkpoints.find(name)
+    if checkpoint is None:
+        names = [item.name for item in held.checkpoints.all()]
+        hint = nearest(name, names) or f"; the session has {', '.join(names) or 'none'}"
+        raise ProblemError("unknown_checkpoint", f"there is no checkpoint {show_value(name)}{hint}")
+    return checkpoint
+
+
+def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
+    created = datetime.fromtimestamp(checkpoint.created, UTC).isoformat(timespec="milliseconds")
+    return {**checkpoint._asdict(), "created": created.replace("+00:00", "Z")}
