@@ -136,7 +136,7 @@ def _input_problems(program: Document) -> Iterator[_Found]:
         elif parameter is not None and item.id == "gradient":
             needed = None if item.type == parameter.type else f'{parameter.type}, the type of "parameter",'
         elif parameter is not None and (not item.dtype.is_floating or item.shape != parameter.shape):
-            needed = f'a floating-point slot of the shape of "parameter", {list(map(str, parameter.shape))},'
+            needed = f'a floating-point slot of the shape of "parameter", {parameter.type},'
         if needed is not None:
             message = f'the input "{item.id}" is {item.type}; {needed} is needed'
             yield ["inputs", index], "type_mismatch", message

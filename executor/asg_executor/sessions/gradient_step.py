@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from asg_executor.engines.engine import Engine, Executable
-from asg_executor.errors import MemoryLimitError
+from asg_executor.errors import MemoryLimitError, RunError
 from asg_executor.optimizers.errors import LearningRateError
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import VECTOR, accumulation_dtype, block_name
@@ -69,14 +69,20 @@ class GradientStep:
 
         Raises:
             LearningRateError: a schedule gives no finite learning rate for the step.
+            RunError: a node of a client's own update document could not be computed.
         """
         self.prepare()
         self._step[()] = number
         for stretch, rate in self._rates:
             if isinstance(stretch.rule.rate, Schedule):
                 rate[()] = _scheduled(stretch, stretch.rule.rate, number)
-        for call in self._calls or ():
-            call(_NOTHING)
+        try:
+            for call in self._calls or ():
+                call(_NOTHING)
+        except RunError as error:
+            raise RunError(
+                error.node, error.op, f"{error.reason}; the node is one of the optimizer's document"
+            ) from None
 
     def _compile(self, document: Document, changed: Mapping[str, Array], read: Mapping[str, Array]) -> Executable:
         """Compile a document whose outputs are written over `changed`, and which reads these and `read`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from asg_executor import Session
+from asg_executor.errors import RunError
 from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.optimizers.errors import OptimizerError
 from executor_harness.custom_rules import momentum_document
@@ -104,7 +105,7 @@ WRONG: list[tuple[dict[str, Any], str, str, str]] = [
         with_slot({"id": "m", "dtype": "int64", "shape": ["length"]}),
         "/document/inputs/4",
         "type_mismatch",
-        "a floating-point slot of the shape",
+        'a floating-point slot of the shape of "parameter", float64[length], is needed',
     ),
     (
         with_slot({"id": "m", "dtype": "float64", "shape": ["other"]}),
@@ -168,6 +169,23 @@ def test_the_learning_rate_is_given_where_it_is_used() -> None:
     for field, value in (("learning_rate", 0.1), ("weight_decay", 0.1)):
         with pytest.raises(OptimizerError, match=rf"/optimizer/groups/0/{field}: the kind .document. has no {field}"):
             parse_optimizer({"kind": "document", "document": plain, "groups": [{"parameters": "*", field: value}]})
+
+
+def test_a_rule_that_cannot_be_computed_fails_the_step_and_says_where() -> None:
+    document = momentum_document()
+    document["nodes"] += [
+        {"id": "far", "op": "full", "dtype": "int64", "shape": [], "value": 100},
+        {"id": "one", "op": "take", "inputs": ["parameter", "far"], "axis": 0},
+        {"id": "shifted", "op": "add", "inputs": ["moved", "one"]},
+    ]
+    document["outputs"][0]["value"] = "shifted"
+    session = Session({"train": quadratic()}, {"kind": "document", "document": document, "learning_rate": 0.1})
+    before = session.digest()
+    for fail in (lambda: session.step(pulls(1)), lambda: session.step_micro_batches([pulls(1), pulls(2)])):
+        with pytest.raises(RunError, match=r'node "one" \(take\): index 100 .*one of the optimizer\'s document'):
+            fail()
+        assert session.digest() == before
+    assert session.number == 0
 
 
 def test_parameters_of_another_dtype_are_named() -> None:
