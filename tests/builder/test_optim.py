@@ -1,8 +1,10 @@
 """Optimizers and schedules: the executor reads what they write, and understands it as they mean it."""
 
+import json
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 import asg_builder as asg
@@ -99,6 +101,12 @@ def test_pytorchs_defaults() -> None:
     ("make", "message"),
     [
         (lambda: optim.SGD(-1), "lr is -1; a finite number of at least 0"),
+        (lambda: optim.SGD(10**400), "lr is 1000.*; a finite number of at least 0"),
+        (lambda: optim.SGD(cast("Any", "0.1")), "lr is '0.1'; a finite number of at least 0"),
+        (lambda: optim.SGD(cast("Any", np.float32(-1))), "lr is -1.0; a finite number of at least 0"),
+        (lambda: optim.SGD(groups=cast("Any", optim.Group("*"))), "SGD: groups is Group.*; a list of optim.Group is"),
+        (lambda: optim.SGD(groups=cast("Any", [{"parameters": "*"}])), "SGD: groups is .*; a list of optim.Group is"),
+        (lambda: optim.Custom(cast("Any", {"asg": 1})), "Custom: document is of the type dict; a Document is needed"),
         (lambda: optim.SGD(float("nan")), "lr is nan"),
         (lambda: optim.SGD(0.1, dampening=float("inf")), "dampening is inf; a finite number is needed"),
         (lambda: optim.SGD(0.1, nesterov=True), "momentum above 0"),
@@ -129,3 +137,16 @@ def test_pytorchs_defaults() -> None:
 def test_settings_that_cannot_be(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_numbers_of_numpy_and_any_sequence_are_written_as_json() -> None:
+    settings: list[Any] = [np.float32(0.5), np.int64(3), range(2, 6, 2), np.array([0.5, 0.25])]
+    rate, size, milestones, values = settings
+    assert optim.SGD(rate, nesterov=cast("Any", np.bool_(False))).to_json() == optim.SGD(0.5).to_json()
+    assert schedules.StepLR(rate, size).to_json() == schedules.StepLR(0.5, 3).to_json()
+    assert schedules.MultiStepLR(0.1, milestones).to_json() == schedules.MultiStepLR(0.1, [2, 4]).to_json()
+    assert schedules.Piecewise([1], values).to_json() == schedules.Piecewise([1], [0.5, 0.25]).to_json()
+    group = optim.Group("*", lr=rate, weight_decay=rate)
+    form = optim.SGD(groups=[group], clip_value=rate).to_json()
+    assert json.loads(json.dumps(form)) == form
+    assert form["groups"] == [{"parameters": "*", "learning_rate": 0.5, "weight_decay": 0.5}]

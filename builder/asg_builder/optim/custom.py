@@ -36,6 +36,12 @@ class Custom(Optimizer):
     document: Document
     lr: LearningRate | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        document: Any = self.document
+        if not isinstance(document, Document):
+            raise ValueError(f"Custom: document is of the type {type(document).__name__}; a Document is needed")
+
     @override
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "document": self.document.to_dict()}

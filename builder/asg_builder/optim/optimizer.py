@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from typing_extensions import override
 
-from asg_builder.optim.schedules import LearningRate, Schedule
-from asg_builder.optim.settings import Bounds, NonNegative, Settings
+from asg_builder.optim.schedules import LearningRate
+from asg_builder.optim.settings import Bounds, NonNegative, Settings, as_json
 
 __all__ = ["Group", "Optimizer"]
 
@@ -51,9 +51,9 @@ class Group(Settings):
         parameters = self.parameters if isinstance(self.parameters, str) else list(self.parameters)
         result: dict[str, Any] = {"parameters": parameters}
         if self.lr is not None:
-            result["learning_rate"] = self.lr.to_json() if isinstance(self.lr, Schedule) else self.lr
+            result["learning_rate"] = as_json(self.lr)
         if self.weight_decay is not None:
-            result["weight_decay"] = self.weight_decay
+            result["weight_decay"] = as_json(self.weight_decay)
         if self.frozen:
             result["frozen"] = True
         if self.optimizer is not None:
@@ -79,9 +79,15 @@ class Optimizer(Settings):
     average_decay: Annotated[float | None, Bounds(least=0, below=1)] = None
     accumulation: Literal["sum", "mean"] = "sum"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        groups: Any = self.groups
+        if not isinstance(groups, list | tuple) or not all(isinstance(item, Group) for item in cast("Any", groups)):
+            raise ValueError(f"{type(self).__name__}: groups is {groups!r}; a list of optim.Group is needed")
+
     def common(self) -> dict[str, Any]:
         """What was given of the settings that every optimizer has, as JSON."""
-        result = {name: value for name in _LIMITS if (value := getattr(self, name)) is not None}
+        result = {name: as_json(value) for name in _LIMITS if (value := getattr(self, name)) is not None}
         if self.groups:
             result["groups"] = [group.to_json() for group in self.groups]
         return result if self.accumulation == "sum" else {**result, "accumulation": self.accumulation}

@@ -4,13 +4,15 @@ The executor checks every form that it is sent. What a field may hold is checked
 where it was made.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from math import inf, isfinite
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast, get_args, get_origin, get_type_hints
 
-__all__ = ["Betas", "Bounds", "Count", "Named", "NonNegative", "Number", "Positive", "Settings", "Share"]
+import numpy as np
+
+__all__ = ["Betas", "Bounds", "Count", "Named", "NonNegative", "Number", "Positive", "Settings", "Share", "as_json"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,11 @@ class Bounds:
 
     def holds(self, value: float) -> bool:
         """Whether a number is within the bounds."""
-        return isfinite(value) and self.least <= value <= self.most and self.above < value < self.below
+        try:
+            finite = isfinite(value)
+        except OverflowError:  # an integer beyond every float
+            return False
+        return finite and self.least <= value <= self.most and self.above < value < self.below
 
     def __str__(self) -> str:
         if self.below < inf:
@@ -77,11 +83,15 @@ class Settings:
                     self._check_choice(name, getattr(self, name), cast("tuple[Any, ...]", item))
 
     def _check_number(self, name: str, value: Any, bounds: Bounds) -> None:
-        if isinstance(value, tuple | list):
+        value = as_json(value)
+        if isinstance(value, list):
             for index, entry in enumerate(cast("list[Any]", value)):
                 self._check_number(f"{name}[{index}]", entry, bounds)
-        elif isinstance(value, int | float) and not bounds.holds(value):
-            raise ValueError(f"{type(self).__name__}: {name} is {value}; {bounds} is needed")
+        elif isinstance(value, int | float):
+            if not bounds.holds(value):
+                raise ValueError(f"{type(self).__name__}: {name} is {value}; {bounds} is needed")
+        elif value is not None and not isinstance(value, dict):
+            raise ValueError(f"{type(self).__name__}: {name} is {value!r}; {bounds} is needed")
 
     def _check_choice(self, name: str, value: Any, choices: tuple[Any, ...]) -> None:
         if value not in choices:
@@ -91,7 +101,7 @@ class Settings:
     def to_json(self) -> dict[str, Any]:
         """The settings as the executor reads them."""
         names = {name: _json_name(name, metadata) for name, metadata in _metadata(type(self)).items()}
-        return {"kind": self.kind, **{written: _to_json(getattr(self, name)) for name, written in names.items()}}
+        return {"kind": self.kind, **{written: as_json(getattr(self, name)) for name, written in names.items()}}
 
 
 @cache
@@ -115,9 +125,12 @@ def _json_name(name: str, metadata: tuple[Any, ...]) -> str:
     return next((item.name for item in metadata if isinstance(item, Named)), name)
 
 
-def _to_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
+    """The JSON form of a field: settings as objects, sequences as lists, NumPy's numbers and arrays as Python's."""
     if isinstance(value, Settings):
         return value.to_json()
-    if isinstance(value, tuple | list):
-        return [_to_json(entry) for entry in cast("list[Any]", value)]
+    if isinstance(value, np.generic | np.ndarray):
+        return cast("Any", value).tolist()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [as_json(entry) for entry in cast("Sequence[Any]", value)]
     return value
