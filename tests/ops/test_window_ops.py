@@ -241,6 +241,26 @@ REFUSED: list[tuple[str, Callable[[asg.Tensor], asg.Tensor]]] = [
 ]
 
 
+_FAR = 2**62
+
+
+FAR_STEPS: list[tuple[Callable[[asg.Tensor], asg.Tensor], Any]] = [
+    (lambda x: asg.conv(x, asg.ones((1, 1, 2), "float64"), strides=[_FAR]), [[[5.0]]]),
+    (lambda x: asg.conv(x, asg.ones((1, 1, 1), "float64"), rhs_dilation=[_FAR]), [[[2.0, 3.0, 1.0]]]),
+    (lambda x: asg.max_pool(x, kernel_size=[2], strides=[_FAR])[0], [[[3.0]]]),
+    (lambda x: asg.max_pool(x, kernel_size=[1], dilation=[_FAR])[0], [[[2.0, 3.0, 1.0]]]),
+    (lambda x: asg.max_pool(x, kernel_size=[2], dilation=[_FAR], padding=[[0, _FAR]])[0], [[[2.0, 3.0, 1.0]]]),
+    (lambda x: asg.max_pool(x, kernel_size=[_FAR], padding=[[_FAR - 1, 0]])[0], [[[2.0, 3.0, 3.0]]]),
+    (lambda x: asg.max_pool(x, kernel_size=[_FAR], padding=[[0, _FAR - 1]])[0], [[[3.0, 3.0, 1.0]]]),
+]
+
+
+@pytest.mark.parametrize(("build", "expected"), FAR_STEPS)
+def test_steps_and_windows_that_no_array_has(build: Build, expected: Any) -> None:
+    found = run(build, [[[2.0, 3.0, 1.0]]])
+    np.testing.assert_array_equal(found["y"], expected)
+
+
 NO_TENSOR: list[tuple[str, Callable[[asg.Tensor], asg.Tensor]]] = [
     ("conv1d: input is a int; a Tensor is needed", lambda x: asg.conv1d(cast("asg.Tensor", 3), x[None])),
     ("max_pool1d: input is a ndarray; a Tensor", lambda x: asg.max_pool1d(cast("asg.Tensor", np.zeros((1, 1, 4))), 2)),

@@ -4,7 +4,7 @@ Padding is never copied. At each position of the window only those places are vi
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -68,9 +68,23 @@ class _Axis(NamedTuple):
     def window(self, place: int) -> slice:
         """The elements that the window meets at a place."""
         begin = place * self.stride - self.low
-        skipped = max(0, -(begin // self.dilation))
         end = begin + (self.size - 1) * self.dilation + 1
-        return slice(begin + skipped * self.dilation, max(0, min(end, self.elements)), self.dilation)
+        first = begin + self._skipped(place) * self.dilation
+        return slice(first, max(0, min(end, self.elements)), self.dilation)
+
+    def _skipped(self, place: int) -> int:
+        """How many positions lie in the padding before the axis at a place."""
+        return max(0, -((place * self.stride - self.low) // self.dilation))
+
+    def positions(self) -> Sequence[int]:
+        """The positions that meet an element at some place, in order: few where a window is mostly padding."""
+        if self.size <= self.places:
+            return range(self.size)
+        found: set[int] = set()
+        for place in range(self.places):
+            skipped, window = self._skipped(place), self.window(place)
+            found.update(range(skipped, skipped + len(range(window.start, window.stop, window.step))))
+        return sorted(found)
 
 
 def _axes(op: Pooling, x: Array, result: Array) -> list[_Axis]:
@@ -177,7 +191,8 @@ class _MaxTiles:
             carried.insert(0, own)
         self._place = workspace.empty((self._count, *values.shape[1:]), np.int64)
         strides = natural_strides(x.shape[1:])
-        self._steps = [axis.dilation * stride for axis, stride in zip(axes, strides, strict=True)]
+        # Where a dilation leads past all elements, only the first position is ever the largest.
+        self._steps = [min(axis.dilation, axis.elements) * stride for axis, stride in zip(axes, strides, strict=True)]
         self._starts = sum(
             ((np.arange(axis.places) * axis.stride - axis.low) * stride).reshape(-1, *(1,) * (len(axes) - 1 - i))
             for i, (axis, stride) in enumerate(zip(axes, strides, strict=True))
@@ -232,6 +247,7 @@ class _MaxStage:
         workspace: Workspace,
     ) -> None:
         self._axis = axis
+        self._met = axis.positions()
         self._index = index
         self._values = workspace.empty(shape, dtype)
         self._wins = workspace.empty(shape, np.bool_)
@@ -249,13 +265,13 @@ class _MaxStage:
         count = x.shape[0]
         values, (own, *carried) = self._values[:count], [array[:count] for array in self._positions]
         moved = list(zip(positions, carried, strict=True))
-        for position in range(self._axis.size):
+        for position in self._met:
             places, elements = (_at(self._index, where) for where in self._axis.met_first(position))
             np.copyto(values[places], x[elements])
             own[places] = position
             for source, target in moved:
                 np.copyto(target[places], source[elements])
-        for position in range(1, self._axis.size):
+        for position in self._met[1:]:
             places, elements = (_at(self._index, where) for where in self._axis.met_later(position))
             wins = self._wins[:count][places]
             beats(x[elements], values[places], wins)

@@ -89,7 +89,9 @@ def _axis_phases(stride: int, low: int, apart: int, dilation: int, kernel: int, 
         positions = slice(first, kernel, apart // common)
         start = (place * stride + first * dilation - low) // apart
         size = len(range(first, kernel, apart // common))
-        windows = AxisWindows(start, period * stride // apart, count, dilation // common, size)
+        # Of one place or one position the distance to the next has no meaning, and may be more than an array's stride.
+        step, distance = period * stride // apart if count > 1 else 1, dilation // common if size > 1 else 1
+        windows = AxisWindows(start, step, count, distance, size)
         yield _Phase(slice(place, places, period), positions, windows)
 
 
