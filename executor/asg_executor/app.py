@@ -7,13 +7,24 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from asg_executor.api import capabilities, checkpoints, documentation, graphs, health, parameters, sessions, steps
+from asg_executor.api import (
+    capabilities,
+    checkpoints,
+    documentation,
+    graphs,
+    health,
+    metrics,
+    parameters,
+    sessions,
+    steps,
+)
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import ExecutorError
+from asg_executor.metrics import Metrics, RequestMetrics
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -44,11 +55,14 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     settings = settings or Settings()
     engine_named(settings.engine)
     directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.max_graphs)
+    held = SessionRegistry(settings.max_sessions)
+    pool = WorkerPool(settings.workers, settings.max_queue)
     service = Service(
         settings=settings,
         graphs=MemoryGraphStore(settings.max_graphs) if directory is None else directory.graphs,
-        sessions=SessionRegistry(settings.max_sessions),
-        pool=WorkerPool(settings.workers, settings.max_queue),
+        sessions=held,
+        pool=pool,
+        metrics=Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted),
         directory=directory,
     )
     if directory is not None:
@@ -76,8 +90,9 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     )
     app.state.service = service
     app.add_middleware(RequestContext, names=host_names)
+    app.add_middleware(RequestMetrics, metrics=service.metrics)
     install_problem_handlers(app)
-    for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, documentation):
+    for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, metrics, documentation):
         app.include_router(resource.router)
     return app
 

@@ -10,6 +10,7 @@ from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
 from asg_executor.api.media_types import JSON, body_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.metrics import Metrics
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -34,6 +35,7 @@ class Service:
         graphs: the documents that were sent.
         sessions: the sessions that were created.
         pool: the threads that compute.
+        metrics: what is counted.
         directory: where graphs and sessions are kept; None where they live in memory alone.
     """
 
@@ -41,6 +43,7 @@ class Service:
     graphs: GraphStore
     sessions: SessionRegistry
     pool: WorkerPool
+    metrics: Metrics
     directory: DataDirectory | None = None
 
     def graph(self, digest: str) -> Document:

@@ -1,6 +1,7 @@
 """`/v1/sessions/{id}/steps/{n}`: training steps, each taken exactly once however often it is sent."""
 
 import re
+import time
 from typing import Any, ClassVar, Self, cast
 
 from fastapi import APIRouter, Request
@@ -14,6 +15,7 @@ from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.micro_batches import FIELD, micro_batch_response, separated, too_many_entries
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.service import ServiceDependency, body_documentation
+from asg_executor.api.timing import server_timing
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.session import Session
@@ -76,16 +78,24 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
     answer simply sends the step again. A step that fails changes nothing and may be sent again, changed or not.
     """
     async with service.pool.admit():
+        begin = time.perf_counter()
         held = service.session(session_id)
         step = _step_number(number)
         answer_type, request_type = accepted_type(request), body_type(request)
         content = await service.body_bytes(request, request_type)
         asked = await service.decode(content, lambda: _read(held.session, content, request_type))
         check_carries(answer_type, _answered(held.session, asked))
+        loaded = time.perf_counter()
 
         def answer() -> Response:
-            outputs, replayed = held.take(step, asked)
-            headers = {"Idempotent-Replayed": "true"} if replayed else None
+            queue = time.perf_counter() - loaded
+            outputs, replayed, run, persist = held.take(step, asked)
+            seconds = {"queue": queue, "load": loaded - begin, "run": run, "persist": persist}
+            headers = {"Server-Timing": server_timing(seconds)}
+            if replayed:
+                headers["Idempotent-Replayed"] = "true"
+            else:
+                service.metrics.observe_step(seconds)
             fields = {"step": step, **({"skipped": True} if held.session.skipped else {})}
             if asked.micro_batches:
                 return micro_batch_response(outputs, answer_type, fields, headers)

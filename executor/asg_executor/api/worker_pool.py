@@ -39,6 +39,11 @@ class WorkerPool:
         return self._draining
 
     @property
+    def admitted(self) -> int:
+        """How many requests are worked on or wait."""
+        return self._admitted
+
+    @property
     def busy(self) -> bool:
         """Whether a thread has something to finish, awaited or not."""
         return bool(self._unfinished)

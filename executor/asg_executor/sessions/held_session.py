@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
 from asg_executor.plan.arrays import Array
@@ -20,13 +20,29 @@ from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
 from asg_executor.store.sessions import SessionStore, StoredSession
 
-__all__ = ["HeldSession"]
+__all__ = ["HeldSession", "TakenStep"]
 
 _log = logging.getLogger("asg_executor")
 
 _LOG_BYTES = 64 * 2**20
 _LOG_SECONDS = 60.0
 _ANSWER = "answer"
+
+
+class TakenStep(NamedTuple):
+    """A step that was taken, now or before.
+
+    Attributes:
+        answers: the outputs of each part.
+        replayed: whether it was taken before, and these are stored.
+        run_seconds: how long it computed.
+        persist_seconds: how long it took to have it on disk.
+    """
+
+    answers: Sequence[Mapping[str, Array]]
+    replayed: bool
+    run_seconds: float
+    persist_seconds: float
 
 
 class HeldSession:
@@ -89,11 +105,8 @@ class HeldSession:
         held._recover(stored.files)
         return held
 
-    def take(self, number: int, request: StepRequest) -> tuple[Sequence[Mapping[str, Array]], bool]:
+    def take(self, number: int, request: StepRequest) -> TakenStep:
         """Take a step, or find that it was taken.
-
-        Returns:
-            The outputs of each part, and whether they are stored ones.
 
         Raises:
             StepError: the step cannot be taken under this number.
@@ -102,13 +115,21 @@ class HeldSession:
         """
         stored = self._record.replay(number, request.digest, self.session.number)
         if stored is not None:
-            return stored, True
-        begin = time.perf_counter()
-        answers = request.take(self.session, lambda answers: self._keep(request, answers))
+            return TakenStep(stored, replayed=True, run_seconds=0.0, persist_seconds=0.0)
+        begin, persist = time.perf_counter(), 0.0
+
+        def keep(answers: Sequence[Mapping[str, Array]]) -> None:
+            nonlocal persist
+            computed = time.perf_counter()
+            self._keep(request, answers)
+            persist = time.perf_counter() - computed
+
+        answers = request.take(self.session, keep)
+        run = time.perf_counter() - begin - persist
         self._record.keep(number, request.digest, answers)
-        self._unsaved_seconds += time.perf_counter() - begin
+        self._unsaved_seconds += run
         self._bound_log()
-        return answers, False
+        return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
 
     def _keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
         """Have on disk what the session's durability says, before a step counts."""
