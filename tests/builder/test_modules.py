@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -182,6 +182,21 @@ def test_module_lists() -> None:
         layers.append(1.0)  # pyright: ignore[reportArgumentType] - wrong on purpose
     with pytest.raises(IndexError):
         _ = layers[3]
+
+
+def test_a_sequence_with_names() -> None:
+    net = nn.Sequential({"inner": nn.Linear(4, 4), "act": nn.ReLU(), "head": nn.Linear(4, 4, bias=False)}, name="net")
+    assert parameter_names(net) == ["net.inner.weight", "net.inner.bias", "net.head.weight"]
+    assert [type(module).__name__ for module in net] == ["Linear", "ReLU", "Linear"]
+    net.append(nn.Tanh())
+    assert isinstance(net[3], nn.Tanh)
+    for key, message in [("a.b", '"a.b" names a module; letters'), ("forward", '"forward" is the name of something')]:
+        with pytest.raises(AsgError, match=message):
+            nn.Sequential({key: nn.ReLU()})
+    with pytest.raises(AsgError, match='"1" is the name of something else'):
+        nn.Sequential({"1": nn.ReLU()}).append(nn.ReLU())
+    with pytest.raises(TypeError, match="Sequential holds modules, not a dict"):
+        nn.Sequential(cast("Any", {"a": nn.ReLU()}), nn.ReLU())
 
 
 def test_a_part_of_a_sequence_shares_its_parameters() -> None:

@@ -228,22 +228,28 @@ class ModuleList(Module):
 
     def __init__(self, modules: Iterable[Module] = (), *, name: str | None = None) -> None:
         super().__init__(name=name)
-        self._length = 0
+        self._keys: list[str] = []
         for module in modules:
             self.append(module)
 
     def append(self, module: Module) -> None:
-        """Add a module at the end."""
+        """Add a module at the end, named by its position."""
+        self._add(str(len(self._keys)), module)
+
+    def _add(self, key: str, module: Module) -> None:
+        own = type(self).__name__
         if not isinstance(cast("object", module), Module):
-            raise TypeError(f"{type(self).__name__} holds modules, not a {type(module).__name__}")
-        setattr(self, str(self._length), module)
-        self._length += 1
+            raise TypeError(f"{own} holds modules, not a {type(module).__name__}")
+        if key in self._keys or hasattr(type(self), key):
+            raise AsgError(f'{own}: "{key}" is the name of something else in it; choose another')
+        setattr(self, key, module)
+        self._keys.append(key)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._keys)
 
     def __iter__(self) -> Iterator[Module]:
-        return (vars(self)[str(position)] for position in range(self._length))
+        return (vars(self)[key] for key in self._keys)
 
     @overload
     def __getitem__(self, position: int) -> Module: ...
