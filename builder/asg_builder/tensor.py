@@ -305,7 +305,7 @@ def apply_all(op: type[Op], *operands: TensorLike | Sequence[Any] | None, **attr
     """`apply`, for all results of an op that has several."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)]
     if not tensors:
-        kinds = ", ".join(type(operand).__name__ for operand in operands)
+        kinds = ", ".join(type(operand).__name__ for operand in operands) or "nothing"
         raise TypeError(f"{op.name} takes a Tensor, not {kinds}; asg.constant makes one of a number or an array")
     given: Sequence[Tensor | None] = tensors
     if len(tensors) != len(operands):

@@ -137,6 +137,7 @@ def refused(x: asg.Tensor) -> list[tuple[Callable[[], object], str]]:
         (lambda: asg.tril(asg.input("v", (3,))), "at least two"),
         (lambda: asg.arange(0, 5, 0), "other than 0"),
         (lambda: asg.exp(1.0), "exp takes a Tensor, not float"),  # pyright: ignore[reportArgumentType] - wrong on purpose
+        (lambda: asg.stack([]), "stack takes a Tensor, not nothing"),
         (lambda: asg.add(x, "a"), "add: x2 is a str"),  # pyright: ignore[reportArgumentType] - wrong on purpose
         (lambda: asg.add(x, asg.symbol("n")), "add: x2 is the dim n; asg.dim_size"),  # pyright: ignore[reportArgumentType] - wrong on purpose
         (lambda: asg.constant([[1], [2, 3]]), "inhomogeneous"),

@@ -30,7 +30,7 @@ def cross_entropy(
             dtype of `input`.
         weight: the factor of each class, [classes]; without a derivative. The mean over class indices divides by the
             sum of the targets' weights.
-        axis: the axis of the classes.
+        axis: the axis of the classes: the last one if nothing is said, where PyTorch has 1.
         ignore_index: a class index that marks places that do not count; it may lie outside the axis. PyTorch has -100
             by default, and ignores it in silence; here any index outside the axis is an error unless it is named.
         label_smoothing: the share of the target, from 0 to 1, that is spread evenly over all classes.
@@ -66,7 +66,7 @@ def nll(
         input: logarithms of probabilities, such as `log_softmax` yields; of a floating-point dtype.
         target: class indices, int32 or int64, of the shape of `input` without `axis`.
         weight: the factor of each class, [classes]; without a derivative. The mean divides by the sum of the targets'.
-        axis: the axis of the classes.
+        axis: the axis of the classes: the last one if nothing is said, where PyTorch has 1.
         ignore_index: as `cross_entropy` takes it.
         reduction: what becomes of the losses.
 

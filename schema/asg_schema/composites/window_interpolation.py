@@ -38,7 +38,8 @@ class Interpolate(Composite):
       for m = 1: with a = floor(p) and t = p - a, (1 - t) · x[a] + t · x[min(a + 1, n - 1)], one axis after another.
       Over two axes that is called bilinear, over three trilinear.
 
-    Positions and t are computed in float64. With `size` and "nearest" floor(i · n / m) is exact.
+    Positions and t are computed in float64. With `size` and "nearest" floor(i · n / m) is exact. That holds, too, for a
+    factor other than 1 that keeps all sizes; there PyTorch may return x as it is.
 
     The result has the dtype of x, and the shape [N, C, *size].
 
