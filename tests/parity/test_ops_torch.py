@@ -64,6 +64,7 @@ OTHER_GRADIENT = {
     "minimum.edges": "as maximum",
     "cumulative_prod.infinite": "0 · inf in another order",
     "norm.nan_ord_inf": "as max.nan",
+    "rsqrt.edges": "at -0 PyTorch has inf, the cube of the result; here and in JAX it is -inf, its quotient by x",
     "top_k.ties": "as its result",
     "max.nan": "a NaN has derivative NaN in PyTorch, and 0 here and in JAX",
     "min.nan": "as max",
