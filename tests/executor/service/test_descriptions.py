@@ -25,6 +25,12 @@ RESOURCES = {
     ("/v1/sessions/{session_id}/parameters", "get"),
     ("/v1/sessions/{session_id}/parameters", "put"),
     ("/v1/sessions/{session_id}/parameters/average", "get"),
+    ("/v1/sessions/{session_id}/checkpoints", "get"),
+    ("/v1/sessions/{session_id}/checkpoints", "post"),
+    ("/v1/sessions/{session_id}/checkpoints/{name}", "get"),
+    ("/v1/sessions/{session_id}/checkpoints/{name}", "delete"),
+    ("/v1/sessions/{session_id}/checkpoints/{name}/restore", "post"),
+    ("/metrics", "get"),
     ("/healthz/live", "get"),
     ("/healthz/ready", "get"),
 }
