@@ -55,7 +55,7 @@ class Settings(BaseSettings):
         description="The most memory that one compiled program, or one session's parameters with gradients, optimizer "
         "slots and backup, may take.",
     )
-    max_sessions: int = Field(default=64, ge=0, description="How many sessions are held at a time.")
+    max_sessions: int = Field(default=1024, ge=0, description="How many sessions are held at a time.")
     max_graphs: int = Field(
         default=1024, ge=1, description="How many graphs are kept; the least recently used one goes first."
     )
