@@ -42,7 +42,7 @@ class OneHotEncoder:
         self.dtype = np.dtype(dtype)
         self.categories_: list[Array] = []
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Learn the categories.
 
         Args:
@@ -70,7 +70,7 @@ class OneHotEncoder:
             self._places(table)
         return self
 
-    def transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def transform(self, X: npt.ArrayLike) -> Array:
         """The encoded table, [rows, categories of all features].
 
         Raises:
@@ -82,11 +82,11 @@ class OneHotEncoder:
             columns.append((places[:, np.newaxis] == np.arange(len(values))).astype(self.dtype))
         return np.concatenate(columns, axis=1)
 
-    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:  # noqa: N803
+    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:
         """`fit`, then `transform` of the same table."""
         return self.fit(X, y).transform(X)
 
-    def inverse_transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def inverse_transform(self, X: npt.ArrayLike) -> Array:
         """The categories of encoded rows, [rows, features]: for each feature that of the largest column.
 
         A feature whose columns are all 0 becomes None where "ignore" allows it.

@@ -45,7 +45,7 @@ class StandardScaler:
         self.n_samples_seen_ = 0
         self.n_features_in_: int | None = None
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Learn the means and deviations.
 
         Args:
@@ -65,7 +65,7 @@ class StandardScaler:
         self.n_samples_seen_, self.n_features_in_ = table.shape
         return self
 
-    def transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def transform(self, X: npt.ArrayLike) -> Array:
         """The scaled table.
 
         Raises:
@@ -75,11 +75,11 @@ class StandardScaler:
         shifted = table - self.mean_ if self.with_mean else table.astype(np.float64)
         return _rounded(shifted / self.scale_ if self.with_std else shifted, table)
 
-    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:  # noqa: N803
+    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:
         """`fit`, then `transform` of the same table."""
         return self.fit(X, y).transform(X)
 
-    def inverse_transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def inverse_transform(self, X: npt.ArrayLike) -> Array:
         """The table that `transform` makes X of, up to rounding.
 
         Raises:
@@ -121,7 +121,7 @@ class MinMaxScaler:
         self.min_: Array = np.zeros(0)
         self.n_features_in_: int | None = None
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: N803
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Learn the ends of each feature.
 
         Args:
@@ -140,7 +140,7 @@ class MinMaxScaler:
         self.n_features_in_ = table.shape[1]
         return self
 
-    def transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def transform(self, X: npt.ArrayLike) -> Array:
         """The scaled table.
 
         Raises:
@@ -150,11 +150,11 @@ class MinMaxScaler:
         scaled = table * self.scale_ + self.min_
         return _rounded(np.clip(scaled, *self.feature_range) if self.clip else scaled, table)
 
-    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:  # noqa: N803
+    def fit_transform(self, X: npt.ArrayLike, y: object = None) -> Array:
         """`fit`, then `transform` of the same table."""
         return self.fit(X, y).transform(X)
 
-    def inverse_transform(self, X: npt.ArrayLike) -> Array:  # noqa: N803
+    def inverse_transform(self, X: npt.ArrayLike) -> Array:
         """The table that `transform` makes X of, up to rounding and to what was clipped.
 
         Raises:
