@@ -18,6 +18,7 @@ from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array, array_type, concrete_shape, dtype_of, numpy_dtype
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.lowering import lower
+from asg_executor.plan.overlaps import Overlaps
 from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.planning import make_plan
 from asg_executor.plan.program import Instruction
@@ -180,10 +181,11 @@ def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], works
     """The copies into destinations. What stands in a bound array is set aside first: another may overwrite it."""
     aside: list[Step] = []
     stores: list[Step] = []
+    overlaps = Overlaps(destinations)
     workspace.reset("setting outputs aside")
     for name, value in plan.written.items():
         source = memory.array(value)
-        if any(np.may_share_memory(source, destination) for destination in destinations.values()):
+        if overlaps.of(source):
             kept = workspace.empty(source.shape, source.dtype)
             aside.append(partial(np.copyto, kept, source))
             source = kept

@@ -15,6 +15,7 @@ from asg_executor.errors import InterfaceError
 from asg_executor.plan.arena import Arena
 from asg_executor.plan.arrays import Array, concrete_shape
 from asg_executor.plan.layout import Layout, element_count
+from asg_executor.plan.overlaps import Overlaps
 from asg_executor.plan.plan import Place, Stage
 from asg_executor.plan.program import Instruction, Program
 from asg_executor.plan.traits import can_fail, is_pointwise, updates_first_operand
@@ -46,6 +47,7 @@ class Placement:
         self.layouts = layouts
         self.bound = bound
         self.destinations = destinations
+        self.overlaps = Overlaps(bound)
         self.places: dict[str, Place] = {}
         self.direct: set[str] = set()
         self.arena = Arena()
@@ -105,7 +107,7 @@ class Placement:
         made = self.made.get(layout.root)
         if made is None or layout.root in self.places or not array.flags.c_contiguous or not self._is_whole(layout):
             return
-        overlapped = [source for source, memory in self.bound.items() if np.may_share_memory(memory, array)]
+        overlapped = self.overlaps.of(array)
         if overlapped and self.last_failure >= made[0]:
             return
         if all(self._read_before(source, array, made) for source in overlapped):
