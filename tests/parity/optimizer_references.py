@@ -98,11 +98,11 @@ def full_precision() -> Any:
     rounding = torch.Tensor.bfloat16
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
-    torch.Tensor.bfloat16 = lambda tensor: tensor.clone()  # type: ignore[method-assign]
+    torch.Tensor.bfloat16 = lambda tensor: tensor.clone()
     try:
         yield
     finally:
-        torch.Tensor.bfloat16 = rounding  # type: ignore[method-assign]
+        torch.Tensor.bfloat16 = rounding
         torch.set_default_dtype(default)
 
 
@@ -123,7 +123,7 @@ def trajectory(form: Mapping[str, Any]) -> list[dict[str, np.ndarray[Any, Any]]]
         first = [parameters["weight"]] if form["kind"] == "muon" else list(parameters.values())
         steppers = [torch_optimizer(form, first)]
         if form["kind"] == "muon":
-            steppers.append(torch_optimizer(VECTOR_GROUP["optimizer"], [parameters["bias"]]))  # type: ignore[arg-type]
+            steppers.append(torch_optimizer(VECTOR_GROUP["optimizer"], [parameters["bias"]]))
         result: list[dict[str, np.ndarray[Any, Any]]] = []
         for step in range(1, STEPS + 1):
             for stepper in steppers:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from typing_extensions import override
 
-from asg_executor.optimizers.rule import LearningRate, Operands, Rule, Slot, Updated
+from asg_executor.optimizers.rule import LearningRate, Rule, Slot
 from asg_schema.dims import Dim, symbol, symbols_of
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
@@ -74,10 +74,6 @@ class Custom(Rule):
     @override
     def update_document(self, dtype: DType, shapes: Sequence[tuple[Dim, ...]]) -> Document:
         return self.program
-
-    @override
-    def update(self, operands: Operands) -> Updated:
-        raise NotImplementedError("the client's document is run as it is")
 
     @override
     def problems(self) -> list[Problem]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, cast
 
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import override
 
 from asg_executor.optimizers.schedules.choice import LearningRate
 from asg_executor.optimizers.schedules.schedule import NonNegative, Schedule
@@ -26,6 +27,7 @@ __all__ = [
     "VECTOR",
     "Betas",
     "Decay",
+    "FormulaRule",
     "LearningRate",
     "NonNegative",
     "Operands",
@@ -113,10 +115,6 @@ class Rule(BaseModel, ABC):
             type: the type of the block: a parameter's shape, or the vector's, in the dtype of the parameters.
         """
 
-    @abstractmethod
-    def update(self, operands: Operands) -> Updated:
-        """Write the update rule into the graph of its operands."""
-
     def problems(self) -> list[Problem]:
         """What is wrong with the settings beyond their form; pointers start at the settings."""
         return []
@@ -139,6 +137,7 @@ class Rule(BaseModel, ABC):
         """The JSON form."""
         return self.model_dump(mode="json")
 
+    @abstractmethod
     def update_document(self, dtype: DType, shapes: Sequence[tuple[Dim, ...]]) -> Document:
         """The update as a document over blocks of parameters.
 
@@ -151,6 +150,17 @@ class Rule(BaseModel, ABC):
             dtype: the dtype of the parameters, a floating-point one.
             shapes: the shape of each block: that of each parameter, or `VECTOR` alone.
         """
+
+
+class FormulaRule(Rule):
+    """A rule whose document is written from its formula, which each kind defines."""
+
+    @abstractmethod
+    def update(self, operands: Operands) -> Updated:
+        """Write the update rule into the graph of its operands."""
+
+    @override
+    def update_document(self, dtype: DType, shapes: Sequence[tuple[Dim, ...]]) -> Document:
         editor = Editor()
         step = convert(editor.add_input(Input(id="step", dtype=DType.INT64, shape=())), DType.FLOAT64)
         rate = editor.add_input(Input(id="learning_rate", dtype=DType.FLOAT64, shape=()))
@@ -173,7 +183,7 @@ class Rule(BaseModel, ABC):
             editor.add_output(Output(name=block_name(self, name, number), value=value.id))
 
 
-class WeightDecay(Rule):
+class WeightDecay(FormulaRule):
     """A rule that the settings of parameter groups may give another weight decay."""
 
     learning_rate: LearningRate

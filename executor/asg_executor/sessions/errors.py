@@ -7,6 +7,7 @@ ExecutorError (asg_executor.errors)
 ├── InitializationError    a parameter's initialiser describes no distribution
 ├── SessionError           graphs, parameters and optimizer do not fit together
 ├── SessionDamagedError    what is on disk of a session does not make the session that it was
+├── SessionDeletedError    the session was deleted while a request waited for it
 ├── NothingKeptError       the service has no data directory
 ├── NonFiniteStepError     a step would leave NaN or an infinity in the state
 └── StepError              a step cannot be taken under the number that it was sent with
@@ -29,6 +30,7 @@ __all__ = [
     "NonFiniteStepError",
     "NothingKeptError",
     "SessionDamagedError",
+    "SessionDeletedError",
     "SessionError",
     "StepError",
     "StepGapError",
@@ -87,6 +89,12 @@ class NonFiniteStepError(ExecutorError):
     """A step would leave NaN or an infinity in the state of a session that takes no such step."""
 
     code: ClassVar[str] = "step_not_finite"
+
+
+class SessionDeletedError(ExecutorError):
+    """The session was deleted while a request waited for it."""
+
+    code: ClassVar[str] = "unknown_session"
 
 
 class StepError(ExecutorError):

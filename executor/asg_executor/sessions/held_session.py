@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import SnapshotEvery
-from asg_executor.sessions.errors import CheckpointError, NothingKeptError, SessionDamagedError
+from asg_executor.sessions.errors import CheckpointError, NothingKeptError, SessionDamagedError, SessionDeletedError
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
@@ -66,6 +66,7 @@ class HeldSession:
         self._files = files
         self._record = StepRecord()
         self._saved = 0
+        self._is_closed = False
         self._unsaved_seconds = 0.0
 
     @classmethod
@@ -109,10 +110,12 @@ class HeldSession:
         """Take a step, or find that it was taken.
 
         Raises:
+            SessionDeletedError: the session was deleted.
             StepError: the step cannot be taken under this number.
             StoreError: the step could not be kept; it was not taken.
             ExecutorError: as `Session.step` does; the step was not taken.
         """
+        self._check_open()
         stored = self._record.replay(number, request.digest, self.session.number)
         if stored is not None:
             return TakenStep(stored, replayed=True, run_seconds=0.0, persist_seconds=0.0)
@@ -130,6 +133,10 @@ class HeldSession:
         self._unsaved_seconds += run
         self._bound_log()
         return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise SessionDeletedError(f'the session "{self.id}" was deleted')
 
     def _keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
         """Have on disk what the session's durability says, before a step counts."""
@@ -187,11 +194,12 @@ class HeldSession:
             change: what changes it.
             record: the last step, once it is changed.
         """
+        self._check_open()
         session = self.session
         before, number, skipped = session.state(), session.number, session.skipped
         change()
         try:
-            if self._files is not None and self.settings.durability != "checkpoint_only":
+            if self._files is not None:
                 self._files.replace(self._state(record.digest, record.answer))
                 self._saved, self._unsaved_seconds = session.number, 0.0
         except BaseException:
@@ -205,7 +213,9 @@ class HeldSession:
 
         Raises:
             NothingKeptError: the service keeps nothing.
+            SessionDeletedError: the session was deleted.
         """
+        self._check_open()
         if self._files is None:
             raise NothingKeptError("the service has no data directory, and keeps no checkpoints")
         return self._files.checkpoints
@@ -273,6 +283,7 @@ class HeldSession:
         self.close_files()
 
     def close_files(self) -> None:
-        """Close the files as they are."""
+        """Close the files as they are. What waited for the session finds that it is no more."""
+        self._is_closed = True
         if self._files is not None:
             self._files.close()

@@ -5,6 +5,7 @@ is have a checksum of their own, because SQLite notices damage to the structure 
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from asg_executor.store.errors import DamagedFileError, NewerDirectoryError, Sto
 __all__ = ["Database", "Row", "row_checksum"]
 
 Row = sqlite3.Row
+
+_log = logging.getLogger("asg_executor")
 
 _MIGRATIONS: Sequence[str] = (
     """
@@ -94,8 +97,17 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-            # Committed frames are in the log of the database, where a changed byte would pass for its end.
+            self._empty_log()
+
+    def _empty_log(self) -> None:
+        """Move what is committed from the database's log to its file: in the log a changed byte would pass for its end.
+
+        The transaction is on disk all the same, so that a failure here must not look like its own.
+        """
+        try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.DatabaseError as error:
+            _log.warning("%s: its log could not be emptied: %s", self._path, error)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """What a query finds.

@@ -78,6 +78,7 @@ class StepLog:
         make_directory(directory)
         remove_unfinished(directory)
         segments = self._segments()
+        self._closed = sum(path.stat().st_size for path in segments[:-1])
         if segments:
             self._last, end = _sound_part(_from_step(segments, number + 1))
             self._open(segments[-1], end)
@@ -93,7 +94,7 @@ class StepLog:
     @property
     def size(self) -> int:
         """How many bytes its segments take."""
-        return sum(path.stat().st_size for path in self._segments())
+        return self._closed + self._end
 
     def append(self, number: int, payload: Sequence[bytes | memoryview]) -> None:
         """Have a step on disk.
@@ -130,8 +131,9 @@ class StepLog:
         """
         self._check_usable()
         if self._end > len(_FORMAT):
-            descriptor = self._descriptor
+            descriptor, end = self._descriptor, self._end
             self._begin()
+            self._closed += end
             os.close(descriptor)
 
     def drop_through(self, number: int) -> None:
@@ -145,7 +147,9 @@ class StepLog:
             for path, following in pairwise(segments):
                 if _first(following) > number + 1:
                     break
+                size = path.stat().st_size
                 path.unlink()
+                self._closed -= size
             sync_directory(self._directory)
 
     def steps(self, after: int) -> Iterator[LoggedStep]:

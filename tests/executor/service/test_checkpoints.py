@@ -105,6 +105,22 @@ def test_checkpoints_and_what_was_restored_survive_the_service(tmp_path: Path) -
     assert list((tmp_path / "sessions").iterdir()) == []
 
 
+def test_what_no_step_changed_is_kept_whatever_the_durability(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        session = server.create_session(optimizer=ADAM, durability="checkpoint_only")
+        take(server, session, 1)
+        server.http.post(f"{session}/checkpoints", json={"name": "one"})
+        take(server, session, 2, 3)
+        server.app.state.service.session(session.rpartition("/")[2]).save()  # as at the server's own end
+    with in_process(data_dir=tmp_path) as server:
+        assert server.http.get(session).json()["step"] == 3
+        server.http.post(f"{session}/checkpoints/one/restore")
+        server.http.put(f"{session}/parameters", json={"parameters": {"bias": [7.0]}})
+        digest = server.digest(session)
+    with in_process(data_dir=tmp_path) as server:
+        assert (server.http.get(session).json()["step"], server.digest(session)) == (1, digest)
+
+
 def test_a_name_is_taken_once(kept: Server) -> None:
     session = kept.create_session()
     created = kept.http.post(f"{session}/checkpoints", json={"name": "a"})

@@ -135,3 +135,33 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 400)
     with pytest.raises(DamagedFileError, match="not a database"):
         Database(path)
+
+
+def test_a_log_that_cannot_be_emptied_is_no_failure_of_what_is_committed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "asg.sqlite3"
+    database = Database(path)
+
+    class Failing:
+        """A connection whose checkpoints fail."""
+
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self.connection = connection
+
+        def execute(self, query: str, parameters: object = ()) -> sqlite3.Cursor:
+            if "wal_checkpoint" in query:
+                raise sqlite3.OperationalError("disk I/O error")
+            return self.connection.execute(query, parameters)  # pyright: ignore[reportArgumentType]
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.connection, name)
+
+    database._connection = Failing(database._connection)  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]  # noqa: SLF001 - a disk cannot be made to fail here
+    with database.transaction():
+        database.insert("sessions", {"id": "s", "created": 1.5, "settings": "{}"})
+    assert "could not be emptied: disk I/O error" in caplog.text
+    database.close()
+    again = Database(path)
+    assert len(again.rows("SELECT * FROM sessions")) == 1
+    again.close()
