@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from asg_executor.api.bodies import json_response
-from asg_executor.api.service import ServiceDependency
+from asg_executor.api.tenant_service import PublicAccess
 from asg_executor.engines.lookup import engine_named, engine_names
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.schedules.choice import schedule_kinds
@@ -20,7 +20,7 @@ router = APIRouter(tags=["capabilities"])
 
 
 @router.get("/v1")
-async def capabilities(service: ServiceDependency) -> Response:
+async def capabilities(service: PublicAccess) -> Response:
     """The format's version, ops and dtypes, the engines, optimizers and schedules, and the limits."""
     settings = service.settings
     return json_response(

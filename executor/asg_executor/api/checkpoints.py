@@ -12,7 +12,7 @@ from asg_executor.api.bodies import Body, json_response, tensor_response
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.parameters import check_condition
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.service import ServiceDependency, json_documentation
+from asg_executor.api.tenant_service import RunAccess, TrainAccess, json_documentation
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.store.checkpoints import Checkpoint
 from asg_schema.wire import nearest, show_value
@@ -41,9 +41,9 @@ class RestoreBody(Body):
 
 
 @router.post("", openapi_extra=json_documentation(CreateCheckpointBody), status_code=201)
-async def create_checkpoint(session_id: str, request: Request, service: ServiceDependency) -> Response:
+async def create_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Have the present state on disk, optimizer included, until it is removed."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         body = await service.json_body(request, CreateCheckpointBody)
 
@@ -59,18 +59,18 @@ async def create_checkpoint(session_id: str, request: Request, service: ServiceD
 
 
 @router.get("")
-async def list_checkpoints(session_id: str, service: ServiceDependency) -> Response:
+async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     """All checkpoints, in the order in which they were made."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         listed = await service.pool.run_locked(held.lock, lambda: [_describe(item) for item in held.checkpoints.all()])
     return json_response({"checkpoints": listed})
 
 
 @router.get("/{name}")
-async def get_checkpoint(session_id: str, name: str, request: Request, service: ServiceDependency) -> Response:
+async def get_checkpoint(session_id: str, name: str, request: Request, service: RunAccess) -> Response:
     """A checkpoint; with `Accept: application/vnd.safetensors` its parameters."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (JSON, SAFETENSORS))
 
@@ -87,12 +87,12 @@ async def get_checkpoint(session_id: str, name: str, request: Request, service: 
 
 
 @router.post("/{name}/restore", openapi_extra=json_documentation(RestoreBody))
-async def restore_checkpoint(session_id: str, name: str, request: Request, service: ServiceDependency) -> Response:
+async def restore_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Make the session what it was, its number included. The steps since are no more.
 
     With `If-Match` this happens only in the state that it names, else the answer is 412.
     """
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         body = await service.json_body(request, RestoreBody)
         condition = ", ".join(request.headers.getlist("if-match"))
@@ -108,9 +108,9 @@ async def restore_checkpoint(session_id: str, name: str, request: Request, servi
 
 
 @router.delete("/{name}", status_code=204)
-async def delete_checkpoint(session_id: str, name: str, service: ServiceDependency) -> Response:
+async def delete_checkpoint(session_id: str, name: str, service: TrainAccess) -> Response:
     """Remove a checkpoint."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
 
         def remove() -> Response:

@@ -13,7 +13,7 @@ from asg_executor.api.descriptions import describe_graph
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.service import Service, ServiceDependency, body_documentation
+from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
 from asg_executor.run import run
 from asg_executor.sessions.selection import select_outputs, selected
 from asg_schema.document import Document
@@ -45,29 +45,29 @@ class RunGraphBody(Body):
 
 
 @router.post("", openapi_extra=_DOCUMENT_BODY, status_code=201)
-async def add_graph(request: Request, service: ServiceDependency) -> Response:
+async def add_graph(request: Request, service: TrainAccess) -> Response:
     """Keep a document.
 
     It is kept by what it means: sending the same one again answers 200 instead of 201. An invalid one is answered 422
     with every error and its JSON Pointer.
     """
-    async with service.pool.admit():
+    async with service.admit():
         if body_type(request) != JSON:
             raise ProblemError("unsupported_media_type", f"a document is sent as {JSON}")
         content = await service.body_bytes(request, JSON)
 
         def add() -> tuple[dict[str, Any], bool]:
             document = Document.from_dict(parse_json_body(content))
-            return describe_graph(document), service.graphs.add(document)
+            return describe_graph(document), service.add_graph(document)
 
         description, new = await service.pool.run(add)
     return json_response(description, 201 if new else 200, {"Location": f"/v1/graphs/{description['digest']}"})
 
 
 @router.get("/{digest}")
-async def get_graph(digest: str, service: ServiceDependency) -> Response:
+async def get_graph(digest: str, service: RunAccess) -> Response:
     """A graph's interface, and the document itself in `document`."""
-    async with service.pool.admit():
+    async with service.admit():
         document = service.graph(digest)
         return await service.pool.run(
             lambda: json_response({**describe_graph(document), "document": document.to_dict()})
@@ -75,13 +75,13 @@ async def get_graph(digest: str, service: ServiceDependency) -> Response:
 
 
 @router.post("/{digest}/run", openapi_extra=body_documentation(RunGraphBody))
-async def run_graph(digest: str, request: Request, service: ServiceDependency) -> Response:
+async def run_graph(digest: str, request: Request, service: RunAccess) -> Response:
     """Run a graph once, without a session.
 
     Without `outputs` the answer has every output that is neither a gradient nor a state update and that the given
     inputs suffice for.
     """
-    async with service.pool.admit():
+    async with service.admit():
         document = service.graph(digest)
         media_type = accepted_type(request)
         body = await service.body(request, RunGraphBody)
@@ -92,7 +92,7 @@ def _is_binary_parameter(name: str, value: Any, parameters: Mapping[str, TensorT
     return isinstance(value, np.ndarray) and name in parameters
 
 
-def _run(service: Service, document: Document, body: RunGraphBody, media_type: str) -> Response:
+def _run(service: TenantService, document: Document, body: RunGraphBody, media_type: str) -> Response:
     input_types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
     parameter_types: dict[str, TensorType] = {item.id: item.type for item in document.parameters}
     # In a binary body all tensors stand side by side; ids are unique, so each has one place.

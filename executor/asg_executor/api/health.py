@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from asg_executor.api.bodies import json_response
-from asg_executor.api.service import ServiceDependency
+from asg_executor.api.tenant_service import PublicAccess
 
 __all__ = ["router"]
 
@@ -18,7 +18,7 @@ async def live() -> Response:
 
 
 @router.get("/ready", responses={503: {"description": "The service is shutting down."}})
-async def ready(service: ServiceDependency) -> Response:
+async def ready(service: PublicAccess) -> Response:
     """Whether new work is taken; 503 while the service shuts down."""
     if service.pool.draining:
         return json_response({"ready": False}, 503, {"Retry-After": "1"})

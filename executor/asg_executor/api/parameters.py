@@ -9,7 +9,7 @@ from asg_executor.api.bodies import Body, Tensors, json_response, tensor_respons
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.service import ServiceDependency, body_documentation
+from asg_executor.api.tenant_service import RunAccess, TrainAccess, body_documentation
 from asg_executor.sessions.session import Session
 from asg_schema.tensor_type import TensorType
 
@@ -27,9 +27,9 @@ class ParametersBody(Body):
 
 
 @router.get("/{session_id}/parameters")
-async def get_parameters(session_id: str, request: Request, service: ServiceDependency) -> Response:
+async def get_parameters(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, in safetensors, or in JSON where the client prefers it. The ETag is the digest of the state."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
@@ -42,9 +42,9 @@ async def get_parameters(session_id: str, request: Request, service: ServiceDepe
 
 
 @router.get("/{session_id}/parameters/average")
-async def get_average(session_id: str, request: Request, service: ServiceDependency) -> Response:
+async def get_average(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, of the trained ones the average over the steps; where the optimizer has an `average_decay`."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
@@ -58,12 +58,12 @@ async def get_average(session_id: str, request: Request, service: ServiceDepende
 
 
 @router.put("/{session_id}/parameters", openapi_extra=body_documentation(ParametersBody))
-async def put_parameters(session_id: str, request: Request, service: ServiceDependency) -> Response:
+async def put_parameters(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Replace the values of the parameters that the body names; others and the optimizer's slots stay as they are.
 
     With `If-Match` this happens only in the state that it names, else the answer is 412.
     """
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         body = await service.body(request, ParametersBody)
         condition = ", ".join(request.headers.getlist("if-match"))

@@ -15,7 +15,7 @@ from asg_executor.api.descriptions import describe_session, summarize_session
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.service import Service, ServiceDependency, body_documentation
+from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
@@ -92,13 +92,13 @@ class RunBody(Body):
 
 
 @router.post("", openapi_extra=_CREATION, status_code=201)
-async def create_session(request: Request, service: ServiceDependency) -> Response:
+async def create_session(request: Request, service: TrainAccess) -> Response:
     """Create a session from graphs that were sent before. The graphs share their parameters by name.
 
     With an `Idempotency-Key` the same request creates one session however often it is sent: it is answered with that
     session as it is now, and `Idempotent-Replayed: true`.
     """
-    async with service.pool.admit():
+    async with service.admit():
         key = _idempotency_key(request)
         body = await service.body(request, CreateSessionBody)
         graphs = _graphs(service, body)
@@ -112,7 +112,7 @@ async def create_session(request: Request, service: ServiceDependency) -> Respon
             return await service.pool.run(lambda: HeldSession.create(settings, parameters, limit, store))
 
         try:
-            held, replayed = await service.sessions.create(creation, make)
+            held, replayed = await service.whole.sessions.create(creation, make)
         except TooManySessionsError as error:
             raise ProblemError("too_many_sessions", str(error)) from None
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
@@ -136,8 +136,8 @@ def _request_digest(body: CreateSessionBody, parameters: Mapping[str, Array]) ->
     return sha256(f"{text}{tensors_digest([parameters])}".encode()).hexdigest()
 
 
-def _graphs(service: Service, body: CreateSessionBody) -> dict[str, Document]:
-    graphs = {name: service.graphs.get(digest) for name, digest in body.graphs.items()}
+def _graphs(service: TenantService, body: CreateSessionBody) -> dict[str, Document]:
+    graphs = {name: service.find_graph(digest) for name, digest in body.graphs.items()}
     problems = [
         Problem(
             json_pointer(["graphs", name]),
@@ -161,7 +161,7 @@ def _first_values(body: CreateSessionBody, graphs: Mapping[str, Document]) -> di
 
 
 def _settings(
-    service: Service, body: CreateSessionBody, graphs: Mapping[str, Document], creation: CreationKey | None
+    service: TenantService, body: CreateSessionBody, graphs: Mapping[str, Document], creation: CreationKey | None
 ) -> SessionSettings:
     return SessionSettings(
         graphs=graphs,
@@ -176,35 +176,35 @@ def _settings(
 
 
 @router.get("")
-async def list_sessions(service: ServiceDependency) -> Response:
+async def list_sessions(service: RunAccess) -> Response:
     """All sessions, briefly."""
-    return json_response({"sessions": [summarize_session(held) for held in service.sessions]})
+    return json_response({"sessions": [summarize_session(held) for held in service.sessions()]})
 
 
 @router.get("/{session_id}")
-async def get_session(session_id: str, service: ServiceDependency) -> Response:
+async def get_session(session_id: str, service: RunAccess) -> Response:
     """A session: its step, graphs, optimizer and parameters, and the digest of its state."""
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
     return json_response(description, headers={"ETag": f'"{description["digest"]}"'})
 
 
 @router.delete("/{session_id}", status_code=204)
-async def delete_session(session_id: str, service: ServiceDependency) -> Response:
+async def delete_session(session_id: str, service: TrainAccess) -> Response:
     """Let go of a session and its parameters. A step that it is taking is finished and answered."""
     await service.remove_session(session_id)
     return Response(status_code=204)
 
 
 @router.post("/{session_id}/run", openapi_extra=body_documentation(RunBody))
-async def run_session(session_id: str, request: Request, service: ServiceDependency) -> Response:
+async def run_session(session_id: str, request: Request, service: RunAccess) -> Response:
     """Run one of the session's graphs with the parameters as they are. It changes nothing.
 
     Without `outputs` the answer has every output that is neither a gradient nor a state update and that the given
     inputs suffice for.
     """
-    async with service.pool.admit():
+    async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request)
         body = await service.body(request, RunBody)

@@ -14,7 +14,7 @@ from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.micro_batches import FIELD, micro_batch_response, separated, too_many_entries
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.service import ServiceDependency, body_documentation
+from asg_executor.api.tenant_service import TrainAccess, body_documentation
 from asg_executor.api.timing import server_timing
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
@@ -67,7 +67,7 @@ class StepBody(Body):
 
 
 @router.put("/{session_id}/steps/{number}", openapi_extra=body_documentation(StepBody))
-async def take_step(session_id: str, number: str, request: Request, service: ServiceDependency) -> Response:
+async def take_step(session_id: str, number: str, request: Request, service: TrainAccess) -> Response:
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
 
     With `micro_batches` in the place of `inputs` `train` runs for each of them, their gradients are summed (averaged
@@ -77,7 +77,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Ser
     from memory, with the header `Idempotent-Replayed: true`; with another body it is refused. So whoever loses an
     answer simply sends the step again. A step that fails changes nothing and may be sent again, changed or not.
     """
-    async with service.pool.admit():
+    async with service.admit():
         begin = time.perf_counter()
         held = service.session(session_id)
         step = _step_number(number)

@@ -111,7 +111,8 @@ def test_what_no_step_changed_is_kept_whatever_the_durability(tmp_path: Path) ->
         take(server, session, 1)
         server.http.post(f"{session}/checkpoints", json={"name": "one"})
         take(server, session, 2, 3)
-        server.app.state.service.session(session.rpartition("/")[2]).save()  # as at the server's own end
+        held = server.app.state.service.sessions.get(session.rpartition("/")[2])
+        held.save()  # as at the server's own end
     with in_process(data_dir=tmp_path) as server:
         assert server.http.get(session).json()["step"] == 3
         server.http.post(f"{session}/checkpoints/one/restore")

@@ -255,7 +255,7 @@ def test_a_session_is_deleted_once_its_step_is_finished(tmp_path: Path, monkeypa
 def test_a_closed_session_takes_nothing(tmp_path: Path) -> None:
     with server_on(tmp_path) as server:
         session = server.create_session(optimizer=ADAM)
-        held = server.app.state.service.session(session.rpartition("/")[2])
+        held = server.app.state.service.sessions.get(session.rpartition("/")[2])
         held.close_files()
         for response in (
             server.http.put(f"{session}/steps/1", json=body(1)),

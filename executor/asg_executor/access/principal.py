@@ -1,0 +1,46 @@
+"""`Principal`: whom a request acts for, and what it may do."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+__all__ = ["ANYONE", "Principal", "Scope"]
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    RUN = "run"
+    """Reading, and running graphs: nothing that changes a session."""
+
+    TRAIN = "train"
+    """Everything that changes the tenant's own graphs, sessions and jobs; includes `run`."""
+
+    ADMIN = "admin"
+    """The metrics and sessions of all tenants; includes `train`."""
+
+    def includes(self, other: "Scope") -> bool:
+        """Whether who has this scope has the other one, too."""
+        order = list(Scope)
+        return order.index(self) >= order.index(other)
+
+
+class Principal(NamedTuple):
+    """Whom a request acts for.
+
+    Attributes:
+        tenant: whose graphs, sessions and jobs it sees.
+        scopes: what it may do.
+        key: the id of the key that it came with; None where none is needed.
+    """
+
+    tenant: str
+    scopes: frozenset[Scope]
+    key: str | None = None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether a scope is among its own, or is included in one."""
+        return any(own.includes(scope) for own in self.scopes)
+
+
+ANYONE = Principal("", frozenset({Scope.ADMIN}))
+"""Who comes without a key where none is needed: on the machine's own addresses."""

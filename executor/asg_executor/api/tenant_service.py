@@ -1,0 +1,232 @@
+"""`TenantService`: the service as one request sees it, and the steps that all resources take with a request.
+
+A route declares which scope it needs by the type of its parameter, and has no other way to the service:
+
+```python
+@router.get("/{session_id}")
+async def get_session(session_id: str, service: RunAccess) -> Response: ...
+```
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from asg_executor.access.principal import ANYONE, Principal
+from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
+from asg_executor.api.media_types import JSON, body_type
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.service import Service
+from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.metrics import Metrics
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.settings import Settings
+from asg_executor.store.data_directory import DataDirectory
+from asg_schema.document import Document
+
+__all__ = [
+    "AdminAccess",
+    "PublicAccess",
+    "RunAccess",
+    "TenantService",
+    "TrainAccess",
+    "body_documentation",
+    "json_documentation",
+    "unknown_session",
+]
+
+B = TypeVar("B", bound=Body)
+T = TypeVar("T")
+
+_LITTLE_BYTES = 16_384  # of nested lists in JSON: less than a millisecond
+
+
+class TenantService:
+    """The service as one request sees it: the graphs and sessions of whom it acts for, and no others.
+
+    Args:
+        whole: the service.
+        principal: whom the request acts for.
+    """
+
+    __slots__ = ("principal", "whole")
+
+    def __init__(self, whole: Service, principal: Principal) -> None:
+        self.whole = whole
+        self.principal = principal
+
+    @property
+    def settings(self) -> Settings:
+        """The settings."""
+        return self.whole.settings
+
+    @property
+    def pool(self) -> WorkerPool:
+        """The threads that compute."""
+        return self.whole.pool
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self.whole.metrics
+
+    @property
+    def directory(self) -> DataDirectory | None:
+        """Where graphs and sessions are kept; None where they live in memory alone."""
+        return self.whole.directory
+
+    def admit(self) -> AbstractAsyncContextManager[None]:
+        """A place for the request, from before its body is read until its answer is written.
+
+        Raises:
+            ProblemError: all places are taken, or the server is shutting down.
+        """
+        return self.pool.admit()
+
+    def add_graph(self, document: Document) -> bool:
+        """Keep a document; whether it is new."""
+        return self.whole.graphs.add(document)
+
+    def find_graph(self, digest: str) -> Document | None:
+        """The document of this digest, if there is one."""
+        return self.whole.graphs.get(digest)
+
+    def graph(self, digest: str) -> Document:
+        """The document of this digest, which a session may hold though the store let go of it.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        document = self.find_graph(digest) or self._held_graph(digest)
+        if document is None:
+            raise ProblemError("unknown_graph", f'there is no graph "{digest}"; POST it to /v1/graphs')
+        return document
+
+    def _held_graph(self, digest: str) -> Document | None:
+        for held in self.sessions():
+            for name, own in held.settings.graph_digests.items():
+                if own == digest:
+                    return held.session.graphs[name]
+        return None
+
+    def sessions(self) -> Iterator[HeldSession]:
+        """The sessions."""
+        return iter(self.whole.sessions)
+
+    def session(self, id: str) -> HeldSession:
+        """The session of this id.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        held = self.whole.sessions.get(id)
+        if held is None:
+            raise unknown_session(id)
+        return held
+
+    async def remove_session(self, id: str) -> None:
+        """Let go of a session and all that is kept of it, once what it is doing is finished.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        if id not in self.whole.sessions:
+            raise unknown_session(id)
+        held = self.whole.sessions.remove(id)
+        directory = self.directory
+        if held is not None:
+            await self.pool.run_locked(held.lock, held.close_files)
+        if directory is not None:
+            await self.pool.run(lambda: directory.sessions.remove(id))
+
+    async def body_bytes(self, request: Request, media_type: str) -> bytes:
+        """The bytes of a request's body, which is of this media type.
+
+        Raises:
+            ProblemError: there are too many, or they do not arrive in time.
+        """
+        return await read_body(request, media_type, self.settings)
+
+    async def body(self, request: Request, kind: type[B]) -> B:
+        """The body of a request, in JSON or safetensors.
+
+        Raises:
+            ProblemError: it cannot be read.
+        """
+        media_type = body_type(request)
+        content = await self.body_bytes(request, media_type)
+        return await self.decode(content, lambda: parse_body(kind, content, media_type))
+
+    async def json_body(self, request: Request, kind: type[B]) -> B:
+        """The body of a request that has no tensors, in JSON; an empty one is `{}`.
+
+        Raises:
+            ProblemError: it cannot be read.
+        """
+        if body_type(request) != JSON:
+            raise ProblemError("unsupported_media_type", f"the body of this request is {JSON}")
+        content = await self.body_bytes(request, JSON)
+        return kind.check(parse_json_body(content) if content else {})
+
+    async def decode(self, content: bytes, function: Callable[[], T]) -> T:
+        """Call `function`, which reads `content`: in a thread where there is much to read.
+
+        A thread costs more than it spares where there is little.
+        """
+        return function() if len(content) <= _LITTLE_BYTES else await self.pool.run(function)
+
+
+def unknown_session(id: str) -> ProblemError:
+    """The problem of an id that no session has."""
+    return ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
+
+
+# FastAPI would call plain functions in a thread.
+async def _public(request: Request) -> TenantService:
+    return TenantService(request.app.state.service, ANYONE)
+
+
+async def _run(request: Request) -> TenantService:
+    return TenantService(request.app.state.service, ANYONE)
+
+
+async def _train(request: Request) -> TenantService:
+    return TenantService(request.app.state.service, ANYONE)
+
+
+async def _admin(request: Request) -> TenantService:
+    return TenantService(request.app.state.service, ANYONE)
+
+
+PublicAccess = Annotated[TenantService, Depends(_public)]
+"""For what anybody may know."""
+
+RunAccess = Annotated[TenantService, Depends(_run)]
+"""For reading, and for running graphs."""
+
+TrainAccess = Annotated[TenantService, Depends(_train)]
+"""For what changes graphs, sessions or jobs."""
+
+AdminAccess = Annotated[TenantService, Depends(_admin)]
+"""For what concerns all tenants."""
+
+
+def json_documentation(kind: type[Body]) -> dict[str, Any]:
+    """The OpenAPI description of a body that is read by `TenantService.json_body`."""
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": kind.model_json_schema()}}}}
+
+
+def body_documentation(kind: type[Body]) -> dict[str, Any]:
+    """The OpenAPI description of a body that is read by `TenantService.body`."""
+    binary = {"type": "string", "format": "binary", "description": f"`{kind.tensor_field}` as the tensors, by name"}
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": kind.model_json_schema()},
+                "application/vnd.safetensors": {"schema": binary},
+            },
+        }
+    }
