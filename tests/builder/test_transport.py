@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
@@ -239,3 +239,34 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         assert depth == 0 or found[depth].__bases__ == (found[depth - 1],)
         classes.remove(match[2])
     assert not classes
+
+
+def streaming(answer: Callable[[httpx.Request], httpx.Response]) -> Transport:
+    return Transport("http://executor", http=httpx.MockTransport(answer))
+
+
+def test_lines_are_streamed() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["accept"] == "text/event-stream, application/problem+json"
+        assert request.headers["last-event-id"] == "7"
+        return httpx.Response(200, content=b"id: 8\n\n: alive\n", headers={"content-type": "text/event-stream"})
+
+    headers = {"Last-Event-ID": "7"}
+    with streaming(answer).stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0) as lines:
+        assert list(lines) == ["id: 8", "", ": alive"]
+
+
+def test_a_stream_that_is_refused_or_breaks_off_raises() -> None:
+    def read(answer: Callable[[httpx.Request], httpx.Response]) -> list[str]:
+        with streaming(answer).stream_lines("/v1", accept="text/event-stream", timeout=5.0) as lines:
+            return list(lines)
+
+    def broken(_: httpx.Request) -> httpx.Response:
+        raise httpx.ReadError("connection reset")
+
+    with pytest.raises(NotFound, match="no such job"):
+        read(lambda _: httpx.Response(404, json={"code": "unknown_job", "detail": "no such job"}))
+    with pytest.raises(UnexpectedAnswer, match='answered "text/html"; text/event-stream was expected'):
+        read(lambda _: httpx.Response(200, content=b"<p>", headers={"content-type": "text/html"}))
+    with pytest.raises(ConnectionFailed, match="connection reset"):
+        read(broken)

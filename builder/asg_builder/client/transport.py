@@ -6,7 +6,8 @@ idempotent.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, NoReturn, cast
 
 import httpx
@@ -165,6 +166,37 @@ class Transport:
         if response.content and media_type != expected:
             raise UnexpectedAnswer(f'{method} {self.url}{path} answered "{media_type}"; {expected} was expected')
         return Answer(response.status_code, found, response.content)
+
+    @contextmanager
+    def stream_lines(
+        self, path: str, *, accept: str, headers: Mapping[str, str] | None = None, timeout: float
+    ) -> Generator[Iterator[str]]:
+        """The lines of an answer to a GET as they come, in `with`. It is sent once, and not repeated.
+
+        Args:
+            path: the path, from the server's root.
+            accept: the media type of the answer.
+            headers: further headers.
+            timeout: how many seconds may go by without anything arriving.
+
+        Raises:
+            ConnectionFailed: no answer came, or it broke off.
+            ServiceError: the executor refused.
+            UnexpectedAnswer: what answered is no executor.
+        """
+        sent = {"Accept": f"{accept}, application/problem+json", **(headers or {})}
+        limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+        try:
+            with self._http.stream("GET", self._base + path, headers=sent, timeout=limits) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
+                if not response.is_success:
+                    raise error_from_answer(response.status_code, found, response.read())
+                media_type = found.get("content-type", "").partition(";")[0].strip()
+                if response.status_code != 204 and media_type != accept:
+                    raise UnexpectedAnswer(f'GET {self.url}{path} answered "{media_type}"; {accept} was expected')
+                yield response.iter_lines()
+        except httpx.TransportError as error:
+            self._raise_connection_failed("GET", path, error)
 
     def _raise_connection_failed(self, method: str, path: str, error: httpx.TransportError) -> NoReturn:
         what = "timed out" if isinstance(error, httpx.TimeoutException) else "got no answer"

@@ -67,6 +67,7 @@ KINDS: dict[str, ProblemKind] = {
     "checkpoint_exists": ProblemKind(409, "There is a checkpoint of that name"),
     "nothing_kept": ProblemKind(409, "The server has no data directory"),
     "creation_pending": ProblemKind(409, "The session is being created", retryable=True),
+    "session_busy": ProblemKind(409, "A job trains the session"),
     "step_gap": ProblemKind(409, "A step before this one is missing"),
     "step_passed": ProblemKind(409, "A later step was taken already"),
     "state_changed": ProblemKind(412, "The state is not the one that If-Match names"),

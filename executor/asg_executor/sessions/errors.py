@@ -6,6 +6,7 @@ ExecutorError (asg_executor.errors)
 ├── CreationPendingError   a session is being created for the same key
 ├── InitializationError    a parameter's initialiser describes no distribution
 ├── SessionError           graphs, parameters and optimizer do not fit together
+├── SessionBusyError       a job has the session
 ├── SessionDamagedError    what is on disk of a session does not make the session that it was
 ├── SessionDeletedError    the session was deleted while a request waited for it
 ├── NothingKeptError       the service has no data directory
@@ -29,6 +30,7 @@ __all__ = [
     "InitializationError",
     "NonFiniteStepError",
     "NothingKeptError",
+    "SessionBusyError",
     "SessionDamagedError",
     "SessionDeletedError",
     "SessionError",
@@ -83,6 +85,23 @@ class SessionDamagedError(ExecutorError):
     """What is on disk of a session does not make the session that it was."""
 
     code: ClassVar[str] = "session_damaged"
+
+
+class SessionBusyError(ExecutorError):
+    """A job has the session, and nobody else may change it until the job ends.
+
+    Args:
+        job: the job's id.
+    """
+
+    code: ClassVar[str] = "session_busy"
+
+    def __init__(self, job: str) -> None:
+        self.job = job
+        super().__init__(
+            f"the job {job} trains the session, and nothing else may change it meanwhile; GET /v1/jobs/{job} says how "
+            f"far it is, POST /v1/jobs/{job}/cancel ends it"
+        )
 
 
 class NonFiniteStepError(ExecutorError):

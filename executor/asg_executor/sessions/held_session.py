@@ -9,7 +9,13 @@ from uuid import uuid4
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import SnapshotEvery
-from asg_executor.sessions.errors import CheckpointError, NothingKeptError, SessionDamagedError, SessionDeletedError
+from asg_executor.sessions.errors import (
+    CheckpointError,
+    NothingKeptError,
+    SessionBusyError,
+    SessionDamagedError,
+    SessionDeletedError,
+)
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
@@ -56,6 +62,7 @@ class HeldSession:
 
     Attributes:
         lock: held by whoever reads or changes the session; a session does one thing at a time.
+        job: the id of the job that trains the session, if there is one: nobody else may change it then.
     """
 
     def __init__(self, id: str, session: Session, settings: SessionSettings, files: SessionFiles | None) -> None:
@@ -63,6 +70,7 @@ class HeldSession:
         self.session = session
         self.settings = settings
         self.lock = asyncio.Lock()
+        self.job: str | None = None
         self._files = files
         self._record = StepRecord()
         self._saved = 0
@@ -106,10 +114,16 @@ class HeldSession:
         held._recover(stored.files)
         return held
 
-    def take(self, number: int, request: StepRequest) -> TakenStep:
+    def take(self, number: int, request: StepRequest, *, job: str | None = None) -> TakenStep:
         """Take a step, or find that it was taken.
 
+        Args:
+            number: its number.
+            request: what it is given.
+            job: the id of the job that takes it, if one does.
+
         Raises:
+            SessionBusyError: another job has the session, or one where none takes the step.
             SessionDeletedError: the session was deleted.
             StepError: the step cannot be taken under this number.
             StoreError: the step could not be kept; it was not taken.
@@ -119,6 +133,7 @@ class HeldSession:
         stored = self._record.replay(number, request.digest, self.session.number)
         if stored is not None:
             return TakenStep(stored, replayed=True, run_seconds=0.0, persist_seconds=0.0)
+        self._check_free(job)
         begin, persist = time.perf_counter(), 0.0
 
         def keep(answers: Sequence[Mapping[str, Array]]) -> None:
@@ -137,6 +152,10 @@ class HeldSession:
     def _check_open(self) -> None:
         if self._is_closed:
             raise SessionDeletedError(f'the session "{self.id}" was deleted')
+
+    def _check_free(self, job: str | None) -> None:
+        if self.job is not None and self.job != job:
+            raise SessionBusyError(self.job)
 
     def _keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
         """Have on disk what the session's durability says, before a step counts."""
@@ -178,13 +197,19 @@ class HeldSession:
         session = self.session
         return SavedState(session.number, session.digest(), session.state(), request, answers, session.skipped)
 
-    def set_parameters(self, parameters: Mapping[str, Any]) -> None:
+    def set_parameters(self, parameters: Mapping[str, Any], *, job: str | None = None) -> None:
         """Replace the values of parameters, on disk, too.
 
+        Args:
+            parameters: the new values, by name.
+            job: the id of the job that does so, if one does.
+
         Raises:
+            SessionBusyError: another job has the session.
             InterfaceError: as `Session.set_parameters`; nothing is replaced.
             StoreError: the new values could not be kept; nothing is replaced.
         """
+        self._check_free(job)
         self._change(lambda: self.session.set_parameters(parameters), self._record)
 
     def _change(self, change: Callable[[], None], record: StepRecord) -> None:
@@ -246,9 +271,11 @@ class HeldSession:
             optimizer: whether slots and averages are what they were; else they begin anew.
 
         Raises:
+            SessionBusyError: a job has the session.
             InterfaceError: the state is that of another session; nothing is changed.
             StoreError: it could not be kept; nothing is changed.
         """
+        self._check_free(None)
         record = StepRecord()
         record.keep(state.number, state.request, state.answers)
         session = self.session
