@@ -63,6 +63,9 @@ class HeldSession:
     Attributes:
         lock: held by whoever reads or changes the session; a session does one thing at a time.
         job: the id of the job that trains the session, if there is one: nobody else may change it then.
+        revision: how often its state was changed since it is held, which may be read without the lock: while a step is
+            being taken it is still that of the state before.
+        followers: called after each change, in the thread that made it, while the lock is held; they may not raise.
     """
 
     def __init__(self, id: str, session: Session, settings: SessionSettings, files: SessionFiles | None) -> None:
@@ -71,6 +74,8 @@ class HeldSession:
         self.settings = settings
         self.lock = asyncio.Lock()
         self.job: str | None = None
+        self.revision = 0
+        self.followers: list[Callable[[], None]] = []
         self._files = files
         self._record = StepRecord()
         self._saved = 0
@@ -147,7 +152,13 @@ class HeldSession:
         self._record.keep(number, request.digest, answers)
         self._unsaved_seconds += run
         self._bound_log()
+        self._tell_followers()
         return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
+
+    def _tell_followers(self) -> None:
+        self.revision += 1
+        for follower in self.followers:
+            follower()
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -231,6 +242,7 @@ class HeldSession:
             session.restore(number, before, skipped=skipped)
             raise
         self._record = record
+        self._tell_followers()
 
     @property
     def checkpoints(self) -> CheckpointFiles:

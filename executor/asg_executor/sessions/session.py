@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from asg_executor.engines.engine import Engine
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError, MemoryLimitError
@@ -216,6 +218,15 @@ class Session:
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
         return {name: view.copy() for name, view in self._arenas.parameters.items()}
+
+    def copy_parameters(self, destinations: Mapping[str, Array]) -> None:
+        """Copy the values of parameters into arrays of their dtypes and shapes.
+
+        Args:
+            destinations: an array for each parameter that is wanted, by name.
+        """
+        for name, destination in destinations.items():
+            np.copyto(destination, self._arenas.parameters[name], casting="no")
 
     def averaged_parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name: of the trained ones the average over the steps, of others the value.

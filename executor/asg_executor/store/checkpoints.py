@@ -40,9 +40,13 @@ class CheckpointFiles:
         directory: where they are; made where there is none.
         database: where their rows are.
         session: the session's id.
+
+    Attributes:
+        removals: how many were removed since the session is held; whoever keeps what it read of one looks at it.
     """
 
     def __init__(self, directory: Path, database: Database, session: str) -> None:
+        self.removals = 0
         self._directory = directory
         self._database = database
         self._session = session
@@ -98,6 +102,7 @@ class CheckpointFiles:
         folder = self._row(name)["directory"]
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM checkpoints WHERE session = ? AND name = ?", [self._session, name])
+        self.removals += 1
         remove_tree(self._directory / folder)
 
     def _row(self, name: str) -> Row:
