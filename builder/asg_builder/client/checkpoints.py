@@ -1,7 +1,8 @@
 """`Checkpoints`: the states of a session that the executor keeps under a name."""
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -26,24 +27,47 @@ class Checkpoints:
         self._path = f"{path}/checkpoints"
         self._restored = restored
 
-    def create(self, name: str | None = None) -> dict[str, Any]:
+    def create(
+        self,
+        name: str | None = None,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        pinned: bool | None = None,
+        keep_last: int | None = None,
+        keep_best: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Have the present state kept, the optimizer's included, until it is removed.
+
+        With `keep_last` or `keep_best` the executor then removes the checkpoints that are not pinned and not among
+        those that these name.
 
         Args:
             name: letters, digits, dots, dashes and underscores; absent: `step-<number>`.
+            metrics: figures that belong to the state, by name.
+            pinned: whether no later `keep_last` or `keep_best` removes it; absent: exactly where it is made without.
+            keep_last: how many of the last checkpoints are kept, this one included.
+            keep_best: which are kept as the best: `{"metric": "val_loss", "mode": "min", "count": 1}`.
 
         Returns:
-            Its `name`, `step`, `digest`, `bytes` and `created`.
+            Its `name`, `step`, `digest`, `bytes`, `created`, `metrics` and `pinned`, and the names of those `removed`.
 
         Raises:
             Conflict: another state has the name, or the executor keeps nothing.
             ClientError: see `asg_builder.client.errors`.
         """
-        body = {} if name is None else {"name": name}
-        return self._transport.request("POST", self._path, body=json.dumps(body).encode(), idempotent=True).json()
+        numbers = {key: float(value) for key, value in (metrics or {}).items()}
+        fields: dict[str, Any] = {
+            "name": name,
+            "metrics": {key: value if math.isfinite(value) else str(value) for key, value in numbers.items()} or None,
+            "pinned": pinned,
+            "keep_last": keep_last,
+            "keep_best": None if keep_best is None else dict(keep_best),
+        }
+        body = json.dumps({key: value for key, value in fields.items() if value is not None})
+        return self._transport.request("POST", self._path, body=body.encode(), idempotent=True).json()
 
     def list(self) -> "list[dict[str, Any]]":
-        """What `create` returned for each, in the order in which they were made."""
+        """What `create` returned for each but `removed`, in the order in which they were made."""
         return self._transport.request("GET", self._path, idempotent=True).field("checkpoints")
 
     def parameters(self, name: str) -> dict[str, Array]:

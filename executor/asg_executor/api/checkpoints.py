@@ -1,8 +1,9 @@
 """`/v1/sessions/{id}/checkpoints`: states of a session under a name: made, listed, downloaded, restored, removed."""
 
+import math
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictBool, StrictStr
@@ -14,6 +15,7 @@ from asg_executor.api.parameters import check_condition
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess, TrainAccess, json_documentation
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.retention import KeepBest, Retention
 from asg_executor.store.checkpoints import Checkpoint
 from asg_schema.wire import nearest, show_value
 
@@ -21,15 +23,47 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/checkpoints", tags=["checkpoints"])
 
+NonFinite: TypeAlias = Literal["nan", "inf", "-inf"]
+"""How JSON has a number that is not finite."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 
 
+Metric = Annotated[float, Field(allow_inf_nan=False)]
+"""The value of a metric. Those that are not finite come as text, as in tensors."""
+
+
 class CreateCheckpointBody(Body):
-    """A new checkpoint."""
+    """A new checkpoint, and which of the others are kept beside it."""
 
     name: StrictStr | None = Field(
         default=None, description="Its name: letters, digits, dots, dashes, underscores; absent: step-<number>."
     )
+    metrics: dict[Annotated[StrictStr, Field(min_length=1, max_length=200)], Metric | NonFinite] = Field(
+        default={}, max_length=100, description='Figures that belong to it, by name: `{"val_loss": 0.31}`.'
+    )
+    pinned: StrictBool | None = Field(
+        default=None,
+        description="Whether no retention ever removes it; absent: exactly where it is made without `keep_last` and "
+        "`keep_best`.",
+    )
+    keep_last: int | None = Field(
+        default=None,
+        ge=1,
+        description="Of the checkpoints that are not pinned so many of the last are kept, this one included, beside "
+        "those of `keep_best`; the others are removed. Absent: 1 where there is `keep_best`, else all.",
+    )
+    keep_best: KeepBest | None = Field(
+        default=None,
+        description="Of the checkpoints that are not pinned those are kept that are best by a metric: its name, "
+        '`mode` ("min" or "max": what is better), and how many.',
+    )
+
+    def retention(self) -> Retention | None:
+        """Which checkpoints are kept; None for all."""
+        if self.keep_last is None and self.keep_best is None:
+            return None
+        return Retention(keep_last=self.keep_last or 1, keep_best=self.keep_best)
 
 
 class RestoreBody(Body):
@@ -42,7 +76,11 @@ class RestoreBody(Body):
 
 @router.post("", openapi_extra=json_documentation(CreateCheckpointBody), status_code=201)
 async def create_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
-    """Have the present state on disk, optimizer included, until it is removed."""
+    """Have the present state on disk, optimizer included, until it is removed.
+
+    With `keep_last` or `keep_best` checkpoints that are not pinned and not to be kept are removed once the new one is
+    on disk; `removed` names them. The same request for the same state again is answered with what is there.
+    """
     async with service.admit():
         held = service.session(session_id)
         body = await service.json_body(request, CreateCheckpointBody)
@@ -53,7 +91,10 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
                 allowed = "1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first, are needed"
                 raise ProblemError("invalid_request", f"the name of the checkpoint is {show_value(name)}; {allowed}")
             location = f"/v1/sessions/{held.id}/checkpoints/{name}"
-            return json_response(_describe(held.add_checkpoint(name)), 201, {"Location": location})
+            metrics = {key: float(value) for key, value in body.metrics.items()}
+            added = held.add_checkpoint(name, metrics=metrics, retention=body.retention(), pinned=body.pinned)
+            content = {**_describe(added.checkpoint), "removed": added.removed}
+            return json_response(content, 201, {"Location": location})
 
         return await service.pool.run_locked(held.lock, create)
 
@@ -137,4 +178,5 @@ def _found(held: HeldSession, name: str) -> Checkpoint:
 
 def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
     created = datetime.fromtimestamp(checkpoint.created, UTC).isoformat(timespec="milliseconds")
-    return {**checkpoint._asdict(), "created": created.replace("+00:00", "Z")}
+    metrics = {name: value if math.isfinite(value) else str(value) for name, value in checkpoint.metrics.items()}
+    return {**checkpoint._asdict(), "created": created.replace("+00:00", "Z"), "metrics": metrics}

@@ -16,6 +16,7 @@ from asg_executor.sessions.errors import (
     SessionDamagedError,
     SessionDeletedError,
 )
+from asg_executor.sessions.retention import Retention
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
@@ -26,7 +27,7 @@ from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
 from asg_executor.store.sessions import SessionStore, StoredSession
 
-__all__ = ["HeldSession", "TakenStep"]
+__all__ = ["AddedCheckpoint", "HeldSession", "TakenStep"]
 
 _log = logging.getLogger("asg_executor")
 
@@ -49,6 +50,18 @@ class TakenStep(NamedTuple):
     replayed: bool
     run_seconds: float
     persist_seconds: float
+
+
+class AddedCheckpoint(NamedTuple):
+    """A checkpoint that was made, now or before.
+
+    Attributes:
+        checkpoint: what is known of it.
+        removed: the names of the checkpoints that its retention removed.
+    """
+
+    checkpoint: Checkpoint
+    removed: list[str]
 
 
 class HeldSession:
@@ -257,23 +270,54 @@ class HeldSession:
             raise NothingKeptError("the service has no data directory, and keeps no checkpoints")
         return self._files.checkpoints
 
-    def add_checkpoint(self, name: str) -> Checkpoint:
-        """Have the present state on disk under a name; where it is there already under that name, that is it.
+    def add_checkpoint(
+        self,
+        name: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        retention: Retention | None = None,
+        pinned: bool | None = None,
+    ) -> AddedCheckpoint:
+        """Have the present state on disk under a name, then remove what the retention does not keep.
+
+        Where the same state is there already under that name, with the same metrics, that is it.
+
+        Args:
+            name: the name.
+            metrics: figures that belong to the state, by name.
+            retention: which checkpoints are kept, of those that are not pinned; None for all.
+            pinned: whether no retention removes this one, now or later; None: where it is made without one.
 
         Raises:
-            CheckpointError: another state has the name.
+            CheckpointError: another state has the name, or the same one with other metrics.
             NothingKeptError: the service keeps nothing.
-            StoreError: it could not be kept.
+            StoreError: it could not be kept; nothing was removed.
         """
+        figures = dict(metrics or {})
         state = self._state(self._record.digest, self._record.answer)
         present = self.checkpoints.find(name)
         if present is None:
-            return self.checkpoints.add(name, state)
-        if present.digest != state.digest:
+            lasting = retention is None if pinned is None else pinned
+            present = self.checkpoints.add(name, state, figures, pinned=lasting)
+        elif (present.digest, repr(present.metrics)) != (state.digest, repr(figures)):  # a NaN is equal to none
             raise CheckpointError(
-                f'the checkpoint "{name}" has the state of step {present.step}; delete it first, or take another name'
+                f'the checkpoint "{name}" has the state of step {present.step} and the metrics {present.metrics}; '
+                "delete it first, or take another name"
             )
-        return present
+        return AddedCheckpoint(present, [] if retention is None else self._remove_surplus(retention, name))
+
+    def _remove_surplus(self, retention: Retention, made: str) -> list[str]:
+        """Remove the checkpoints that a retention does not keep, but for `made`; the names of those that are gone."""
+        removed: list[str] = []
+        try:
+            self.checkpoints.check()
+            for item in retention.surplus(self.checkpoints.all()):
+                if item.name != made:
+                    self.checkpoints.remove(item.name)
+                    removed.append(item.name)
+        except StoreError as error:  # the new checkpoint counts; what is too many goes with the next one
+            _log.warning("session %s: not all surplus checkpoints were removed: %s", self.id, error)
+        return removed
 
     def restore(self, state: SavedState, *, optimizer: bool) -> None:
         """Make the session what it was, on disk, too; the steps that were taken since are no more.

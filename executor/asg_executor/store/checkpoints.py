@@ -1,18 +1,27 @@
 """`CheckpointFiles`: states of a session that were given a name, on disk until they are removed.
 
-`checkpoints/<random>/` each, like a snapshot. A checkpoint counts once its row is in the database.
+`checkpoints/<random>/` each, like a snapshot. A checkpoint counts once its row is in the database. What was
+noted of it, its metrics and whether it is pinned, stands in a row of its own, which those of the first version lack.
 """
 
+import json
+import logging
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
+from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState, read_state, write_state
 
 __all__ = ["Checkpoint", "CheckpointFiles"]
+
+_log = logging.getLogger("asg_executor")
+
+_TICK_SECONDS = 1e-6
 
 
 class Checkpoint(NamedTuple):
@@ -23,7 +32,9 @@ class Checkpoint(NamedTuple):
         step: the number of the step after which it was made.
         digest: the digest of the session's state.
         bytes: how many bytes it takes.
-        created: when it was made, in seconds since 1970.
+        created: when it was made, in seconds since 1970; of two of a session the later has more.
+        metrics: figures that it was made with, by name.
+        pinned: whether no retention removes it.
     """
 
     name: str
@@ -31,6 +42,8 @@ class Checkpoint(NamedTuple):
     digest: str
     bytes: int
     created: float
+    metrics: Mapping[str, float]
+    pinned: bool
 
 
 class CheckpointFiles:
@@ -52,9 +65,22 @@ class CheckpointFiles:
         self._session = session
         make_directory(directory)
         remove_unfinished(directory)
+        rows = database.rows("SELECT directory FROM checkpoints WHERE session = ?", [session])
+        counting = {row["directory"] for row in rows}
+        for path in list(directory.iterdir()):
+            if path.name not in counting:  # a crash came before its row, or after that was removed
+                remove_tree(path)
 
-    def add(self, name: str, state: SavedState) -> Checkpoint:
+    def add(
+        self, name: str, state: SavedState, metrics: Mapping[str, float] | None = None, *, pinned: bool = True
+    ) -> Checkpoint:
         """Have a state on disk under a name that no other has.
+
+        Args:
+            name: the name.
+            state: the state.
+            metrics: figures that belong to it, by name.
+            pinned: whether no retention removes it.
 
         Raises:
             StorageFullError: there is no room; nothing is kept.
@@ -62,11 +88,24 @@ class CheckpointFiles:
         """
         folder = f"{state.number:020d}-{secrets.token_hex(4)}"
         manifest, size = write_state(self._directory / folder, state, {"name": name})
-        checkpoint = Checkpoint(name, state.number, state.digest, size, time.time())
-        row = {**checkpoint._asdict(), "session": self._session, "directory": folder, "manifest": manifest}
+        # A clock that was set back must not make this one older than those before it.
+        created = max([time.time(), *(item.created + _TICK_SECONDS for item in self.all()[-1:])])
+        checkpoint = Checkpoint(name, state.number, state.digest, size, created, dict(metrics or {}), pinned)
+        own = {"session": self._session, "name": name}
+        row = {
+            **own,
+            "directory": folder,
+            "step": state.number,
+            "digest": state.digest,
+            "manifest": manifest,
+            "bytes": size,
+            "created": created,
+        }
         try:
             with self._database.transaction():
                 self._database.insert("checkpoints", row)
+                note = {"metrics": json.dumps(checkpoint.metrics), "pinned": int(pinned)}
+                self._database.insert("checkpoint_notes", {**own, **note})
         except BaseException:
             remove_tree(self._directory / folder)
             raise
@@ -74,13 +113,37 @@ class CheckpointFiles:
 
     def all(self) -> list[Checkpoint]:
         """Every checkpoint, in the order in which they were made."""
-        query = "SELECT * FROM checkpoints WHERE session = ? ORDER BY created, name"
-        rows = self._database.rows(query, [self._session])
-        return [Checkpoint(*(row[field] for field in Checkpoint._fields)) for row in rows]
+        rows = self._database.rows(
+            "SELECT * FROM checkpoints WHERE session = ? ORDER BY created, name", [self._session]
+        )
+        notes = self._database.rows("SELECT * FROM checkpoint_notes WHERE session = ?", [self._session])
+        by_name = {note["name"]: note for note in notes}
+        return [self._described(row, by_name.get(row["name"])) for row in rows]
+
+    def _described(self, row: Row, note: Row | None) -> Checkpoint:
+        metrics: dict[str, float] = {}
+        pinned = True
+        if note is not None:
+            try:
+                self._database.check_row("checkpoint_notes", note)
+                metrics, pinned = json.loads(note["metrics"]), bool(note["pinned"])
+            except DamagedFileError as error:  # the state itself may be sound, and no retention removes it now
+                _log.error("session %s: %s", self._session, error)
+        return Checkpoint(row["name"], row["step"], row["digest"], row["bytes"], row["created"], metrics, pinned)
 
     def find(self, name: str) -> Checkpoint | None:
         """The checkpoint of a name, if there is one."""
         return next((item for item in self.all() if item.name == name), None)
+
+    def check(self) -> None:
+        """Find that what the database says of the checkpoints is what was written.
+
+        Raises:
+            DamagedFileError: it is not.
+        """
+        for table in ("checkpoints", "checkpoint_notes"):
+            for row in self._database.rows(f"SELECT * FROM {table} WHERE session = ?", [self._session]):
+                self._database.check_row(table, row)
 
     def read(self, name: str) -> SavedState:
         """The state that a checkpoint has.
@@ -97,13 +160,18 @@ class CheckpointFiles:
         """Remove a checkpoint.
 
         Raises:
-            StoreError: the system refuses.
+            StorageFullError: there is no room for the database's record of it; the checkpoint is still there.
+            StoreError: the system refuses; likewise.
         """
         folder = self._row(name)["directory"]
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM checkpoints WHERE session = ? AND name = ?", [self._session, name])
+            for table in ("checkpoints", "checkpoint_notes"):
+                connection.execute(f"DELETE FROM {table} WHERE session = ? AND name = ?", [self._session, name])
         self.removals += 1
-        remove_tree(self._directory / folder)
+        try:
+            remove_tree(self._directory / folder)
+        except StoreError as error:  # it does not count any more, whatever becomes of its files
+            _log.warning("session %s: files of the removed checkpoint %s are left: %s", self._session, name, error)
 
     def _row(self, name: str) -> Row:
         query = "SELECT * FROM checkpoints WHERE session = ? AND name = ?"

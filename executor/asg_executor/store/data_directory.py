@@ -11,6 +11,8 @@ sessions/      a directory for each session
 from pathlib import Path
 
 from asg_executor.store.database import Database
+from asg_executor.store.durable_files import storage_errors
+from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.graphs import DirectoryGraphStore
 from asg_executor.store.ownership import DirectoryLock
 from asg_executor.store.sessions import SessionStore
@@ -45,6 +47,7 @@ class DataDirectory:
         self.path = path
         self._lock = DirectoryLock(path)
         try:
+            _check_complete(path)
             self.database = Database(path / DATABASE)
             self.graphs = DirectoryGraphStore(path / "graphs", max_graphs)
             self.sessions = SessionStore(path / "sessions", self.database)
@@ -56,3 +59,11 @@ class DataDirectory:
         """Close the files, and let another process have the directory."""
         self.database.close()
         self._lock.release()
+
+
+def _check_complete(path: Path) -> None:
+    """Refuse a directory that has sessions and no database: an empty one would say that none of them counts."""
+    sessions = path / "sessions"
+    with storage_errors(sessions):
+        if not (path / DATABASE).exists() and sessions.is_dir() and any(sessions.iterdir()):
+            raise DamagedFileError(path / DATABASE, f"it is missing, and {sessions} has sessions; nothing was removed")

@@ -38,6 +38,12 @@ _MIGRATIONS: Sequence[str] = (
         checksum TEXT NOT NULL, PRIMARY KEY (session, name)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE checkpoint_notes (
+        session TEXT NOT NULL, name TEXT NOT NULL, metrics TEXT NOT NULL, pinned INTEGER NOT NULL,
+        checksum TEXT NOT NULL, PRIMARY KEY (session, name)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """What brings a database from one version to the next. The version is the number of them that were applied."""
 

@@ -133,4 +133,5 @@ class SessionStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM snapshots WHERE session = ?", [id])
             connection.execute("DELETE FROM checkpoints WHERE session = ?", [id])
+            connection.execute("DELETE FROM checkpoint_notes WHERE session = ?", [id])
         remove_tree(self._directory / id)
