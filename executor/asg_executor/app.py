@@ -24,7 +24,8 @@ from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import ExecutorError
-from asg_executor.metrics import Metrics, RequestMetrics
+from asg_executor.metrics import Metrics
+from asg_executor.observability.requests import RequestObserver
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -90,7 +91,7 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     )
     app.state.service = service
     app.add_middleware(RequestContext, names=host_names)
-    app.add_middleware(RequestMetrics, metrics=service.metrics)
+    app.add_middleware(RequestObserver, metrics=service.metrics)
     install_problem_handlers(app)
     for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, metrics, documentation):
         app.include_router(resource.router)

@@ -63,4 +63,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="warning", description="What is logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning",
+        description="What is logged: `info` has a line for each request.",
+    )
+    log_format: Literal["auto", "text", "json"] = Field(
+        default="auto",
+        description="How: `json` has a JSON object in each line, `text` is for people; `auto` is text on a terminal, "
+        "else JSON.",
+    )

@@ -2,10 +2,8 @@
 
 import asyncio
 import ipaddress
-import logging
 import re
 from collections.abc import Collection
-from contextvars import ContextVar
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,23 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asg_executor.api.problems import ProblemError, problem_for
 
-__all__ = ["RequestContext", "RequestIdFilter", "current_request_id"]
+__all__ = ["RequestContext"]
 
 _HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}\Z")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-
-current_request_id: ContextVar[str] = ContextVar("current_request_id", default="-")
-"""The id of the request that is being answered."""
-
-
-class RequestIdFilter(logging.Filter):
-    """Gives log records the attribute `request_id`."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass."""
-        record.request_id = current_request_id.get()
-        return True
 
 
 class RequestContext:
@@ -59,7 +45,6 @@ class RequestContext:
         given = headers.get(_HEADER, "")
         request_id = given if _ACCEPTABLE.match(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        token = current_request_id.set(request_id)
         started = False
 
         async def send_with_id(message: Message) -> None:
@@ -86,8 +71,6 @@ class RequestContext:
             if started:
                 raise
             await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
-        finally:
-            current_request_id.reset(token)
 
 
 def _refuse_other_hosts(headers: Headers, names: Collection[str] | None) -> None:

@@ -1,0 +1,168 @@
+"""What `asg serve` does: settings, a listening socket, the application, and a server around it.
+
+Exit codes: 0 after a stop that finished all that was begun, 1 where the port or the data directory cannot be used or
+work had to be abandoned, 2 for wrong usage.
+"""
+
+import errno
+import ipaddress
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, NoReturn
+
+import platformdirs
+import typer
+
+from asg_executor.api.memory import keep_freed_memory
+from asg_executor.api.server import Server, url_of
+from asg_executor.app import create_app
+from asg_executor.observability.logs import configure_logging
+from asg_executor.settings import Settings
+from asg_executor.settings_sources import SettingsError, load_settings, unknown_variables
+from asg_executor.settings_table import settings_json, settings_table
+from asg_executor.store.errors import StoreError
+from asg_schema.command_line import write_text
+from asg_schema.errors import AsgError
+
+__all__ = ["ServeOptions", "serve_executor"]
+
+_FAILED, _WRONG_USAGE = 1, 2
+_log = logging.getLogger("asg_executor")
+
+
+class ServeOptions(NamedTuple):
+    """What the command line says.
+
+    Attributes:
+        given: the settings that it gives, by name.
+        config: the file with further settings.
+        show_settings: whether the settings are shown and nothing is served.
+        as_json: whether they are shown as JSON.
+        announce_json: whether the URL is announced as JSON.
+        exit_with_parent: whether the server stops when standard input is closed.
+    """
+
+    given: Mapping[str, Any]
+    config: Path | None
+    show_settings: bool
+    as_json: bool
+    announce_json: bool
+    exit_with_parent: bool
+
+
+def serve_executor(options: ServeOptions) -> None:
+    """Serve until a signal comes.
+
+    Args:
+        options: what the command line says.
+
+    Raises:
+        typer.Exit: it cannot serve; the reason is on standard error.
+    """
+    if options.as_json and not options.show_settings:
+        _fail("--json is for --show-settings; --announce-json is for programs that start a server", _WRONG_USAGE)
+    try:
+        loaded = load_settings(options.given, options.config)
+    except SettingsError as error:
+        _fail(str(error), _WRONG_USAGE)
+    if options.show_settings:
+        write_text(settings_json(loaded) + "\n" if options.as_json else settings_table(loaded))
+        return
+    settings = loaded.settings
+    _check_exposure(settings)
+    configure_logging(settings.log_level, settings.log_format)
+    for complaint in unknown_variables(os.environ):
+        _log.warning(complaint)
+    with _data_directory(settings) as directory:
+        settings = settings.model_copy(update={"data_dir": directory})
+        finished = _serve(settings, announce_json=options.announce_json, exit_with_parent=options.exit_with_parent)
+    if not finished:
+        # A thread cannot be stopped, and the interpreter would wait for it.
+        os._exit(_FAILED)
+
+
+def _serve(settings: Settings, *, announce_json: bool, exit_with_parent: bool) -> bool:
+    """Serve until a signal comes; whether all that was begun is finished then."""
+    listener = _listen(settings)
+    try:
+        names = None if settings.allow_remote else {"localhost", settings.host.lower()}
+        app = create_app(settings, host_names=names)
+    except AsgError as error:
+        listener.close()
+        _fail(str(error), _FAILED if isinstance(error, StoreError) else _WRONG_USAGE)
+    keep_freed_memory()
+    server = Server(app, lambda: _announce(url_of(listener), settings, as_json=announce_json))
+    if exit_with_parent:
+        threading.Thread(target=_wait_for_end_of_input, args=(server.request_stop,), daemon=True).start()
+    server.run(sockets=[listener])
+    return not app.state.service.pool.busy
+
+
+@contextmanager
+def _data_directory(settings: Settings) -> Generator[Path]:
+    """The data directory; on port 0 one that is removed at the end."""
+    if settings.data_dir is not None:
+        yield settings.data_dir
+    elif settings.port:
+        yield platformdirs.user_data_path("asg") / f"port-{settings.port}"
+    else:
+        with TemporaryDirectory(prefix="asg-", ignore_cleanup_errors=True) as directory:
+            yield Path(directory)
+
+
+def _check_exposure(settings: Settings) -> None:
+    if settings.allow_remote or settings.host == "localhost":
+        return
+    try:
+        local = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        _fail(
+            f"{settings.host} can be reached from other machines, and the service has no access keys: whoever reaches "
+            "it can use it. Add --allow-remote (or ASG_ALLOW_REMOTE=true) if something else protects it.",
+            _WRONG_USAGE,
+        )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family)
+        # Accepted connections inherit it. asyncio sets it only where the socket names its protocol; without it a
+        # response waits 40 ms for the acknowledgement of its headers.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
+    except OSError as error:
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]
+        hint = "; --port 0 takes a free port" if error.errno == errno.EADDRINUSE else ""
+        _fail(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}", _FAILED)
+
+
+def _announce(url: str, settings: Settings, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"url": url}))
+    else:
+        typer.echo(f"The ASG executor listens on {url} (documentation: {url}/docs). Ctrl+C stops it.")
+        typer.echo(f"Its data is in {settings.data_dir}{'' if settings.port else ', which is removed at the end'}.")
+    sys.stdout.flush()
+
+
+def _wait_for_end_of_input(stop: Callable[[], None]) -> None:
+    """Read standard input to its end, which comes even when the process at its other end was killed."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    stop()
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo(f"asg: {message}", err=True)
+    raise typer.Exit(status)
