@@ -5,6 +5,7 @@ header is read here as well, because the library does not give the metadata of a
 name that stands twice is an error.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
@@ -17,7 +18,14 @@ from asg_schema.dtype import DType
 from asg_schema.errors import DocumentError
 from asg_schema.wire import parse_json
 
-__all__ = ["MEDIA_TYPE", "SafetensorsError", "check_tensor_names", "read_safetensors", "write_safetensors"]
+__all__ = [
+    "MEDIA_TYPE",
+    "SafetensorsError",
+    "canonical_safetensors",
+    "check_tensor_names",
+    "read_safetensors",
+    "write_safetensors",
+]
 
 MEDIA_TYPE = "application/vnd.safetensors"
 
@@ -36,6 +44,7 @@ _DTYPES = {
     "U32": DType.UINT32,
     "BOOL": DType.BOOL,
 }
+_CODES = {numpy_dtype(dtype): code for code, dtype in _DTYPES.items()}
 
 
 class SafetensorsError(ValueError):
@@ -121,3 +130,24 @@ def write_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str])
     check_tensor_names(tensors)
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
     return safetensors.numpy.save(contiguous, dict(metadata) or None)
+
+
+def canonical_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> list[bytes | memoryview]:
+    """A body in pieces, none of the arrays copied; the same content has the same bytes.
+
+    Names are in order, first of the metadata and then of the tensors.
+
+    Args:
+        tensors: arrays by name, of the format's dtypes.
+        metadata: texts by name.
+    """
+    header: dict[str, Any] = {_METADATA: dict(sorted(metadata.items()))}
+    pieces: list[bytes | memoryview] = []
+    end = 0
+    for name, array in sorted(tensors.items()):
+        begin, end = end, end + array.nbytes
+        header[name] = {"dtype": _CODES[array.dtype], "shape": array.shape, "data_offsets": [begin, end]}
+        pieces.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    return [len(text).to_bytes(_LENGTH_BYTES, "little") + text, *pieces]

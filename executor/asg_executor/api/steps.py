@@ -123,7 +123,7 @@ def _read(session: Session, content: bytes, media_type: str) -> StepRequest:
         parts.append(arrays)
         problems += faults
     refuse("interface_mismatch", problems)
-    return StepRequest.of(parts, body.outputs, micro_batches=body.micro_batches is not None)
+    return StepRequest(parts, body.outputs, micro_batches=body.micro_batches is not None)
 
 
 def _answered(session: Session, asked: StepRequest) -> list[str]:

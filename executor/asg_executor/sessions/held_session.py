@@ -17,7 +17,7 @@ from asg_executor.sessions.errors import (
     SessionDeletedError,
 )
 from asg_executor.sessions.retention import Retention
-from asg_executor.sessions.session import Session
+from asg_executor.sessions.session import Recorder, Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import StepRecord
 from asg_executor.sessions.step_request import StepRequest, tensors_digest
@@ -33,7 +33,6 @@ _log = logging.getLogger("asg_executor")
 
 _LOG_BYTES = 64 * 2**20
 _LOG_SECONDS = 60.0
-_ANSWER = "answer"
 
 
 class TakenStep(NamedTuple):
@@ -148,7 +147,7 @@ class HeldSession:
             ExecutorError: as `Session.step` does; the step was not taken.
         """
         self._check_open()
-        stored = self._record.replay(number, request.digest, self.session.number)
+        stored = self._record.replay(number, request, self.session.number)
         if stored is not None:
             return TakenStep(stored, replayed=True, run_seconds=0.0, persist_seconds=0.0)
         self._check_free(job)
@@ -160,7 +159,7 @@ class HeldSession:
             self._keep(request, answers)
             persist = time.perf_counter() - computed
 
-        answers = request.take(self.session, keep)
+        answers = self._take(number, request, keep)
         run = time.perf_counter() - begin - persist
         self._record.keep(number, request.digest, answers)
         self._unsaved_seconds += run
@@ -181,14 +180,25 @@ class HeldSession:
         if self.job is not None and self.job != job:
             raise SessionBusyError(self.job)
 
+    def _take(self, number: int, request: StepRequest, keep: Recorder) -> Sequence[Mapping[str, Array]]:
+        """Take a step, and write to the log what it is given meanwhile, where the session's durability asks for it."""
+        files = self._files
+        if files is None or self.settings.durability != "every_step":
+            return request.take(self.session, keep)
+        files.begin(number, request)
+        try:
+            return request.take(self.session, keep)
+        except BaseException:
+            files.abandon()
+            raise
+
     def _keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
         """Have on disk what the session's durability says, before a step counts."""
         if self._files is None:
             return
         number, durability = self.session.number, self.settings.durability
         if durability == "every_step":
-            tensors, fields = request.to_record()
-            self._files.append(number, tensors, {**fields, _ANSWER: tensors_digest(answers)})
+            self._files.finish(tensors_digest(answers))
         elif isinstance(durability, SnapshotEvery) and number - self._saved >= durability.snapshot_every:
             self._save(request.digest, answers)
 
@@ -347,12 +357,11 @@ class HeldSession:
             raise SessionDamagedError(f"the state of step {state.number} has another digest than was saved")
         self._record.keep(state.number, state.request, state.answers)
         self._saved = state.number
-        for number, tensors, fields in files.steps(state.number):
-            request = StepRequest.from_record(tensors, fields)
-            answers = request.take(self.session)
-            if tensors_digest(answers) != fields[_ANSWER]:
+        for number, payload, digest, answer in files.steps(state.number):
+            answers = StepRequest.from_record(payload).take(self.session)
+            if tensors_digest(answers) != answer.hex():
                 raise SessionDamagedError(f"step {number} was taken again and gave another answer than before")
-            self._record.keep(number, request.digest, answers)
+            self._record.keep(number, digest.hex(), answers)
         if self.session.number > state.number:
             _log.info("session %s: took steps %d to %d again", self.id, state.number + 1, self.session.number)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPassedError
+from asg_executor.sessions.step_request import StepRequest
 
 __all__ = ["StepRecord"]
 
@@ -26,12 +27,12 @@ class StepRecord:
         """The outputs of each part of the last step."""
         return self._answer
 
-    def replay(self, number: int, digest: str, current: int) -> Sequence[Mapping[str, Array]] | None:
+    def replay(self, number: int, request: StepRequest, current: int) -> Sequence[Mapping[str, Array]] | None:
         """The stored answer where the request is the last step again; None where it is the next step.
 
         Args:
             number: the number that the step was sent with.
-            digest: the digest of its request.
+            request: how it was asked for.
             current: the number of the session's last step.
 
         Raises:
@@ -47,7 +48,7 @@ class StepRecord:
         if number != self._number:
             message = f"step {number} was taken already, and step {current} after it; the next step is {expected}"
             raise StepPassedError(number, expected, message)
-        if digest != self._digest:
+        if request.digest != self._digest:
             message = (
                 f"step {number} was taken already, with other inputs or outputs; the same step can only be sent again "
                 f"as it was, and the next step is {expected}"

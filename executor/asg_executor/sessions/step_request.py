@@ -2,63 +2,74 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Self
 
 import numpy as np
 
 from asg_executor.plan.arrays import Array
+from asg_executor.safetensors_bytes import canonical_safetensors, read_safetensors
 from asg_executor.sessions.session import Recorder, Session
 
 __all__ = ["StepRequest", "joined", "parts_of", "tensors_digest"]
 
 
-@dataclass(frozen=True, slots=True)
+_PARTS, _MICRO_BATCHES, _OUTPUTS = "parts", "micro_batches", "outputs"
+
+
 class StepRequest:
     """A step as it was asked for.
 
-    Attributes:
+    Args:
         parts: the inputs of each part of the batch.
-        micro_batches: whether the parts are micro-batches; else there is one, the batch.
         outputs: the outputs that are asked for; None where the choice is left to the service.
-        digest: the SHA-256 of what it says, not of how it was written: the same tensors in JSON and in safetensors are
-            one request, and so are the same outputs in another order.
+        micro_batches: whether the parts are micro-batches; else there is one, the batch.
     """
 
-    parts: Sequence[Mapping[str, Array]]
-    micro_batches: bool
-    outputs: list[str] | None
-    digest: str
+    def __init__(
+        self, parts: Sequence[Mapping[str, Array]], outputs: list[str] | None, *, micro_batches: bool = False
+    ) -> None:
+        self.parts = parts
+        self.outputs = outputs
+        self.micro_batches = micro_batches
 
-    @classmethod
-    def of(
-        cls, parts: Sequence[Mapping[str, Array]], outputs: list[str] | None, *, micro_batches: bool = False
-    ) -> Self:
-        """The request for a step with these parts."""
-        digest = sha256(b"asg.step:default" if outputs is None else f"asg.step:{sorted(set(outputs))}".encode())
-        for number, inputs in enumerate(parts):
-            if micro_batches:
-                digest.update(f"micro_batch:{number}:{len(inputs)}:".encode())
-            _hash(digest.update, inputs)
-        return cls(parts, micro_batches, outputs, digest.hexdigest())
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the inputs have."""
+        return sum(array.nbytes for part in self.parts for array in part.values())
 
-    @classmethod
-    def from_record(cls, tensors: Mapping[str, Array], fields: Mapping[str, str]) -> Self:
-        """The request that `to_record` made these of."""
-        outputs = json.loads(fields["outputs"])
-        parts = parts_of(tensors, int(fields["parts"]))
-        return cls(parts, fields["micro_batches"] == "true", outputs, fields["digest"])
+    @cached_property
+    def record(self) -> Sequence[bytes | memoryview]:
+        """What is kept of it, in pieces: a safetensors body that says what it means, not how it was written.
 
-    def to_record(self) -> tuple[dict[str, Array], dict[str, str]]:
-        """The request as tensors by name and texts by name."""
-        fields = {
-            "parts": str(len(self.parts)),
-            "micro_batches": json.dumps(self.micro_batches),
-            "outputs": json.dumps(self.outputs),
-            "digest": self.digest,
+        The same tensors in JSON and in safetensors are one request, and so are the same outputs in another order.
+        """
+        metadata = {
+            _PARTS: str(len(self.parts)),
+            _MICRO_BATCHES: json.dumps(self.micro_batches),
+            _OUTPUTS: json.dumps(None if self.outputs is None else sorted(set(self.outputs))),
         }
-        return joined(self.parts), fields
+        return canonical_safetensors(joined(self.parts), metadata)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256, in hexadecimal, of its record."""
+        digest = sha256()
+        for piece in self.record:
+            digest.update(piece)
+        return digest.hexdigest()
+
+    @classmethod
+    def from_record(cls, record: bytes) -> Self:
+        """The request whose `record` has these bytes.
+
+        Raises:
+            SafetensorsError: it is no record.
+        """
+        tensors, fields = read_safetensors(record)
+        parts = parts_of(tensors, int(fields[_PARTS]))
+        return cls(parts, json.loads(fields[_OUTPUTS]), micro_batches=json.loads(fields[_MICRO_BATCHES]))
 
     def take(self, session: Session, recorder: Recorder | None = None) -> Sequence[Mapping[str, Array]]:
         """Take the step in a session.

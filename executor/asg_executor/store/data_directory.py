@@ -57,6 +57,7 @@ class DataDirectory:
 
     def close(self) -> None:
         """Close the files, and let another process have the directory."""
+        self.sessions.close()
         self.database.close()
         self._lock.release()
 

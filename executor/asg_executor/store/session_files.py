@@ -14,12 +14,12 @@ be taken again into it.
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
-from asg_executor.plan.arrays import Array
-from asg_executor.safetensors_bytes import read_safetensors, write_safetensors
+from asg_executor.sessions.step_request import StepRequest
 from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
@@ -30,6 +30,7 @@ from asg_executor.store.step_log import LoggedStep, StepLog
 __all__ = ["SessionFiles"]
 
 _KEPT = 2
+_LITTLE_BYTES = 65_536  # to write them takes less time than a thread
 
 _log = logging.getLogger("asg_executor")
 
@@ -41,12 +42,13 @@ class SessionFiles:
         directory: where they are; made where there is none.
         database: where the snapshots' rows are.
         session: the session's id.
+        writers: threads to write in.
 
     Attributes:
         checkpoints: the states that were given a name.
     """
 
-    def __init__(self, directory: Path, database: Database, session: str) -> None:
+    def __init__(self, directory: Path, database: Database, session: str, writers: Executor) -> None:
         self._snapshots = directory / "snapshots"
         self._logs = directory / "logs"
         self._database = database
@@ -54,6 +56,8 @@ class SessionFiles:
         self._history = secrets.token_hex(8)
         self.checkpoints = CheckpointFiles(directory / "checkpoints", database, session)
         self._log: StepLog | None = None
+        self._writers = writers
+        self._begun: Callable[[], None] | Future[None] | None = None
         for folder in (self._snapshots, self._logs):
             make_directory(folder)
             remove_unfinished(folder)
@@ -109,21 +113,51 @@ class SessionFiles:
             remove_tree(self._snapshots / name)
             raise
 
-    def append(self, number: int, tensors: Mapping[str, Array], fields: Mapping[str, str]) -> None:
-        """Have what a step was given on disk.
+    def begin(self, number: int, request: StepRequest) -> None:
+        """Begin to write what a step is given: in a thread where that takes long, beside its computation.
+
+        `finish` or `abandon` follows, before anything else.
 
         Args:
             number: the number of the step.
-            tensors: its inputs, by name.
-            fields: what else there is to remember of it.
+            request: how it was asked for.
+
+        Raises:
+            StoreError: the log cannot be opened; nothing was begun.
+        """
+        if self._log is None:
+            self._log = StepLog(self._logs / self._history, number - 1)
+        log = self._log
+
+        def write() -> None:
+            log.begin(number, request.record, bytes.fromhex(request.digest))
+
+        self._begun = write if request.nbytes < _LITTLE_BYTES else self._writers.submit(write)
+
+    def finish(self, answer: str) -> None:
+        """Let the step that was begun count: it is on disk when this returns.
+
+        Args:
+            answer: the SHA-256, in hexadecimal, of the step's answer.
 
         Raises:
             StorageFullError: there is no room; nothing is kept of it.
             StoreError: the system refuses; likewise.
         """
-        if self._log is None:
-            self._log = StepLog(self._logs / self._history, number - 1)
-        self._log.append(number, [write_safetensors(tensors, fields)])
+        if self._log is None or self._begun is None:
+            raise ValueError("no step was begun")
+        begun, self._begun = self._begun, None
+        if isinstance(begun, Future):
+            begun.result()
+        else:
+            begun()
+        self._log.finish(bytes.fromhex(answer))
+
+    def abandon(self) -> None:
+        """Let the step that was begun not count."""
+        begun, self._begun = self._begun, None
+        if isinstance(begun, Future):
+            begun.exception()  # it has the file until it ends; the log knows what to do with what it left
 
     @property
     def log_size(self) -> int:
@@ -152,21 +186,15 @@ class SessionFiles:
             raise DamagedFileError(damage[0].path, damage[0].reason)
         raise DamagedFileError(self._snapshots, "there is no snapshot")
 
-    def steps(self, after: int) -> Iterator[tuple[int, Mapping[str, Array], Mapping[str, str]]]:
-        """What the steps after a number were given: number, tensors and fields, as `append` had them.
+    def steps(self, after: int) -> Iterator[LoggedStep]:
+        """The steps after a number that count, in order.
 
         Raises:
             DamagedFileError: the log does not hold what was written to it.
             StoreError: the system refuses.
         """
         if self._log is not None:
-            for step in self._log.steps(after):
-                yield self._decode(step)
-
-    @staticmethod
-    def _decode(step: LoggedStep) -> tuple[int, Mapping[str, Array], Mapping[str, str]]:
-        tensors, fields = read_safetensors(step.payload)
-        return step.number, tensors, fields
+            yield from self._log.steps(after)
 
     def close(self) -> None:
         """Close what is open."""

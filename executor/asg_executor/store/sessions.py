@@ -7,6 +7,7 @@ session counts once its row is in the database.
 import json
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from asg_executor.store.session_files import SessionFiles
 __all__ = ["DamagedSession", "SessionStore", "StoredSession"]
 
 _FILE = "session.json"
+_WRITERS = 4
 
 
 class StoredSession(NamedTuple):
@@ -59,6 +61,7 @@ class SessionStore:
     def __init__(self, directory: Path, database: Database) -> None:
         self._directory = directory
         self._database = database
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="asg-writer")
         make_directory(directory)
         remove_unfinished(directory)
 
@@ -78,7 +81,7 @@ class SessionStore:
         path = self._directory / id
         write_directory(path, {_FILE: [content]})
         try:
-            files = SessionFiles(path, self._database, id)
+            files = SessionFiles(path, self._database, id, self._writers)
             files.save(state)
             with self._database.transaction():
                 self._database.insert(
@@ -117,7 +120,9 @@ class SessionStore:
             raise DamagedFileError(path, "it is missing") from None
         if sha256(content).hexdigest() != row["settings"]:
             raise DamagedFileError(path, f"its SHA-256 is not {row['settings']}, with which it was written")
-        return StoredSession(row["id"], json.loads(content), SessionFiles(directory, self._database, row["id"]))
+        return StoredSession(
+            row["id"], json.loads(content), SessionFiles(directory, self._database, row["id"], self._writers)
+        )
 
     def remove(self, id: str) -> None:
         """Remove a session and all that belongs to it.
@@ -128,6 +133,10 @@ class SessionStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE id = ?", [id])
         self._forget(id)
+
+    def close(self) -> None:
+        """End the threads that write."""
+        self._writers.shutdown()
 
     def _forget(self, id: str) -> None:
         with self._database.transaction() as connection:

@@ -1,19 +1,20 @@
 r"""`StepLog`: what a session's steps were given, on disk before the steps are acknowledged.
 
 The log is a directory of segments, `<number of the first step>.log`. A segment begins with a line that names the
-format, and goes on with records end to end. A record is a header of 64 bytes and a payload:
+format, and goes on with records end to end. A record is a header of 64 bytes, a payload, and a trailer of 64 bytes.
 
-| bytes | what |
-|---|---|
-| 4 | `step` |
-| 4 | the CRC-32 of the 56 bytes that follow, little-endian |
-| 8 | the number of the step, little-endian |
-| 8 | the length of the payload, little-endian |
-| 8 | zeros |
-| 32 | the SHA-256 of the payload |
+| bytes | header | trailer |
+|---|---|---|
+| 4 | `step` | `done` |
+| 4 | the CRC-32 of the 56 bytes that follow, little-endian | likewise |
+| 8 | the number of the step, little-endian | likewise |
+| 8 | the length of the payload, little-endian | 0 |
+| 8 | zeros | zeros |
+| 32 | the SHA-256 of the payload | that of the step's answer |
 
-A crash in the middle of a write leaves a record that ends before its length says; it was never acknowledged, and is cut
-off when the log is opened. Anything else that does not add up is damage, which is named and never passed over.
+The header and the payload may be written while the step is still computed; the trailer follows once it is. A step is
+acknowledged after its trailer is on disk. So a record that ends before its trailer does was never acknowledged, and is
+cut off when the log is opened. Anything else that does not add up is damage, which is named and never passed over.
 """
 
 import os
@@ -37,10 +38,11 @@ from asg_executor.store.errors import DamagedFileError, UnreliableFileError
 
 __all__ = ["LoggedStep", "StepLog"]
 
-_FORMAT = b"asg step log 1\n\n"
-_HEADER = struct.Struct("<4sIQQQ32s")
-_MARK = b"step"
+_FORMAT = b"asg step log 2\n\n"
+_FRAME = struct.Struct("<4sIQQQ32s")
+_STEP, _DONE = b"step", b"done"
 _CHECKED_FROM = 8
+_LITTLE_BYTES = 65_536
 
 
 class LoggedStep(NamedTuple):
@@ -48,11 +50,15 @@ class LoggedStep(NamedTuple):
 
     Attributes:
         number: its number.
-        payload: what was appended.
+        payload: what is remembered of its request.
+        digest: the SHA-256 of the payload.
+        answer: the SHA-256 of its answer.
     """
 
     number: int
     payload: bytes
+    digest: bytes
+    answer: bytes
 
 
 class StepLog:
@@ -96,12 +102,13 @@ class StepLog:
         """How many bytes its segments take."""
         return self._closed + self._end
 
-    def append(self, number: int, payload: Sequence[bytes | memoryview]) -> None:
-        """Have a step on disk.
+    def begin(self, number: int, payload: Sequence[bytes | memoryview], digest: bytes) -> None:
+        """Write what a step was given. It does not count before `finish`, and another `begin` takes its place.
 
         Args:
             number: its number: the last one's plus 1.
             payload: what is to be remembered of it, in pieces.
+            digest: the SHA-256 of the payload.
 
         Raises:
             StorageFullError: there is no room; nothing is kept of it, and the log goes on as it was.
@@ -111,16 +118,43 @@ class StepLog:
         self._check_usable()
         if number != self._last + 1:
             raise ValueError(f"step {number} cannot follow step {self._last} in the log")
-        pieces = [_header(number, payload), *payload]
+        self._drop_begun()
+        length = sum(memoryview(piece).nbytes for piece in payload)
+        self._write([_frame(_STEP, number, length, digest), *payload])
+        self._begun = self._end + _FRAME.size + length
+        if length > _LITTLE_BYTES:
+            self._flush()  # so that `finish`, for which someone waits, has little left to do
+
+    def finish(self, answer: bytes) -> None:
+        """Let the step that was begun count: it is on disk when this returns.
+
+        Args:
+            answer: the SHA-256 of its answer.
+
+        Raises:
+            StorageFullError: there is no room; nothing is kept of the step, and the log goes on as it was.
+            UnreliableFileError: it is not known what is on disk; the log must be opened anew.
+            StoreError: the system refuses; nothing is kept of the step.
+        """
+        self._check_usable()
+        self._write([_frame(_DONE, self._last + 1, 0, answer)])
+        self._flush()
+        self._last += 1
+        self._end = self._begun = self._begun + _FRAME.size
+
+    def _drop_begun(self) -> None:
+        """Cut off what was begun and not finished."""
+        if self._begun != self._end:
+            self._cut_to(self._end)
+
+    def _write(self, pieces: Sequence[bytes | memoryview]) -> None:
+        """Write behind what is there already; after an error the log ends with the last step that counts."""
         with storage_errors(self._path):
             try:
                 write_all(self._descriptor, pieces)
             except BaseException:
                 self._cut_to(self._end)
                 raise
-        self._flush()
-        self._last = number
-        self._end += sum(memoryview(piece).nbytes for piece in pieces)
 
     def begin_segment(self) -> None:
         """Let the steps that follow stand in a segment of their own, so that those before can be dropped.
@@ -131,6 +165,7 @@ class StepLog:
         """
         self._check_usable()
         if self._end > len(_FORMAT):
+            self._drop_begun()
             descriptor, end = self._descriptor, self._end
             self._begin()
             self._closed += end
@@ -183,7 +218,7 @@ class StepLog:
         with storage_errors(path):
             descriptor = os.open(path, os.O_RDWR)
         self._path, self._descriptor = path, descriptor
-        self._end: int = end
+        self._end = self._begun = end
         self.torn = os.fstat(descriptor).st_size - end
         self._cut_to(end)
         if self.torn:
@@ -197,10 +232,10 @@ class StepLog:
         try:
             os.ftruncate(self._descriptor, end)
             os.lseek(self._descriptor, end, os.SEEK_SET)
+            self._begun = end
         except OSError as error:
             self._failed = True
             raise UnreliableFileError(f"{self._path}: {error.strerror}; the log has to be opened anew") from error
-        self._end = end
 
     def _flush(self) -> None:
         try:
@@ -211,13 +246,9 @@ class StepLog:
             raise UnreliableFileError(f"{self._path}: {error.strerror}; the log has to be opened anew") from error
 
 
-def _header(number: int, payload: Sequence[bytes | memoryview]) -> bytes:
-    digest = sha256()
-    for piece in payload:
-        digest.update(piece)
-    length = sum(memoryview(piece).nbytes for piece in payload)
-    unchecked = _HEADER.pack(_MARK, 0, number, length, 0, digest.digest())
-    return _HEADER.pack(_MARK, crc32(unchecked[_CHECKED_FROM:]), number, length, 0, digest.digest())
+def _frame(mark: bytes, number: int, length: int, digest: bytes) -> bytes:
+    unchecked = _FRAME.pack(mark, 0, number, length, 0, digest)
+    return _FRAME.pack(mark, crc32(unchecked[_CHECKED_FROM:]), number, length, 0, digest)
 
 
 def _first(path: Path) -> int:
@@ -254,18 +285,30 @@ def _read(path: Path) -> Iterator[tuple[LoggedStep, int]]:
         if file.read(len(_FORMAT)) != _FORMAT:
             raise DamagedFileError(path, "it does not begin as a log of this version does")
         number, place = _first(path), len(_FORMAT)
-        while size - place >= _HEADER.size:
-            header = file.read(_HEADER.size)
-            mark, check, found, length, _, digest = _HEADER.unpack(header)
-            if mark != _MARK or crc32(header[_CHECKED_FROM:]) != check:
-                raise DamagedFileError(path, f"the header of the record at byte {place} was changed")
-            if found != number:
-                raise DamagedFileError(path, f"the record at byte {place} is step {found}, not {number}")
-            if length > size - place - _HEADER.size:
+        while size - place >= _FRAME.size:
+            length, digest = _checked_frame(path, place, file.read(_FRAME.size), _STEP, number)
+            if length > size - place - 2 * _FRAME.size:
                 return
             payload = file.read(length)
             if sha256(payload).digest() != digest:
                 raise DamagedFileError(path, f"the payload of step {number}, at byte {place}, was changed")
-            place += _HEADER.size + length
-            yield LoggedStep(number, payload), place
+            place += _FRAME.size + length
+            _, answer = _checked_frame(path, place, file.read(_FRAME.size), _DONE, number)
+            place += _FRAME.size
+            yield LoggedStep(number, payload, digest, answer), place
             number += 1
+
+
+def _checked_frame(path: Path, place: int, frame: bytes, mark: bytes, number: int) -> tuple[int, bytes]:
+    """The length and the digest in a header or trailer.
+
+    Raises:
+        DamagedFileError: it is none, or belongs to another step.
+    """
+    found_mark, check, found, length, _, digest = _FRAME.unpack(frame)
+    if found_mark != mark or crc32(frame[_CHECKED_FROM:]) != check:
+        what = "header" if mark == _STEP else "trailer"
+        raise DamagedFileError(path, f"the {what} of a record, at byte {place}, was changed")
+    if found != number:
+        raise DamagedFileError(path, f"the record at byte {place} is step {found}, not {number}")
+    return length, digest

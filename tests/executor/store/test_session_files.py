@@ -1,10 +1,12 @@
 """A session on disk: the newest sound state, and the steps since."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asg_executor.sessions.step_request import StepRequest
 from asg_executor.store.database import Database
 from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.saved_state import SavedState
@@ -20,7 +22,7 @@ def database(tmp_path: Path) -> Database:
 
 
 def opened(tmp_path: Path, database: Database) -> SessionFiles:
-    return SessionFiles(tmp_path / "s", database, "s")
+    return SessionFiles(tmp_path / "s", database, "s", ThreadPoolExecutor(1))
 
 
 def state(number: int) -> SavedState:
@@ -30,13 +32,17 @@ def state(number: int) -> SavedState:
     )
 
 
-def append(files: SessionFiles, *numbers: int) -> None:
+def append(files: SessionFiles, *numbers: int, size: int = 1) -> None:
     for number in numbers:
-        files.append(number, {"x": np.array([number])}, {"request": f"request{number}"})
+        files.begin(number, StepRequest([{"x": np.full(size, number)}], None))
+        files.finish(f"{number:064x}")
 
 
-def logged(files: SessionFiles, after: int) -> list[tuple[int, int, str]]:
-    return [(number, int(tensors["x"][0]), fields["request"]) for number, tensors, fields in files.steps(after)]
+def logged(files: SessionFiles, after: int) -> list[tuple[int, int, int]]:
+    return [
+        (number, int(StepRequest.from_record(payload).parts[0]["x"][0]), int(answer.hex(), 16))
+        for number, payload, _, answer in files.steps(after)
+    ]
 
 
 def assert_same(found: SavedState, expected: SavedState) -> None:
@@ -56,14 +62,14 @@ def test_a_state_and_the_steps_since_are_found_again(tmp_path: Path, database: D
     files.close()
     again = opened(tmp_path, database)
     assert_same(again.load(), state(0))
-    assert logged(again, 0) == [(1, 1, "request1"), (2, 2, "request2")]
+    assert logged(again, 0) == [(1, 1, 1), (2, 2, 2)]
     append(again, 3)
     again.save(state(3))
     append(again, 4)
     again.close()
     last = opened(tmp_path, database)
     assert_same(last.load(), state(3))
-    assert logged(last, 3) == [(4, 4, "request4")]
+    assert logged(last, 3) == [(4, 4, 4)]
 
 
 def test_the_log_is_bounded_by_the_snapshots(tmp_path: Path, database: Database) -> None:
@@ -92,7 +98,7 @@ def test_where_the_newest_snapshot_is_damaged_the_one_before_and_its_steps_serve
     again = opened(tmp_path, database)
     assert_same(again.load(), state(10))
     assert str(newest) in caplog.text
-    assert [number for number, _, _ in again.steps(10)] == list(range(11, 31))
+    assert [step.number for step in again.steps(10)] == list(range(11, 31))
 
 
 def test_without_a_sound_snapshot_the_damage_is_named(tmp_path: Path, database: Database) -> None:
@@ -129,10 +135,26 @@ def test_a_state_that_no_step_led_to_begins_a_new_history(tmp_path: Path, databa
     for damaged in range(2):
         again = opened(tmp_path, database)
         assert_same(again.load(), state(1))
-        assert logged(again, 1) == [(2, 2, "request2")]
+        assert logged(again, 1) == [(2, 2, 2)]
         again.close()
         if not damaged:
             snapshots = sorted((tmp_path / "s" / "snapshots").iterdir())
             assert len(snapshots) == 2
             (snapshots[0] / "state.safetensors").unlink()
     assert len(list((tmp_path / "s" / "logs").iterdir())) == 1
+
+
+@pytest.mark.parametrize("size", [1, 100_000], ids=["written at once", "written in a thread"])
+def test_a_step_that_is_abandoned_does_not_count(tmp_path: Path, database: Database, size: int) -> None:
+    files = opened(tmp_path, database)
+    files.save(state(0))
+    append(files, 1, size=size)
+    files.begin(2, StepRequest([{"x": np.full(2 * size, 9)}], None))
+    files.abandon()
+    append(files, 2, size=size)
+    files.begin(3, StepRequest([{"x": np.full(size, 9)}], None))
+    files.abandon()
+    files.close()
+    again = opened(tmp_path, database)
+    again.load()
+    assert logged(again, 0) == [(1, 1, 1), (2, 2, 2)]

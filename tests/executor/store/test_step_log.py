@@ -2,6 +2,7 @@
 
 import errno
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,22 @@ from asg_executor.store.errors import DamagedFileError, StorageFullError, Unreli
 from asg_executor.store.step_log import StepLog
 
 PAYLOADS = {1: b"first", 2: b"", 3: b"third step"}
+FRAMES = 128  # the bytes of a header and a trailer
+
+
+def append(log: StepLog, number: int, payload: bytes) -> None:
+    log.begin(number, [payload[:2], memoryview(payload)[2:]], sha256(payload).digest())
+    log.finish(answer_to(number))
+
+
+def answer_to(number: int) -> bytes:
+    return sha256(f"answer {number}".encode()).digest()
 
 
 def filled(directory: Path) -> StepLog:
     log = StepLog(directory, 0)
     for number, payload in PAYLOADS.items():
-        log.append(number, [payload[:2], memoryview(payload)[2:]])
+        append(log, number, payload)
     return log
 
 
@@ -43,18 +54,49 @@ def test_what_was_appended_is_read_back(tmp_path: Path) -> None:
     assert contents(tmp_path, after=2) == {3: b"third step"}
 
 
+def test_what_was_answered_is_read_back(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    for step in StepLog(tmp_path, 0).steps(0):
+        assert step.answer == answer_to(step.number)
+        assert step.digest == sha256(step.payload).digest()
+
+
+def test_a_step_that_is_not_finished_does_not_count(tmp_path: Path) -> None:
+    log = filled(tmp_path)
+    log.begin(4, [b"never finished"], sha256(b"never finished").digest())
+    log.close()
+    log = StepLog(tmp_path, 0)
+    assert (log.last, log.torn) == (3, 64 + len(b"never finished"))
+    log.close()
+    assert contents(tmp_path) == PAYLOADS
+
+
+def test_another_begin_takes_the_place_of_one_that_is_not_finished(tmp_path: Path) -> None:
+    log = filled(tmp_path)
+    size = log.size
+    log.begin(4, [b"a long payload that failed"], sha256(b"a long payload that failed").digest())
+    assert log.size == size
+    append(log, 4, b"short")
+    log.begin(5, [b"x"], sha256(b"x").digest())
+    log.begin_segment()
+    append(log, 5, b"fifth")
+    assert log.size == on_disk(tmp_path)
+    log.close()
+    assert contents(tmp_path) == {**PAYLOADS, 4: b"short", 5: b"fifth"}
+
+
 def test_an_opened_log_goes_on(tmp_path: Path) -> None:
     filled(tmp_path).close()
     log = StepLog(tmp_path, 0)
     assert (log.last, log.torn, log.size) == (3, 0, on_disk(tmp_path))
-    log.append(4, [b"fourth"])
+    append(log, 4, b"fourth")
     log.close()
     assert contents(tmp_path) == {**PAYLOADS, 4: b"fourth"}
 
 
 def test_a_step_out_of_order_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="step 5 cannot follow step 3"):
-        filled(tmp_path).append(5, [b""])
+        append(filled(tmp_path), 5, b"")
 
 
 def test_truncation_at_every_byte_leaves_the_whole_records_before_it(tmp_path: Path) -> None:
@@ -64,7 +106,7 @@ def test_truncation_at_every_byte_leaves_the_whole_records_before_it(tmp_path: P
     begin = whole.index(b"step", 12)
     ends = [begin]
     for payload in PAYLOADS.values():
-        ends.append(ends[-1] + 64 + len(payload))
+        ends.append(ends[-1] + FRAMES + len(payload))
     assert ends[-1] == len(whole)
     for length in range(begin, len(whole)):
         path.write_bytes(whole[:length])
@@ -82,7 +124,7 @@ def test_a_record_cut_short_is_told(tmp_path: Path) -> None:
     path = segment(tmp_path)
     path.write_bytes(path.read_bytes()[:-3])
     log = StepLog(tmp_path, 0)
-    assert (log.last, log.torn) == (2, 64 + len(b"third step") - 3)
+    assert (log.last, log.torn) == (2, FRAMES + len(b"third step") - 3)
 
 
 def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
@@ -100,7 +142,7 @@ def test_segments_are_dropped_once_a_snapshot_has_their_steps(tmp_path: Path) ->
     log = filled(tmp_path)
     log.begin_segment()
     log.begin_segment()  # an empty one is used again
-    log.append(4, [b"fourth"])
+    append(log, 4, b"fourth")
     log.begin_segment()
     assert len(list(tmp_path.glob("*.log"))) == 3
     assert [step.number for step in log.steps(2)] == [3, 4]
@@ -116,7 +158,7 @@ def test_a_missing_segment_is_damage(tmp_path: Path) -> None:
     log = filled(tmp_path)
     for number in (4, 5):
         log.begin_segment()
-        log.append(number, [b"x"])
+        append(log, number, b"x")
     log.close()
     sorted(tmp_path.glob("*.log"))[1].unlink()
     with pytest.raises(DamagedFileError, match="ends with step 3; one is missing"):
@@ -129,7 +171,7 @@ def test_a_segment_that_is_cut_short_before_another_is_damage(tmp_path: Path) ->
     log.close()
     path = min(tmp_path.glob("*.log"))
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DamagedFileError, match="the record at byte 149 is cut short"):
+    with pytest.raises(DamagedFileError, match="the record at byte 277 is cut short"):
         StepLog(tmp_path, 0)
 
 
@@ -148,9 +190,9 @@ def test_a_full_disk_keeps_nothing_of_a_step(tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", write)
         with pytest.raises(StorageFullError, match="nothing was kept"):
-            log.append(4, [b"a payload that does not fit"])
+            append(log, 4, b"a payload that does not fit")
     assert contents(tmp_path) == PAYLOADS
-    log.append(4, [b"fits"])
+    append(log, 4, b"fits")
     log.close()
     assert contents(tmp_path) == {**PAYLOADS, 4: b"fits"}
 
@@ -166,21 +208,21 @@ def test_a_failed_flush_makes_the_log_unusable_until_it_is_opened_anew(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fsync)
         with pytest.raises(UnreliableFileError):
-            log.append(4, [b"perhaps"])
+            append(log, 4, b"perhaps")
     with pytest.raises(UnreliableFileError, match="opened anew"):
-        log.append(4, [b"never"])
+        append(log, 4, b"never")
     assert contents(tmp_path)[3] == b"third step"
 
 
 def test_damage_before_the_step_that_the_log_goes_on_from_does_not_matter(tmp_path: Path) -> None:
     log = filled(tmp_path)
     log.begin_segment()
-    log.append(4, [b"fourth"])
+    append(log, 4, b"fourth")
     log.close()
     old = min(tmp_path.glob("*.log"))
     old.write_bytes(old.read_bytes()[:-1] + b"?")
     log = StepLog(tmp_path, 3)
     assert [step.number for step in log.steps(3)] == [4]
     log.close()
-    with pytest.raises(DamagedFileError, match="payload of step 3"):
+    with pytest.raises(DamagedFileError, match="the trailer of a record"):
         StepLog(tmp_path, 2)
