@@ -10,8 +10,8 @@ from pydantic import Field, StrictBool, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, json_response, tensor_response
+from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
-from asg_executor.api.parameters import check_condition
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess, TrainAccess, json_documentation
 from asg_executor.sessions.held_session import HeldSession
@@ -74,7 +74,7 @@ class RestoreBody(Body):
     )
 
 
-@router.post("", openapi_extra=json_documentation(CreateCheckpointBody), status_code=201)
+@router.post("", openapi_extra={**json_documentation(CreateCheckpointBody), **IF_MATCH}, status_code=201)
 async def create_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Have the present state on disk, optimizer included, until it is removed.
 
@@ -83,6 +83,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
     """
     async with service.admit():
         held = service.session(session_id)
+        required = required_state(request)
         body = await service.json_body(request, CreateCheckpointBody)
 
         def create() -> Response:
@@ -91,6 +92,8 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
                 allowed = "1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first, are needed"
                 raise ProblemError("invalid_request", f"the name of the checkpoint is {show_value(name)}; {allowed}")
             location = f"/v1/sessions/{held.id}/checkpoints/{name}"
+            if required is not None:
+                check_state(required, held.digest())
             metrics = {key: float(value) for key, value in body.metrics.items()}
             added = held.add_checkpoint(name, metrics=metrics, retention=body.retention(), pinned=body.pinned)
             content = {**_describe(added.checkpoint), "removed": added.removed}
@@ -108,26 +111,30 @@ async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     return json_response({"checkpoints": listed})
 
 
-@router.get("/{name}")
+@router.get("/{name}", openapi_extra=IF_NONE_MATCH)
 async def get_checkpoint(session_id: str, name: str, request: Request, service: RunAccess) -> Response:
-    """A checkpoint; with `Accept: application/vnd.safetensors` its parameters."""
+    """A checkpoint; with `Accept: application/vnd.safetensors` its parameters. The ETag is the digest of its state."""
     async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (JSON, SAFETENSORS))
 
         def read() -> Response:
             checkpoint = _found(held, name)
+            known = not_modified(request, checkpoint.digest)
+            if known is not None:
+                return known
+            headers = etag(checkpoint.digest)
             if media_type == JSON:
-                return json_response(_describe(checkpoint))
+                return json_response(_describe(checkpoint), headers=headers)
             state = held.checkpoints.read(name)
             values = {key: array for key, array in state.arrays.items() if key.startswith("value:")}
             parameters = {key.removeprefix("value:"): array for key, array in values.items()}
-            return tensor_response("parameters", parameters, SAFETENSORS, {"step": state.number})
+            return tensor_response("parameters", parameters, SAFETENSORS, {"step": state.number}, headers)
 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.post("/{name}/restore", openapi_extra=json_documentation(RestoreBody))
+@router.post("/{name}/restore", openapi_extra={**json_documentation(RestoreBody), **IF_MATCH})
 async def restore_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Make the session what it was, its number included. The steps since are no more.
 
@@ -136,26 +143,28 @@ async def restore_checkpoint(session_id: str, name: str, request: Request, servi
     async with service.admit():
         held = service.session(session_id)
         body = await service.json_body(request, RestoreBody)
-        condition = ", ".join(request.headers.getlist("if-match"))
+        required = required_state(request)
 
         def restore() -> Response:
             _found(held, name)
-            check_condition(condition, held.session)
+            check_state(required, held.digest())
             held.restore(held.checkpoints.read(name), optimizer=body.optimizer)
-            digest = held.session.digest()
-            return json_response({"step": held.session.number, "digest": digest}, headers={"ETag": f'"{digest}"'})
+            digest = held.digest()
+            return json_response({"step": held.session.number, "digest": digest}, headers=etag(digest))
 
         return await service.pool.run_locked(held.lock, restore)
 
 
-@router.delete("/{name}", status_code=204)
-async def delete_checkpoint(session_id: str, name: str, service: TrainAccess) -> Response:
-    """Remove a checkpoint."""
+@router.delete("/{name}", status_code=204, openapi_extra=IF_MATCH)
+async def delete_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
+    """Remove a checkpoint. With `If-Match` only if its state is one that it names."""
     async with service.admit():
         held = service.session(session_id)
 
+        required = required_state(request)
+
         def remove() -> Response:
-            _found(held, name)
+            check_state(required, _found(held, name).digest)
             held.checkpoints.remove(name)
             return Response(status_code=204)
 

@@ -53,7 +53,7 @@ def describe_session(held: HeldSession) -> dict[str, Any]:
         }
         for name, parameter in session.declarations.items()
     ]
-    return {**summarize_session(held), "parameters": parameters, "digest": session.digest()}
+    return {**summarize_session(held), "parameters": parameters, "digest": held.digest()}
 
 
 def _type_json(dtype: str, shape: tuple[Any, ...]) -> dict[str, Any]:

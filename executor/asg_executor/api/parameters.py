@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
+from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
-from asg_executor.api.problems import ProblemError, refuse
+from asg_executor.api.problems import refuse
 from asg_executor.api.tenant_service import RunAccess, TrainAccess, body_documentation
-from asg_executor.sessions.session import Session
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["check_condition", "router"]
+__all__ = ["router"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["parameters"])
 
@@ -26,22 +26,26 @@ class ParametersBody(Body):
     parameters: Tensors
 
 
-@router.get("/{session_id}/parameters")
+@router.get("/{session_id}/parameters", openapi_extra=IF_NONE_MATCH)
 async def get_parameters(session_id: str, request: Request, service: RunAccess) -> Response:
-    """All parameters, in safetensors, or in JSON where the client prefers it. The ETag is the digest of the state."""
+    """All parameters, in safetensors, or in JSON where the client prefers it. The ETag is the digest of the state.
+
+    With `If-None-Match` the answer is 304 in the states that it names.
+    """
     async with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
         def read() -> Response:
-            session = held.session
-            headers = {"ETag": f'"{session.digest()}"'}
-            return tensor_response("parameters", session.parameters(), media_type, {"step": session.number}, headers)
+            session, digest = held.session, held.digest()
+            return not_modified(request, digest) or tensor_response(
+                "parameters", session.parameters(), media_type, {"step": session.number}, etag(digest)
+            )
 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.get("/{session_id}/parameters/average")
+@router.get("/{session_id}/parameters/average", openapi_extra=IF_NONE_MATCH)
 async def get_average(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, of the trained ones the average over the steps; where the optimizer has an `average_decay`."""
     async with service.admit():
@@ -49,15 +53,16 @@ async def get_average(session_id: str, request: Request, service: RunAccess) -> 
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
         def read() -> Response:
-            session = held.session
+            session, digest = held.session, held.digest()
             averages = session.averaged_parameters()
-            headers = {"ETag": f'"{session.digest()}"'}
-            return tensor_response("parameters", averages, media_type, {"step": session.number}, headers)
+            return not_modified(request, digest) or tensor_response(
+                "parameters", averages, media_type, {"step": session.number}, etag(digest)
+            )
 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.put("/{session_id}/parameters", openapi_extra=body_documentation(ParametersBody))
+@router.put("/{session_id}/parameters", openapi_extra={**body_documentation(ParametersBody), **IF_MATCH})
 async def put_parameters(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Replace the values of the parameters that the body names; others and the optimizer's slots stay as they are.
 
@@ -65,26 +70,18 @@ async def put_parameters(session_id: str, request: Request, service: TrainAccess
     """
     async with service.admit():
         held = service.session(session_id)
+        required = required_state(request)
         body = await service.body(request, ParametersBody)
-        condition = ", ".join(request.headers.getlist("if-match"))
 
         def replace() -> Response:
             session = held.session
             types: dict[str, TensorType] = {name: item.type for name, item in session.declarations.items()}
             parameters, problems = decode_tensors("parameter", body.parameters, types, "parameters")
             refuse("interface_mismatch", problems)
-            check_condition(condition, session)
+            if required is not None:
+                check_state(required, held.digest())
             held.set_parameters(parameters)
-            digest = session.digest()
-            return json_response({"step": session.number, "digest": digest}, headers={"ETag": f'"{digest}"'})
+            digest = held.digest()
+            return json_response({"step": session.number, "digest": digest}, headers=etag(digest))
 
         return await service.pool.run_locked(held.lock, replace)
-
-
-def check_condition(condition: str, session: Session) -> None:
-    """Refuse to go on where `If-Match` names other states than the present one."""
-    if condition.strip() in ("", "*"):
-        return
-    present = f'"{session.digest()}"'
-    if present not in [tag.strip() for tag in condition.split(",")]:
-        raise ProblemError("state_changed", f"If-Match is {condition}; the state is {present} now")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
 from asg_executor.api.descriptions import describe_session, summarize_session
+from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import ProblemError, refuse
@@ -116,7 +117,9 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
         except TooManySessionsError as error:
             raise ProblemError("too_many_sessions", str(error)) from None
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
-    headers = {"Location": f"/v1/sessions/{held.id}", **({"Idempotent-Replayed": "true"} if replayed else {})}
+    headers = {"Location": f"/v1/sessions/{held.id}", **etag(description["digest"])}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
     return json_response(description, 201, headers)
 
 
@@ -181,19 +184,27 @@ async def list_sessions(service: RunAccess) -> Response:
     return json_response({"sessions": [summarize_session(held) for held in service.sessions()]})
 
 
-@router.get("/{session_id}")
-async def get_session(session_id: str, service: RunAccess) -> Response:
-    """A session: its step, graphs, optimizer and parameters, and the digest of its state."""
+@router.get("/{session_id}", openapi_extra=IF_NONE_MATCH)
+async def get_session(session_id: str, request: Request, service: RunAccess) -> Response:
+    """A session: its step, graphs, optimizer and parameters, and the digest of its state, which is the ETag, too."""
     async with service.admit():
         held = service.session(session_id)
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
-    return json_response(description, headers={"ETag": f'"{description["digest"]}"'})
+    digest = description["digest"]
+    return not_modified(request, digest) or json_response(description, headers=etag(digest))
 
 
-@router.delete("/{session_id}", status_code=204)
-async def delete_session(session_id: str, service: TrainAccess) -> Response:
-    """Let go of a session and its parameters. A step that it is taking is finished and answered."""
-    await service.remove_session(session_id)
+@router.delete("/{session_id}", status_code=204, openapi_extra=IF_MATCH)
+async def delete_session(session_id: str, request: Request, service: TrainAccess) -> Response:
+    """Let go of a session and its parameters. A step that it is taking is finished and answered.
+
+    With `If-Match` this happens only in a state that it names, else the answer is 412.
+    """
+    required = required_state(request)
+    if required is None:
+        await service.remove_session(session_id)
+    else:
+        await service.remove_session(session_id, lambda held: check_state(required, held.digest()))
     return Response(status_code=204)
 
 

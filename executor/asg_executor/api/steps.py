@@ -10,6 +10,7 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
+from asg_executor.api.entity_tags import IF_MATCH, check_state, etag, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.micro_batches import FIELD, micro_batch_response, separated, too_many_entries
@@ -66,7 +67,7 @@ class StepBody(Body):
         return body
 
 
-@router.put("/{session_id}/steps/{number}", openapi_extra=body_documentation(StepBody))
+@router.put("/{session_id}/steps/{number}", openapi_extra={**body_documentation(StepBody), **IF_MATCH})
 async def take_step(session_id: str, number: str, request: Request, service: TrainAccess) -> Response:
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
 
@@ -76,11 +77,14 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
     `number` is that of the session's last step plus one. The same step sent again is not taken again: it is answered
     from memory, with the header `Idempotent-Replayed: true`; with another body it is refused. So whoever loses an
     answer simply sends the step again. A step that fails changes nothing and may be sent again, changed or not.
+
+    With `If-Match` the step is taken only in a state that it names, else the answer is 412; the answer then has the
+    ETag of the state after the step. A step that was taken is answered all the same when it is sent again.
     """
     async with service.admit():
         begin = time.perf_counter()
         held = service.session(session_id)
-        step = _step_number(number)
+        step, required = _step_number(number), required_state(request)
         answer_type, request_type = accepted_type(request), body_type(request)
         content = await service.body_bytes(request, request_type)
         asked = await service.decode(content, lambda: _read(held.session, content, request_type))
@@ -89,9 +93,12 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
 
         def answer() -> Response:
             queue = time.perf_counter() - loaded
+            if required is not None and not held.has_taken(step, asked):
+                check_state(required, held.digest())
             outputs, replayed, run, persist = held.take(step, asked)
             seconds = {"queue": queue, "load": loaded - begin, "run": run, "persist": persist}
-            headers = {"Server-Timing": server_timing(seconds)}
+            # The digest takes time, and is not computed for who does not ask for it.
+            headers = {"Server-Timing": server_timing(seconds), **(etag(held.digest()) if required else {})}
             if replayed:
                 headers["Idempotent-Replayed"] = "true"
             else:

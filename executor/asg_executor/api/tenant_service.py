@@ -10,6 +10,7 @@ async def get_session(session_id: str, service: RunAccess) -> Response: ...
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
@@ -126,15 +127,25 @@ class TenantService:
             raise unknown_session(id)
         return held
 
-    async def remove_session(self, id: str) -> None:
+    async def remove_session(self, id: str, check: Callable[[HeldSession], None] | None = None) -> None:
         """Let go of a session and all that is kept of it, once what it is doing is finished.
 
+        Args:
+            id: its id.
+            check: called before anything is done, while nothing changes the session; it raises to have it stay.
+
         Raises:
-            ProblemError: there is none.
+            ProblemError: there is none, or what `check` raises.
         """
         if id not in self.whole.sessions:
             raise unknown_session(id)
-        held = self.whole.sessions.remove(id)
+        if check is None:
+            held = self.whole.sessions.remove(id)
+        else:
+            held = self.session(id)
+            async with held.lock:  # a reader of the digest that is left behind harms nobody
+                await self.pool.run(partial(check, held))
+                self.whole.sessions.remove(id)
         directory = self.directory
         if held is not None:
             await self.pool.run_locked(held.lock, held.close_files)

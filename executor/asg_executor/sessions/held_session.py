@@ -93,6 +93,7 @@ class HeldSession:
         self._saved = 0
         self._is_closed = False
         self._unsaved_seconds = 0.0
+        self._digest: tuple[int, str] | None = None
 
     @classmethod
     def create(
@@ -130,6 +131,20 @@ class HeldSession:
         held = cls(stored.id, settings.session({}, memory_limit), settings, stored.files)
         held._recover(stored.files)
         return held
+
+    def digest(self) -> str:
+        """The digest of the state, computed once for each state that it is asked for."""
+        if self._digest is None or self._digest[0] != self.revision:
+            self._digest = self.revision, self.session.digest()
+        return self._digest[1]
+
+    def has_taken(self, number: int, request: StepRequest) -> bool:
+        """Whether a step was taken, and `take` would answer it from memory.
+
+        Raises:
+            StepError: the step cannot be taken under this number.
+        """
+        return self._record.replay(number, request, self.session.number) is not None
 
     def take(self, number: int, request: StepRequest, *, job: str | None = None) -> TakenStep:
         """Take a step, or find that it was taken.
