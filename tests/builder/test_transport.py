@@ -17,6 +17,7 @@ from asg_builder.client import (
     Overloaded,
     ServerFault,
     ServiceError,
+    StorageFull,
     TooLarge,
     UnexpectedAnswer,
     ValidationProblem,
@@ -167,7 +168,7 @@ KINDS: Sequence[tuple[int, type[ServiceError]]] = [
     (429, Overloaded),
     (500, ServerFault),
     (503, Overloaded),
-    (507, ServerFault),
+    (507, StorageFull),
 ]
 
 
@@ -192,7 +193,7 @@ def test_the_error_of_each_status(status: int, kind: type[ServiceError]) -> None
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (httpx.Response(404, text="not here"), "HTTP 404 with a body that is no problem document: 'not here'"),
+        (httpx.Response(404, text="not here"), "HTTP 404 with a body that is no problem document.*: 'not here'"),
         (httpx.Response(500, content=b"[1]"), "no problem document"),
         (httpx.Response(302, headers={"location": "/"}), "HTTP 302"),
         (httpx.Response(200, text="hi", headers={"content-type": "text/plain"}), 'answered "text/plain"'),

@@ -4,9 +4,15 @@
 with Client.local() as client:
     session = client.create_session({"train": train}, optim.SGD(0.1))
     session.step(x=x, target=target)["loss"]
+
+async with await AsyncClient.local() as client:
+    session = await client.create_session({"train": train}, optim.SGD(0.1))
+    (await session.step(x=x, target=target))["loss"]
 ```
 """
 
+from asg_builder.client.async_client import AsyncClient
+from asg_builder.client.async_session import AsyncSession
 from asg_builder.client.client import Client
 from asg_builder.client.errors import (
     AccessDenied,
@@ -18,14 +24,20 @@ from asg_builder.client.errors import (
     Overloaded,
     ServerFault,
     ServiceError,
+    StorageFull,
+    TimedOut,
+    TlsFailed,
     TooLarge,
     UnexpectedAnswer,
     ValidationProblem,
 )
+from asg_builder.client.raw_response import RawResponse
 from asg_builder.client.session import Session
 
 __all__ = [
     "AccessDenied",
+    "AsyncClient",
+    "AsyncSession",
     "Client",
     "ClientError",
     "Conflict",
@@ -33,9 +45,13 @@ __all__ = [
     "LocalServerFailed",
     "NotFound",
     "Overloaded",
+    "RawResponse",
     "ServerFault",
     "ServiceError",
     "Session",
+    "StorageFull",
+    "TimedOut",
+    "TlsFailed",
     "TooLarge",
     "UnexpectedAnswer",
     "ValidationProblem",

@@ -1,14 +1,12 @@
 """`Checkpoints`: the states of a session that the executor keeps under a name."""
 
-import json
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from asg_builder.arrays import Array
-from asg_builder.client.payload import decode
-from asg_builder.client.transport import SAFETENSORS, Transport
+from asg_builder.client.exchanges.checkpoints import CheckpointExchanges
+from asg_builder.client.exchanges.session import SessionExchanges
+from asg_builder.client.transport import Transport
 
 __all__ = ["Checkpoints"]
 
@@ -18,14 +16,12 @@ class Checkpoints:
 
     Args:
         transport: the connection.
-        path: the session's path.
-        restored: told the number of the step that the session is at after `restore`.
+        session: the session.
     """
 
-    def __init__(self, transport: Transport, path: str, restored: Callable[[int], None]) -> None:
+    def __init__(self, transport: Transport, session: SessionExchanges) -> None:
         self._transport = transport
-        self._path = f"{path}/checkpoints"
-        self._restored = restored
+        self._exchanges = CheckpointExchanges(session)
 
     def create(
         self,
@@ -55,20 +51,12 @@ class Checkpoints:
             Conflict: another state has the name, or the executor keeps nothing.
             ClientError: see `asg_builder.client.errors`.
         """
-        numbers = {key: float(value) for key, value in (metrics or {}).items()}
-        fields: dict[str, Any] = {
-            "name": name,
-            "metrics": {key: value if math.isfinite(value) else str(value) for key, value in numbers.items()} or None,
-            "pinned": pinned,
-            "keep_last": keep_last,
-            "keep_best": None if keep_best is None else dict(keep_best),
-        }
-        body = json.dumps({key: value for key, value in fields.items() if value is not None})
-        return self._transport.request("POST", self._path, body=body.encode(), idempotent=True).json()
+        creating = self._exchanges.create(name, metrics, pinned=pinned, keep_last=keep_last, keep_best=keep_best)
+        return self._transport.perform(creating)
 
     def list(self) -> "list[dict[str, Any]]":
         """What `create` returned for each but `removed`, in the order in which they were made."""
-        return self._transport.request("GET", self._path, idempotent=True).field("checkpoints")
+        return self._transport.perform(self._exchanges.list())
 
     def parameters(self, name: str) -> dict[str, Array]:
         """The parameters that a checkpoint has, by name.
@@ -77,7 +65,7 @@ class Checkpoints:
             NotFound: there is no such checkpoint.
             ClientError: see `asg_builder.client.errors`.
         """
-        return decode(self._transport.request("GET", self._of(name), accept=SAFETENSORS, idempotent=True).body).tensors
+        return self._transport.perform(self._exchanges.parameters(name))
 
     def restore(self, name: str, *, optimizer: bool = True) -> None:
         """Make the session what it was; `session.number` goes back, and the steps since are no more.
@@ -90,9 +78,7 @@ class Checkpoints:
             NotFound: there is no such checkpoint.
             ClientError: see `asg_builder.client.errors`.
         """
-        body = json.dumps({"optimizer": optimizer}).encode()
-        answer = self._transport.request("POST", f"{self._of(name)}/restore", body=body, idempotent=True)
-        self._restored(int(answer.field("step")))
+        self._transport.perform(self._exchanges.restore(name, optimizer=optimizer))
 
     def delete(self, name: str) -> None:
         """Remove a checkpoint.
@@ -101,7 +87,4 @@ class Checkpoints:
             NotFound: there is no such checkpoint.
             ClientError: see `asg_builder.client.errors`.
         """
-        self._transport.request("DELETE", self._of(name), idempotent=True)
-
-    def _of(self, name: str) -> str:
-        return f"{self._path}/{quote(name, safe='')}"
+        self._transport.perform(self._exchanges.delete(name))

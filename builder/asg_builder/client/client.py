@@ -1,19 +1,20 @@
 """`Client`: an executor, as Python sees it."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from types import TracebackType
-from typing import Any, Literal, Self
-from urllib.parse import quote
-from uuid import uuid4
+from typing import Any, Self
 
-import httpx
 import numpy.typing as npt
 
 from asg_builder.arrays import Array
+from asg_builder.client.exchanges.graphs import add_graph, get_graph, run_graph
+from asg_builder.client.exchanges.service import get_info
+from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
 from asg_builder.client.local import LocalServer
-from asg_builder.client.payload import as_names, convert_tensors, decode, encode
+from asg_builder.client.raw_client import RawClient
 from asg_builder.client.session import Session
-from asg_builder.client.transport import SAFETENSORS, Answer, Transport
+from asg_builder.client.transport import HttpTransport, Transport
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
 
@@ -28,9 +29,15 @@ class Client:
     Args:
         url: the executor's address, such as `http://127.0.0.1:8765`.
         api_key: the key that it knows the caller by, if it asks for one.
-        timeout: how many seconds an answer may take.
+        timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
+        total_timeout: the seconds, waits included, after which no repetition begins.
+        headers: further headers of every request.
         transport: httpx's transport, for tests and proxies; absent: the network.
+
+    Raises:
+        ValueError: `url` is no address of HTTP.
+        AsgError: a timeout is not above 0, or `retries` is negative.
     """
 
     def __init__(
@@ -40,24 +47,35 @@ class Client:
         api_key: str | None = None,
         timeout: float = 300.0,
         retries: int = 4,
-        transport: httpx.BaseTransport | None = None,
+        total_timeout: float = 600.0,
+        headers: Mapping[str, str] | None = None,
+        transport: HttpTransport | None = None,
     ) -> None:
-        self._transport = Transport(url, api_key=api_key, timeout=timeout, retries=retries, http=transport)
+        self._transport = Transport(
+            url,
+            api_key=api_key,
+            timeout=timeout,
+            retries=retries,
+            total_timeout=total_timeout,
+            headers=headers,
+            http=transport,
+        )
         self._server: LocalServer | None = None
 
     @classmethod
-    def local(cls, *, timeout: float = 300.0, retries: int = 4) -> Self:
+    def local(cls, *, timeout: float = 300.0, retries: int = 4, total_timeout: float = 600.0) -> Self:
         """A client with an executor of its own: `asg serve` on a free port, which ends with the client.
 
         Args:
-            timeout: how many seconds an answer may take.
+            timeout: how many seconds may pass without anything from the server.
             retries: how often a request is repeated at most.
+            total_timeout: the seconds, waits included, after which no repetition begins.
 
         Raises:
             LocalServerFailed: the server did not come up.
         """
         server = LocalServer()
-        client = cls(server.url, timeout=timeout, retries=retries)
+        client = cls(server.url, timeout=timeout, retries=retries, total_timeout=total_timeout)
         client._transport.diagnose = server.diagnose
         client._server = server
         return client
@@ -89,9 +107,34 @@ class Client:
         if self._server is not None:
             self._server.stop()
 
+    def with_options(
+        self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
+    ) -> Self:
+        """A client on the same connection whose requests are sent with other options; what is absent stays as it is.
+
+        Closing one of the two closes both.
+
+        Args:
+            timeout: how many seconds may pass without anything from the server.
+            retries: how often a request is repeated at most.
+            total_timeout: the seconds, waits included, after which no repetition begins.
+
+        Raises:
+            AsgError: a timeout is not above 0, or `retries` is negative.
+        """
+        other = copy(self)
+        options = self._transport.with_options(timeout=timeout, retries=retries, total_timeout=total_timeout)
+        other._transport = options  # noqa: SLF001 - a copy of itself
+        return other
+
+    @property
+    def with_raw_response(self) -> RawClient:
+        """The same methods, which return the response with its status, headers and body beside what they come to."""
+        return RawClient(self)
+
     def info(self) -> dict[str, Any]:
         """What the executor understands: the format's version, ops, dtypes, engines, optimizers and limits."""
-        return self._get("/v1").json()
+        return self._transport.perform(get_info())
 
     def add_graph(self, document: Document) -> str:
         """Send a document.
@@ -103,16 +146,16 @@ class Client:
             ValidationProblem: the executor finds it wrong.
             ClientError: see `asg_builder.client.errors`.
         """
-        body = document.to_json().encode()
-        return self._transport.request("POST", "/v1/graphs", body=body, idempotent=True).field("digest")
+        return self._transport.perform(add_graph(document))
 
     def graph(self, digest: str) -> Document:
         """The document of this digest.
 
         Raises:
             NotFound: the executor has none.
+            UnexpectedAnswer: it is of a newer version of the format.
         """
-        return Document.from_dict(self._get(f"/v1/graphs/{quote(digest, safe='')}").field("document"))
+        return self._transport.perform(get_graph(digest))
 
     def run(
         self,
@@ -137,23 +180,7 @@ class Client:
             AsgError: an input or parameter is unknown, or not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        owner = f'the document "{document.name}"'
-        tensors = {
-            **convert_tensors(inputs, {item.id: item.dtype for item in document.inputs}, "input", owner),
-            **convert_tensors(
-                parameters or {}, {item.id: item.dtype for item in document.parameters}, "parameter", owner
-            ),
-        }
-        digest = self.add_graph(document)
-        answer = self._transport.request(
-            "POST",
-            f"/v1/graphs/{digest}/run",
-            body=encode(tensors, outputs=as_names(outputs)),
-            content_type=SAFETENSORS,
-            accept=SAFETENSORS,
-            idempotent=True,
-        )
-        return decode(answer.body).tensors
+        return self._transport.perform(run_graph(document, inputs, parameters, outputs))
 
     def create_session(
         self,
@@ -163,8 +190,8 @@ class Client:
         seed: int = 0,
         parameters: Mapping[str, npt.ArrayLike] | None = None,
         engine: str | None = None,
-        durability: Literal["every_step", "checkpoint_only"] | Mapping[str, int] | None = None,
-        non_finite: Literal["apply", "skip", "fail"] | None = None,
+        durability: Durability | None = None,
+        non_finite: NonFinite | None = None,
         idempotency_key: str | None = None,
     ) -> Session:
         """Create a session: graphs that share one set of parameters, and an optimizer that trains them.
@@ -189,27 +216,17 @@ class Client:
             ValidationProblem: the graphs, the optimizer or a value do not fit each other.
             ClientError: see `asg_builder.client.errors`.
         """
-        declared = {item.id: item.dtype for document in graphs.values() for item in document.parameters}
-        values = convert_tensors(parameters or {}, declared, "parameter", "create_session")
-        chosen = optimizer if optimizer is None or isinstance(optimizer, Mapping) else optimizer.to_json()
-        texts = {"engine": engine, "non_finite": non_finite}
-        body = encode(
-            values,
-            texts={name: text for name, text in texts.items() if text is not None},
-            graphs={name: self.add_graph(document) for name, document in graphs.items()},
-            optimizer=None if chosen is None else dict(chosen),
+        creating = create_session(
+            graphs,
+            optimizer,
             seed=seed,
+            parameters=parameters,
+            engine=engine,
             durability=durability,
+            non_finite=non_finite,
+            idempotency_key=idempotency_key,
         )
-        answer = self._transport.request(
-            "POST",
-            "/v1/sessions",
-            body=body,
-            content_type=SAFETENSORS,
-            headers={"Idempotency-Key": idempotency_key or uuid4().hex},
-            idempotent=True,
-        )
-        return Session(self._transport, answer)
+        return Session(self._transport, self._transport.perform(creating))
 
     def session(self, id: str) -> Session:
         """A session that exists.
@@ -217,11 +234,8 @@ class Client:
         Raises:
             NotFound: the executor has none of this id.
         """
-        return Session(self._transport, self._get(f"/v1/sessions/{quote(id, safe='')}"))
+        return Session(self._transport, self._transport.perform(find_session(id)))
 
     def sessions(self) -> list[dict[str, Any]]:
         """All sessions, briefly: id, step, graphs, optimizer, seed and engine of each."""
-        return self._get("/v1/sessions").field("sessions")
-
-    def _get(self, path: str) -> Answer:
-        return self._transport.request("GET", path, idempotent=True)
+        return self._transport.perform(list_sessions())

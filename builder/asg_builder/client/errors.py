@@ -2,7 +2,9 @@
 """What can go wrong between a client and the executor.
 
 ClientError
-├── ConnectionFailed       no answer came: refused, dropped, or timed out
+├── ConnectionFailed       no answer came: refused or dropped; `.sent`
+│   ├── TimedOut           nothing came from the server in time
+│   └── TlsFailed          there is no secure connection to it: a certificate, or a server without TLS
 ├── LocalServerFailed      `Client.local()` could not start its server
 ├── UnexpectedAnswer       something answered that is not an ASG executor, or a broken one
 └── ServiceError           the executor answered with a problem (RFC 9457)
@@ -11,12 +13,15 @@ ClientError
     ├── NotFound           404
     ├── Conflict           409, 412: the state is not the one that the request assumes; `.expected_step`
     ├── TooLarge           413
-    ├── Overloaded         429, 503: to be tried again later; `.retry_after`
+    ├── Overloaded         429, 503: to be tried again later, or a quota is used up; `.retry_after`
     └── ServerFault        any other 5xx: the server made a mistake
+        └── StorageFull    507: its disk is full; nothing was changed
 """
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 
 from asg_schema.errors import AsgError, Problem
@@ -31,6 +36,9 @@ __all__ = [
     "Overloaded",
     "ServerFault",
     "ServiceError",
+    "StorageFull",
+    "TimedOut",
+    "TlsFailed",
     "TooLarge",
     "UnexpectedAnswer",
     "ValidationProblem",
@@ -47,11 +55,26 @@ class ConnectionFailed(ClientError):
 
     Attributes:
         sent: whether the request may have reached the server.
+        retryable: whether it may be sent again, if it is idempotent or was never sent.
+        request_id: under which the server's log has the request, if it reached it.
     """
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    retryable = True
+
+    def __init__(self, message: str, *, sent: bool, request_id: str = "") -> None:
         self.sent = sent
+        self.request_id = request_id
         super().__init__(message)
+
+
+class TimedOut(ConnectionFailed):
+    """Nothing came from the server in time."""
+
+
+class TlsFailed(ConnectionFailed):
+    """There is no secure connection to the server."""
+
+    retryable = False
 
 
 class LocalServerFailed(ClientError):
@@ -74,10 +97,14 @@ class ServiceError(ClientError):
         problems: the faults of the request's body, each with its JSON Pointer.
         retry_after: after how many seconds to try again, where the server says so.
         expected_step: which step the server waits for, where the request named another.
+        content: the members of the problem document, those that only some kinds of problem have among them.
+        headers: the response's headers, by name in lower case.
     """
 
     def __init__(self, status: int, content: Mapping[str, Any], headers: Mapping[str, str]) -> None:
         self.status = status
+        self.content = dict(content)
+        self.headers = dict(headers)
         self.code = str(content.get("code", "unknown"))
         self.detail = str(content.get("detail") or content.get("error") or content.get("title") or "no detail")
         self.request_id = str(content.get("request_id") or headers.get("x-request-id", ""))
@@ -117,6 +144,10 @@ class ServerFault(ServiceError):
     """The server made a mistake."""
 
 
+class StorageFull(ServerFault):
+    """The server's disk is full; nothing was changed, and the request may succeed once there is room."""
+
+
 _BY_STATUS: dict[int, type[ServiceError]] = {
     400: ValidationProblem,
     401: AccessDenied,
@@ -129,6 +160,13 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     422: ValidationProblem,
     429: Overloaded,
     503: Overloaded,
+    507: StorageFull,
+}
+_UNAVAILABLE = {  # what a proxy in front of the service answers by itself
+    429: ("unavailable", "the server is not available", True),
+    502: ("bad_gateway", "a gateway got no answer from the server", False),
+    503: ("unavailable", "the server is not available", True),
+    504: ("gateway_timeout", "a gateway waited too long for the server", False),
 }
 
 
@@ -140,8 +178,17 @@ def _problems(listed: Any) -> list[Problem]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """The seconds of a `Retry-After` header; its other form, a date, counts as not given."""
-    return float(header) if header is not None and header.strip().isdecimal() else None
+    """The seconds that a `Retry-After` header asks to wait, given as a number or as a date."""
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    aware = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
 def error_from_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientError:
@@ -159,8 +206,11 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes) -> C
         content = None
     if isinstance(content, dict):
         return kind(status, cast("dict[str, Any]", content), headers)
-    if kind is Overloaded:  # such as a proxy in front of the service
-        detail = {"detail": "the server is not available", "code": "unavailable", "retryable": True}
-        return Overloaded(status, detail, headers)
+    if status in _UNAVAILABLE:
+        code, detail, retryable = _UNAVAILABLE[status]
+        return kind(status, {"detail": detail, "code": code, "retryable": retryable}, headers)
     start = body[:120].decode("utf-8", "replace")
-    return UnexpectedAnswer(f"HTTP {status} with a body that is no problem document: {start!r}")
+    return UnexpectedAnswer(
+        f"HTTP {status} with a body that is no problem document, so that what listens there, or something "
+        f"between, seems to be no ASG executor: {start!r}"
+    )

@@ -2,31 +2,23 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
-from uuid import uuid4
+from typing import Any, Literal
 
 import numpy.typing as npt
 from rich.console import Console
 
 from asg_builder.arrays import Array
 from asg_builder.client.checkpoints import Checkpoints
-from asg_builder.client.errors import NotFound
-from asg_builder.client.payload import as_names, convert_tensors, decode, encode
-from asg_builder.client.transport import SAFETENSORS, Answer, Transport
-from asg_builder.client.weights import fitting_weights, weights_of
+from asg_builder.client.exchanges.session import SessionExchanges
+from asg_builder.client.raw_session import RawSession
+from asg_builder.client.transfers import Progress
+from asg_builder.client.transport import Transport
 from asg_builder.training.best_checkpoint import BestCheckpoint
 from asg_builder.training.early_stopping import EarlyStopping
-from asg_builder.training.fitting import Fit, evaluate
-from asg_schema.dtype import DType
-from asg_schema.errors import AsgError
+from asg_builder.training.fitting import Fit, FitOptions
 from asg_schema.parameter_names import ParameterNames, Prefix
-from asg_schema.tensor_type import TensorType
 
 __all__ = ["Session"]
-
-_TRAIN = "train"
 
 
 class Session:
@@ -41,26 +33,49 @@ class Session:
     A step is taken exactly once. Where its answer was lost, the client sends it again by itself; where it gives up with
     `ConnectionFailed`, calling `step` again with the same data answers the lost step or takes it, whichever is right.
     With other data it raises `ValidationProblem` if the lost step was taken; `refresh()` goes on after it then.
-
-    Attributes:
-        id: the session's id.
-        number: the number of the last step that is known to be taken.
     """
 
-    def __init__(self, transport: Transport, description: Answer) -> None:
+    def __init__(self, transport: Transport, exchanges: SessionExchanges) -> None:
         self._transport = transport
-        self.id = str(description.field("id"))
-        self.number = int(description.field("step"))
-        self._digests: dict[str, str] = dict(description.field("graphs"))
-        self._interfaces: dict[str, _Interface] = {}
-        self._parameters = {
-            item["id"]: TensorType(DType(item["dtype"]), tuple(item["shape"]))
-            for item in description.field("parameters")
-        }
-        self._path = f"/v1/sessions/{self.id}"
+        self._exchanges = exchanges
+
+    @property
+    def id(self) -> str:
+        """The session's id, under which `Client.session` finds it again."""
+        return self._exchanges.id
+
+    @property
+    def number(self) -> int:
+        """The number of the last step that is known to be taken; steps go on after it."""
+        return self._exchanges.number
+
+    @number.setter
+    def number(self, number: int) -> None:
+        self._exchanges.number = number
 
     def __repr__(self) -> str:
         return f"Session({self.id!r}, step {self.number}, at {self._transport.url})"
+
+    def with_options(
+        self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
+    ) -> "Session":
+        """The same session, whose requests are sent with other options; what is absent stays as it is.
+
+        Args:
+            timeout: how many seconds may pass without anything from the server.
+            retries: how often a request is repeated at most.
+            total_timeout: the seconds, waits included, after which no repetition begins.
+
+        Raises:
+            AsgError: a timeout is not above 0, or `retries` is negative.
+        """
+        options = self._transport.with_options(timeout=timeout, retries=retries, total_timeout=total_timeout)
+        return Session(options, self._exchanges)
+
+    @property
+    def with_raw_response(self) -> RawSession:
+        """The same methods, which return the response with its status, headers and body beside what they come to."""
+        return RawSession(self)
 
     def step(
         self,
@@ -84,17 +99,7 @@ class Session:
             AsgError: an input is unknown, or not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        arrays = self._converted(_TRAIN, inputs, named)
-        answer = self._transport.request(
-            "PUT",
-            f"{self._path}/steps/{self.number + 1}",
-            body=encode(arrays, outputs=as_names(outputs)),
-            content_type=SAFETENSORS,
-            accept=SAFETENSORS,
-            idempotent=True,
-        )
-        self.number += 1
-        return decode(answer.body).tensors
+        return self._transport.perform(self._exchanges.step({**(inputs or {}), **named}, outputs))
 
     def step_micro_batches(
         self, micro_batches: Sequence[Mapping[str, npt.ArrayLike]], *, outputs: Sequence[str] | None = None
@@ -114,22 +119,7 @@ class Session:
             AsgError: an input is unknown, or not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        parts = [self._converted(_TRAIN, inputs, {}) for inputs in micro_batches]
-        numbered = {f"{number}/{name}": array for number, part in enumerate(parts) for name, array in part.items()}
-        answer = self._transport.request(
-            "PUT",
-            f"{self._path}/steps/{self.number + 1}",
-            body=encode(numbered, outputs=as_names(outputs), micro_batches=len(parts)),
-            content_type=SAFETENSORS,
-            accept=SAFETENSORS,
-            idempotent=True,
-        )
-        self.number += 1
-        results: list[dict[str, Array]] = [{} for _ in parts]
-        for name, array in decode(answer.body).tensors.items():
-            number, _, output = name.partition("/")
-            results[int(number)][output] = array
-        return results
+        return self._transport.perform(self._exchanges.step_micro_batches(micro_batches, outputs))
 
     def run(
         self,
@@ -157,29 +147,15 @@ class Session:
             AsgError: the graph or an input is unknown, or an input is not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        texts = {"graph": graph} if parameters == "current" else {"graph": graph, "parameters": parameters}
-        answer = self._transport.request(
-            "POST",
-            f"{self._path}/run",
-            body=encode(self._converted(graph, inputs, named), texts=texts, outputs=as_names(outputs)),
-            content_type=SAFETENSORS,
-            accept=SAFETENSORS,
-            idempotent=True,
-        )
-        return decode(answer.body).tensors
+        return self._transport.perform(self._exchanges.run(graph, {**(inputs or {}), **named}, outputs, parameters))
 
     def parameters(self) -> dict[str, Array]:
         """The parameters by name: copies, to be changed at will."""
-        return decode(self._parameters_body()).tensors
+        return self._transport.perform(self._exchanges.parameters())
 
     def averaged_parameters(self) -> dict[str, Array]:
         """The parameters by name, of the trained ones the average over the steps, where `average_decay` keeps one."""
-        path = f"{self._path}/parameters/average"
-        return decode(self._transport.request("GET", path, accept=SAFETENSORS, idempotent=True).body).tensors
-
-    def _parameters_body(self) -> bytes:
-        path = f"{self._path}/parameters"
-        return self._transport.request("GET", path, accept=SAFETENSORS, idempotent=True).body
+        return self._transport.perform(self._exchanges.averaged_parameters())
 
     def set_parameters(self, parameters: Mapping[str, npt.ArrayLike]) -> None:
         """Replace the values of these parameters; others, and the optimizer's state, stay as they are.
@@ -188,15 +164,15 @@ class Session:
             AsgError: a parameter is unknown, or not converted to its dtype.
             ClientError: see `asg_builder.client.errors`.
         """
-        dtypes = {name: type.dtype for name, type in self._parameters.items()}
-        self._put_parameters(convert_tensors(parameters, dtypes, "parameter", f'the session "{self.id}"'))
-
-    def _put_parameters(self, arrays: Mapping[str, Array]) -> None:
-        path = f"{self._path}/parameters"
-        self._transport.request("PUT", path, body=encode(arrays), content_type=SAFETENSORS, idempotent=True)
+        self._transport.perform(self._exchanges.set_parameters(parameters))
 
     def load_parameters(
-        self, source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike], *, prefix: Prefix = "", strict: bool = True
+        self,
+        source: str | os.PathLike[str] | Mapping[str, npt.ArrayLike],
+        *,
+        prefix: Prefix = "",
+        strict: bool = True,
+        progress: Progress = False,
     ) -> ParameterNames:
         """Replace the parameters by those of a safetensors file, such as a PyTorch state dict.
 
@@ -210,6 +186,7 @@ class Session:
                 `"model."`, or a mapping from beginnings of names to what takes their place.
             strict: whether the file and the session must have the same names; else what is in both is replaced. A tied
                 weight may stand in the file under each of its names, if its elements are the same there.
+            progress: told how many bytes have been sent, and how many there are; True draws a bar on a terminal.
 
         Returns:
             Which tensor became which parameter, and which names were missing or unexpected.
@@ -218,62 +195,40 @@ class Session:
             AsgError: names, shapes or dtypes do not fit, all of them told at once; or the file cannot be read.
             ClientError: see `asg_builder.client.errors`.
         """
-        found, arrays = fitting_weights(weights_of(source), self._parameters, prefix=prefix, strict=strict)
-        self._put_parameters(arrays)
-        return found
+        loading = self._exchanges.load_parameters(source, prefix=prefix, strict=strict, progress=progress)
+        return self._transport.perform(loading)
 
-    def save(self, path: str | os.PathLike[str], *, prefix: str = "") -> None:
+    def save(self, path: str | os.PathLike[str], *, prefix: str = "", progress: Progress = False) -> None:
         """Write the parameters to a safetensors file, whole or not at all.
 
-        The file's metadata holds the number of the step under `step`. PyTorch reads it with
+        They go to the file as they arrive, and are compared with the checksum that the executor gives them. The file's
+        metadata holds the number of the step under `step`. PyTorch reads it with
         `module.load_state_dict(safetensors.torch.load_file(path))`.
 
         Args:
             path: the file.
             prefix: only parameters whose names begin with this are written, under the rest of their names: `"model."`
                 for the state dict of a module that is named `model`.
+            progress: told how many bytes have arrived, and how many there are; True draws a bar on a terminal.
 
         Raises:
             AsgError: no parameter's name begins with `prefix`, or the file cannot be written.
             ClientError: see `asg_builder.client.errors`.
         """
-        target = Path(path)
-        body = self._parameters_body()
-        if prefix:
-            tensors = decode(body).tensors
-            rests = {name: name.removeprefix(prefix) for name in tensors}
-            kept = {rest: tensors[name] for name, rest in rests.items() if rest not in ("", name)}
-            if not kept:
-                raise AsgError(f'no parameter has a name that begins with "{prefix}"; there are {", ".join(tensors)}')
-            body = encode(kept, step=self.number)
-        # Not a file of `tempfile`: only its owner could read those.
-        beside = target.with_name(f".{target.name}.{uuid4().hex}")
-        try:
-            beside.write_bytes(body)
-            beside.replace(target)
-        except OSError as error:
-            raise AsgError(f"cannot write {target}: {error.strerror or error}") from None
-        finally:
-            beside.unlink(missing_ok=True)
+        self._transport.perform(self._exchanges.save(path, prefix=prefix, progress=progress))
 
     @property
     def checkpoints(self) -> Checkpoints:
         """The states of the session that the executor keeps under a name."""
-        return Checkpoints(self._transport, self._path, self._go_on_from)
-
-    def _go_on_from(self, number: int) -> None:
-        self.number = number
+        return Checkpoints(self._transport, self._exchanges)
 
     def refresh(self) -> int:
         """Ask the executor for the number of the last step, and go on from there."""
-        answer = self._transport.request("GET", self._path, idempotent=True)
-        self.number = int(answer.field("step"))
-        return self.number
+        return self._transport.perform(self._exchanges.refresh())
 
     def delete(self) -> None:
         """Let the executor forget the session; one that is gone already is as good."""
-        with suppress(NotFound):
-            self._transport.request("DELETE", self._path, idempotent=True)
+        self._transport.perform(self._exchanges.delete())
 
     def figures(self, graph: str, loss: str = "loss") -> list[str]:
         """The outputs of a graph that are figures to be watched.
@@ -287,7 +242,7 @@ class Session:
         Raises:
             AsgError: the graph is unknown.
         """
-        return [name for name, role in self._interface(graph).outputs.items() if name == loss or role == "metric"]
+        return self._transport.perform(self._exchanges.figures(graph, loss))
 
     def evaluate(
         self,
@@ -295,6 +250,7 @@ class Session:
         graph: str = "validate",
         *,
         outputs: Sequence[str] | None = None,
+        console: Console | None = None,
     ) -> dict[str, Any]:
         """The figures of a data set: a graph is run for each batch, and nothing is changed.
 
@@ -306,6 +262,7 @@ class Session:
                 has one.
             graph: the name under which the session has the graph.
             outputs: which outputs to compute; absent: `loss`, if there is such an output, and the metrics.
+            console: where a progress bar is drawn, if it is a terminal; absent: standard error.
 
         Returns:
             By name floats and ints, or arrays where a figure is no single number.
@@ -314,10 +271,7 @@ class Session:
             AsgError: the graph is unknown or has no figures, there is no batch, or a figure changes its shape.
             ClientError: see `asg_builder.client.errors`.
         """
-        chosen = as_names(outputs) or self.figures(graph)
-        if not chosen:
-            raise AsgError(f'the graph "{graph}" has neither an output "loss" nor a metric; name the outputs')
-        return evaluate(self, batches, graph, chosen)
+        return self._transport.perform(self._exchanges.evaluate(batches, graph, outputs, console))
 
     def fit(
         self,
@@ -330,6 +284,8 @@ class Session:
         early_stopping: EarlyStopping | None = None,
         checkpoint: BestCheckpoint | None = None,
         on_epoch: Callable[[int, Mapping[str, float]], object] | None = None,
+        on_step: Callable[[int, Mapping[str, float]], object] | None = None,
+        start_step: int | None = None,
         console: Console | None = None,
     ) -> dict[str, list[float]]:
         """Take a step for each batch, with a progress bar on a terminal.
@@ -343,7 +299,10 @@ class Session:
         as `evaluate` says: of the `train` graph under their names, as they were before each step, and of the validation
         data with "val_" before them.
 
-        It goes on from the executor's last step, so that after an interruption it can simply be called again.
+        It goes on from the executor's last step. Called again after an interruption it begins a training anew; with
+        `start_step` it goes on with the one that was interrupted, at the very batch, so that the weights come to be
+        those of a training without interruption. The figures of the interrupted epoch are then those of the batches
+        that were left, and the figures of the epochs before it are not known.
 
         Args:
             batches: the inputs of each step; iterated once for each epoch, so a list or an object that can be iterated
@@ -357,6 +316,11 @@ class Session:
             checkpoint: keeps the weights of the best epoch.
             on_epoch: called after each epoch with its number, from 1, and its figures; the training ends if it returns
                 True.
+            on_step: called after each step with its number and its figures; the training ends, after the validation, if
+                it returns True.
+            start_step: the number that the session had when the training began, 0 if it was new: the steps since then
+                are counted as this training's and not taken again. The batches need a length, and an order that is the
+                same each time; the `epoch` of `asg_builder.data.Batches` is set. Absent: the training begins now.
             console: where the bar is drawn; absent: standard error.
 
         Returns:
@@ -364,49 +328,20 @@ class Session:
 
         Raises:
             AsgError: an epoch has no batch, a batch is no mapping, a graph is unknown, what is watched is not among the
-                figures, or `epochs` is negative.
+                figures, `epochs` is negative, or `start_step` does not fit the session or the batches.
             ClientError: see `asg_builder.client.errors`.
         """
-        fit = Fit(
-            self,
+        options = FitOptions(
             batches,
-            epochs=epochs,
-            loss=loss,
-            validation=validation,
-            validation_graph=validation_graph,
-            early_stopping=early_stopping,
-            checkpoint=checkpoint,
-            on_epoch=on_epoch,
+            epochs,
+            loss,
+            validation,
+            validation_graph,
+            early_stopping,
+            checkpoint,
+            on_epoch,
+            on_step,
+            start_step,
+            console,
         )
-        # A step that was interrupted may have been taken; its batch is not the first of these.
-        self.refresh()
-        return fit.run(console)
-
-    def _converted(
-        self, graph: str, inputs: Mapping[str, npt.ArrayLike] | None, named: Mapping[str, npt.ArrayLike]
-    ) -> dict[str, Array]:
-        return convert_tensors({**(inputs or {}), **named}, self._input_dtypes(graph), "input", f'the graph "{graph}"')
-
-    def _input_dtypes(self, graph: str) -> dict[str, DType]:
-        return self._interface(graph).inputs
-
-    def _interface(self, graph: str) -> "_Interface":
-        """The interface of a graph; asked for once."""
-        if graph not in self._digests:
-            known = ", ".join(f'"{name}"' for name in self._digests)
-            raise AsgError(f'the session has no graph "{graph}"; it has {known}')
-        if graph not in self._interfaces:
-            answer = self._transport.request("GET", f"/v1/graphs/{self._digests[graph]}", idempotent=True)
-            inputs = {item["id"]: DType(item["dtype"]) for item in answer.field("inputs")}
-            outputs = {
-                item["name"]: item["role"]["kind"] if "role" in item else None for item in answer.field("outputs")
-            }
-            self._interfaces[graph] = _Interface(inputs, outputs)
-        return self._interfaces[graph]
-
-
-class _Interface(NamedTuple):
-    """The dtypes of a graph's inputs, and the kinds of its outputs' roles."""
-
-    inputs: dict[str, DType]
-    outputs: dict[str, str | None]
+        return self._transport.perform(Fit(self._exchanges, options).run())

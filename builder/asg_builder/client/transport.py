@@ -1,71 +1,57 @@
-"""One HTTP request and its repetitions. The only module that knows httpx.
+"""Requests over the network, one after the other. Only this module and `async_transport` know httpx."""
 
-A request is repeated, with exponential backoff and jitter, where that cannot do harm: it never left; or the server says
-that it changed nothing and that a repetition may succeed (429, 503); or the answer was lost and the request is
-idempotent.
-"""
-
+import socket
+import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, NoReturn, cast
+from copy import copy
+from functools import partial
+from typing import Any, TypeAlias, TypeVar, cast
+from uuid import uuid4
 
 import httpx
 import tenacity
 
-from asg_builder.client.errors import ConnectionFailed, ServiceError, UnexpectedAnswer, error_from_answer
-from asg_schema.errors import DocumentError
-from asg_schema.wire import parse_json
+from asg_builder.client.answer import Answer, answer_to, note
+from asg_builder.client.errors import ConnectionFailed, TimedOut, TlsFailed
+from asg_builder.client.options import SendOptions, base_url, common_headers, is_local
+from asg_builder.client.request import (
+    JSON,
+    REQUEST_ID,
+    SAFETENSORS,
+    Exchange,
+    Receiver,
+    Request,
+    TransferProgress,
+    headers_of,
+)
+from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
+from asg_schema.errors import AsgError
 
-__all__ = ["JSON", "SAFETENSORS", "Answer", "Transport"]
+__all__ = [
+    "JSON",
+    "SAFETENSORS",
+    "Answer",
+    "HttpTransport",
+    "Transport",
+    "check_received",
+    "checked_url",
+    "chunks",
+    "connection_failure",
+    "http_timeout",
+    "is_awaited",
+    "lower_case",
+]
 
-JSON = "application/json"
-SAFETENSORS = "application/vnd.safetensors"
+HttpTransport: TypeAlias = httpx.BaseTransport
+"""httpx's transport, for tests and proxies."""
 
-_FIRST_WAIT_SECONDS = 0.1
-_LONGEST_WAIT_SECONDS = 10.0
+T = TypeVar("T")
+
 _CONNECT_SECONDS = 10.0
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_GATEWAY_LOST_THE_ANSWER = (502, 504)
-
-
-class Answer(NamedTuple):
-    """A successful response.
-
-    Attributes:
-        status: the HTTP status, 200 to 299.
-        headers: the headers, by name in lower case.
-        body: the body.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> dict[str, Any]:
-        """The JSON object in the body.
-
-        Raises:
-            UnexpectedAnswer: there is none.
-        """
-        try:
-            content = parse_json(self.body)
-        except DocumentError as error:
-            raise UnexpectedAnswer(f"the answer is not JSON: {error}") from None
-        if not isinstance(content, dict):
-            raise UnexpectedAnswer("the answer is not a JSON object")
-        return cast("dict[str, Any]", content)
-
-    def field(self, name: str) -> Any:
-        """One field of the JSON object in the body.
-
-        Raises:
-            UnexpectedAnswer: there is none.
-        """
-        content = self.json()
-        if name not in content:
-            raise UnexpectedAnswer(f'the answer has no field "{name}"; it has {", ".join(content) or "none"}')
-        return content[name]
+_CHUNK_BYTES = 256 * 1024
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class Transport:
@@ -74,14 +60,20 @@ class Transport:
     Args:
         url: its address, such as `http://127.0.0.1:8765`.
         api_key: sent as a bearer token; None sends none.
-        timeout: how many seconds an answer may take.
+        timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
+        total_timeout: the seconds, waits included, after which no repetition begins.
+        headers: sent with every request.
         http: httpx's transport; absent: the network.
         sleep: how to wait between repetitions, in seconds.
 
     Attributes:
         url: its address.
         diagnose: asked, where no answer came, what is known of the server; appended to the error.
+
+    Raises:
+        ValueError: `url` is no address of HTTP.
+        AsgError: a timeout is not above 0, or `retries` is negative.
     """
 
     def __init__(
@@ -91,27 +83,63 @@ class Transport:
         api_key: str | None = None,
         timeout: float = 300.0,
         retries: int = 4,
-        http: httpx.BaseTransport | None = None,
+        total_timeout: float = 600.0,
+        headers: Mapping[str, str] | None = None,
+        http: HttpTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f'the address of an executor begins with http:// or https://, not "{url}"')
-        headers = {"User-Agent": "asg-builder"}
-        if api_key is not None:
-            headers["Authorization"] = f"Bearer {api_key}"
-        limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
-        # The environment's proxies are not for an executor on this machine.
-        local = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.Client(headers=headers, timeout=limits, transport=http, trust_env=not local)
-        self._retries = retries
+        self.url = url
+        self._base = checked_url(url)
+        self.options = SendOptions(timeout, retries, total_timeout).checked()
+        self._http = httpx.Client(headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url))
         self._sleep = sleep
         self.diagnose: Callable[[], str] = lambda: ""
-        self.url = url
-        self._base = url.rstrip("/")
+
+    @property
+    def options(self) -> SendOptions:
+        """How requests are sent."""
+        return self._options
+
+    @options.setter
+    def options(self, options: SendOptions) -> None:
+        self._options = options
+        self._timeout = http_timeout(options)
+        self._stop = stop_after(options.retries, options.total_timeout)
+
+    def with_options(
+        self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
+    ) -> "Transport":
+        """The same connection with other options; what is absent stays as it is.
+
+        Raises:
+            AsgError: a timeout is not above 0, or `retries` is negative.
+        """
+        other = copy(self)
+        other.options = self._options.changed(timeout, retries, total_timeout)
+        return other
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def perform(self, exchange: Exchange[T]) -> T:
+        """Carry an exchange out: send what it asks, one request after the other, and return what it comes to.
+
+        Raises:
+            AsgError: a function of the caller returned something to be awaited.
+            ClientError: a request failed, and the exchange did not deal with that.
+        """
+        try:
+            item = next(exchange)
+            while True:
+                try:
+                    answer = self.send(item) if isinstance(item, Request) else _refuse_to_await(item)
+                except BaseException as error:  # the exchange deals with it, or ends by it
+                    item = exchange.throw(error)
+                else:
+                    item = exchange.send(answer)
+        except StopIteration as done:
+            return cast("T", done.value)
 
     def request(
         self,
@@ -140,32 +168,50 @@ class Transport:
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
-        sent = {"Accept": f"{accept}, application/problem+json", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = content_type
+        return self.send(Request(method, path, body, content_type, accept, headers or {}, idempotent))
+
+    def send(self, request: Request) -> Answer:
+        """Send a request until an answer comes.
+
+        Raises:
+            ConnectionFailed: no answer came.
+            ServiceError: the executor refused.
+            UnexpectedAnswer: what answered is no executor.
+        """
         repeated = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._retries + 1),
-            wait=_wait,
-            retry=tenacity.retry_if_exception(lambda error: _may_repeat(error, idempotent)),
+            stop=self._stop,
+            wait=wait_before_repetition,
+            retry=tenacity.retry_if_exception(partial(may_repeat, idempotent=request.idempotent)),
             sleep=self._sleep,
             reraise=True,
         )
-        return repeated(self._send, method, path, body, sent)
+        answer = repeated(self._send_once, request, headers_of(request, uuid4().hex))
+        note(answer)
+        return answer
 
-    def _send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
+        started = time.perf_counter()
         try:
-            # A whole URL, because httpx parses a relative one twice.
-            response = self._http.request(method, self._base + path, content=body, headers=headers)
+            response, body = self._respond(request, headers)
         except httpx.TransportError as error:
-            self._raise_connection_failed(method, path, error)
-        found = {name.lower(): value for name, value in response.headers.items()}
-        if not response.is_success:
-            raise error_from_answer(response.status_code, found, response.content)
-        expected = headers["Accept"].partition(",")[0]
-        media_type = found.get("content-type", "").partition(";")[0].strip()
-        if response.content and media_type != expected:
-            raise UnexpectedAnswer(f'{method} {self.url}{path} answered "{media_type}"; {expected} was expected')
-        return Answer(response.status_code, found, response.content)
+            raise connection_failure(request, self.url, error, headers, self.diagnose()) from error
+        elapsed = time.perf_counter() - started
+        return answer_to(request, self.url, response.status_code, lower_case(response.headers), body, elapsed)
+
+    def _respond(self, request: Request, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
+        url = self._base + request.path  # a whole URL, because httpx parses a relative one twice
+        content, sized = sent_in_pieces(request, headers)
+        if request.receiver is None:
+            response = self._http.request(request.method, url, content=content, headers=sized, timeout=self._timeout)
+            return response, response.content
+        with self._http.stream(request.method, url, content=content, headers=sized, timeout=self._timeout) as response:
+            if not is_awaited(request, response):
+                return response, response.read()
+            request.receiver.begin(int(response.headers.get("content-length", 0)))
+            for piece in response.iter_bytes():
+                request.receiver.write(piece)
+            check_received(request.receiver, request, self.url, headers, response)
+            return response, b""
 
     @contextmanager
     def stream_lines(
@@ -184,45 +230,123 @@ class Transport:
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
-        sent = {"Accept": f"{accept}, application/problem+json", **(headers or {})}
-        limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+        request = Request("GET", path, accept=accept, headers=headers or {})
+        sent = headers_of(request, uuid4().hex)
+        limits = http_timeout(self._options._replace(timeout=timeout))
         try:
             with self._http.stream("GET", self._base + path, headers=sent, timeout=limits) as response:
-                found = {name.lower(): value for name, value in response.headers.items()}
-                if not response.is_success:
-                    raise error_from_answer(response.status_code, found, response.read())
-                media_type = found.get("content-type", "").partition(";")[0].strip()
-                if response.status_code != 204 and media_type != accept:
-                    raise UnexpectedAnswer(f'GET {self.url}{path} answered "{media_type}"; {accept} was expected')
+                if not is_awaited(request, response):
+                    answer_to(request, self.url, response.status_code, lower_case(response.headers), response.read())
                 yield response.iter_lines()
         except httpx.TransportError as error:
-            self._raise_connection_failed("GET", path, error)
+            raise connection_failure(request, self.url, error, sent, self.diagnose()) from error
 
-    def _raise_connection_failed(self, method: str, path: str, error: httpx.TransportError) -> NoReturn:
-        what = "timed out" if isinstance(error, httpx.TimeoutException) else "got no answer"
-        reason = str(error) or type(error).__name__
-        known = self.diagnose()
+
+def _refuse_to_await(awaitable: Any) -> Any:
+    if hasattr(awaitable, "close"):
+        awaitable.close()  # so that Python does not warn of a coroutine that was never awaited
+    raise AsgError(
+        "a callback returned something to be awaited; give it to an AsyncSession, or let it be a plain function"
+    )
+
+
+def http_timeout(options: SendOptions) -> httpx.Timeout:
+    """The limits of one answer."""
+    return httpx.Timeout(options.timeout, connect=min(options.timeout, _CONNECT_SECONDS))
+
+
+def checked_url(url: str) -> str:
+    """The address that paths are appended to.
+
+    Raises:
+        ValueError: it is no address of HTTP.
+    """
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ValueError(f'"{url}" is no address: {error}') from None
+    return base_url(url)
+
+
+def lower_case(headers: httpx.Headers) -> dict[str, str]:
+    """Headers by name in lower case."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def sent_in_pieces(
+    request: Request, headers: Mapping[str, str]
+) -> tuple[bytes | Iterator[bytes] | None, Mapping[str, str]]:
+    """The content and the headers of a request: where somebody is told of its progress, the content in pieces."""
+    if request.sent is None or request.body is None:
+        return request.body, headers
+    return chunks(request.body, request.sent), {**headers, "Content-Length": str(len(request.body))}
+
+
+def chunks(body: bytes, sent: TransferProgress) -> Iterator[bytes]:
+    """A body in pieces; `sent` is told of each once the next is asked for."""
+    sent(0, len(body))
+    for begin in range(0, len(body), _CHUNK_BYTES):
+        yield body[begin : begin + _CHUNK_BYTES]
+        sent(min(begin + _CHUNK_BYTES, len(body)), len(body))
+
+
+def is_awaited(request: Request, response: httpx.Response) -> bool:
+    """Whether a response is the one whose body the request's receiver waits for."""
+    return response.is_success and response.headers.get("content-type", "").partition(";")[0].strip() == request.accept
+
+
+def check_received(
+    receiver: Receiver, request: Request, url: str, headers: Mapping[str, str], response: httpx.Response
+) -> None:
+    """Let a receiver look at what it has received.
+
+    Raises:
+        ConnectionFailed: it is not what the server sent.
+    """
+    if fault := receiver.finish(lower_case(response.headers)):
         raise ConnectionFailed(
-            f"{method} {self.url}{path} {what}: {reason}{known and '; '}{known}",
-            sent=not isinstance(error, _NEVER_SENT),
-        ) from error
+            f"{request.method} {url}{request.path}: {fault}", sent=True, request_id=headers[REQUEST_ID]
+        )
 
 
-def _may_repeat(error: BaseException, idempotent: bool) -> bool:
-    if isinstance(error, ConnectionFailed):
-        return idempotent or not error.sent
-    if isinstance(error, ServiceError):
-        if error.retry_after is not None and error.retry_after > _LONGEST_WAIT_SECONDS:
-            return False
-        return error.retryable or (idempotent and error.status in _GATEWAY_LOST_THE_ANSWER)
-    return False
+def connection_failure(
+    request: Request, url: str, error: httpx.TransportError, headers: Mapping[str, str], known: str
+) -> ConnectionFailed:
+    """The error of a request that has no answer.
+
+    Args:
+        request: what was asked.
+        url: the executor's address.
+        error: what httpx says of it.
+        headers: the headers with which it was sent.
+        known: what is known of the server, or nothing.
+    """
+    kind, hint = _kind_and_hint(error, url)
+    what = "timed out" if isinstance(error, httpx.TimeoutException) else "got no answer"
+    reason = str(error) or type(error).__name__
+    message = "; ".join(filter(None, [f"{request.method} {url}{request.path} {what}: {reason}", known or hint]))
+    return kind(message, sent=not isinstance(error, _NEVER_SENT), request_id=headers[REQUEST_ID])
 
 
-_backoff = tenacity.wait_random_exponential(multiplier=_FIRST_WAIT_SECONDS, max=_LONGEST_WAIT_SECONDS)
+def _kind_and_hint(error: httpx.TransportError, url: str) -> tuple[type[ConnectionFailed], str]:
+    """What became of a connection, and what can be done about it."""
+    causes = set(map(type, _causes(error)))
+    if isinstance(error, httpx.ConnectError) and any(issubclass(cause, ssl.SSLError) for cause in causes):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return TlsFailed, "the environment variable SSL_CERT_FILE names a file of further certificates to trust"
+        return TlsFailed, "a server without TLS has an address that begins with http://"
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut, ""
+    if socket.gaierror in causes:
+        return ConnectionFailed, f'the host name in "{url}" is not known'
+    if isinstance(error, httpx.ConnectError):
+        return ConnectionFailed, 'no executor listens there; "asg serve" starts one, Client.local() one of its own'
+    return ConnectionFailed, ""
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
-    """The backoff, or what the server asks for where that is longer."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, ServiceError) else None
-    return max(_backoff(state), asked or 0.0)
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it came from."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__

@@ -13,7 +13,7 @@ from asg_schema.errors import AsgError
 from asg_schema.parameter_names import ParameterNames, Prefix, match_parameters
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Weights", "fitting_weights", "weights_of"]
+__all__ = ["Weights", "fitting_weights", "part_of", "weights_of"]
 
 
 class Weights(NamedTuple):
@@ -81,3 +81,16 @@ def fitting_weights(
     if problems:
         raise AsgError("\n".join([f"{source}: {len(problems)} of its tensors cannot be converted", *problems]))
     return found, arrays
+
+
+def part_of(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """The tensors whose names begin with a prefix, under the rest of their names.
+
+    Raises:
+        AsgError: there is none.
+    """
+    rests = {name: name.removeprefix(prefix) for name in tensors}
+    kept = {rest: tensors[name] for name, rest in rests.items() if rest not in ("", name)}
+    if not kept:
+        raise AsgError(f'no parameter has a name that begins with "{prefix}"; there are {", ".join(tensors)}')
+    return kept

@@ -90,12 +90,28 @@ class BestCheckpoint:
         Raises:
             AsgError: the figure that is watched is missing.
         """
-        if not self._best.update(epoch, figures):
+        if not self.is_best(epoch, figures):
             return False
-        self._parameters = session.parameters()
+        self.keep(session.parameters())
         if self.path is not None:
             session.save(self.path)
         return True
+
+    def is_best(self, epoch: int, figures: Mapping[str, float]) -> bool:
+        """Whether an epoch is the best so far; its weights are to be given to `keep` then.
+
+        Args:
+            epoch: the number of the epoch.
+            figures: its figures by name.
+
+        Raises:
+            AsgError: the figure that is watched is missing.
+        """
+        return self._best.update(epoch, figures)
+
+    def keep(self, parameters: dict[str, Array]) -> None:
+        """Keep the weights of the best epoch in memory."""
+        self._parameters = parameters
 
     def restore(self, session: HoldsParameters) -> None:
         """Give the session the weights that were kept.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from asg_builder.training.best_checkpoint import BestCheckpoint
+from asg_builder.arrays import Array
 from asg_builder.training.watching import BestValue, HoldsParameters, Mode
 from asg_schema.errors import AsgError
 
@@ -54,7 +54,7 @@ class EarlyStopping:
     def reset(self) -> None:
         """Forget all epochs."""
         self._best = BestValue(self.monitor, self.mode, self.min_delta, "EarlyStopping")
-        self._checkpoint = BestCheckpoint(self.monitor, mode=self.mode, min_delta=self.min_delta)
+        self._parameters: dict[str, Array] | None = None
         self._epochs_without = 0
         self.stopped_epoch: int | None = None
 
@@ -67,6 +67,11 @@ class EarlyStopping:
     def best_epoch(self) -> int | None:
         """The epoch that had it."""
         return self._best.epoch
+
+    @property
+    def best_parameters(self) -> dict[str, Array] | None:
+        """The weights of the best epoch, where they are to be restored and there was one."""
+        return self._parameters
 
     def check(self, names: Iterable[str]) -> None:
         """Refuse figures among which the one that is watched is missing.
@@ -90,11 +95,33 @@ class EarlyStopping:
         Raises:
             AsgError: the figure that is watched is missing.
         """
-        if self._best.update(epoch, figures):
-            self._epochs_without = 0
+        if self.is_best(epoch, figures):
             if self.restore_best:
-                self._checkpoint.update(session, epoch, figures)
+                self.keep(session.parameters())
             return False
+        return self.ends(epoch)
+
+    def is_best(self, epoch: int, figures: Mapping[str, float]) -> bool:
+        """Whether an epoch is the best so far; its weights are to be given to `keep` then, if they are to be restored.
+
+        Args:
+            epoch: the number of the epoch.
+            figures: its figures by name.
+
+        Raises:
+            AsgError: the figure that is watched is missing.
+        """
+        if not self._best.update(epoch, figures):
+            return False
+        self._epochs_without = 0
+        return True
+
+    def keep(self, parameters: dict[str, Array]) -> None:
+        """Keep the weights of the best epoch in memory."""
+        self._parameters = parameters
+
+    def ends(self, epoch: int) -> bool:
+        """Whether the training ends with an epoch that was not the best."""
         self._epochs_without += 1
         if self._epochs_without <= self.patience:
             return False
@@ -103,5 +130,5 @@ class EarlyStopping:
 
     def restore(self, session: HoldsParameters) -> None:
         """Give the session the weights of the best epoch, if they are to be restored and there was one."""
-        if self.restore_best and self.best_epoch is not None:
-            self._checkpoint.restore(session)
+        if self.best_parameters is not None:
+            session.set_parameters(self.best_parameters)

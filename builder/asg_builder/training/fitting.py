@@ -1,61 +1,117 @@
-"""The loops of `Session.fit` and `Session.evaluate`."""
+"""The loops of `Session.fit` and `Session.evaluate`, as exchanges (see `asg_builder.client.request`)."""
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast
+import inspect
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from asg_builder.arrays import Array
 from asg_builder.training.best_checkpoint import BestCheckpoint
 from asg_builder.training.early_stopping import EarlyStopping
+from asg_builder.training.epochs import Batch, Epochs, PreparedBatches, batch_size, checked
+from asg_builder.training.progress import TrainingProgress
 from asg_builder.training.running import RunningFigures
-from asg_builder.training.watching import HoldsParameters
 from asg_schema.errors import AsgError
 
-__all__ = ["Batch", "Fit", "Trainable", "batch_size", "evaluate"]
+__all__ = ["Fit", "FitOptions", "Trainable", "evaluate"]
 
-Batch = Mapping[str, npt.ArrayLike]
-"""The inputs of a step, by name."""
+T = TypeVar("T")
+Exchange: TypeAlias = Generator[Any, Any, T]
 
 _VALIDATION = "val_"
 
 
-class Trainable(HoldsParameters, Protocol):
-    """What `Fit` asks of a session."""
+class Taken(Protocol):
+    """The outputs of a step."""
 
-    def step(self, inputs: Batch, /, *, outputs: Sequence[str]) -> dict[str, Array]:
-        """Run the `train` graph and apply its gradients."""
+    @property
+    def tensors(self) -> dict[str, Array]:
+        """The outputs by name."""
         ...
 
-    def run(self, graph: str, inputs: Batch, /, *, outputs: Sequence[str]) -> dict[str, Array]:
-        """Run a graph; nothing is changed."""
+
+class Trainable(Protocol):
+    """What `Fit` asks of a session; each method is an exchange, but for `prepare_step`."""
+
+    number: int
+
+    def refresh(self) -> Exchange[int]:
+        """Ask for the number of the last step."""
         ...
 
-    def figures(self, graph: str, loss: str = "loss") -> list[str]:
+    def figures(self, graph: str, loss: str) -> Exchange[list[str]]:
         """The outputs of a graph that are figures to be watched."""
         ...
 
+    def prepare_step(self, inputs: Batch, outputs: Sequence[str], /) -> bytes:
+        """What is sent to take a step; possible once `figures` has been asked of the graph `train`."""
+        ...
 
-def batch_size(batch: Batch) -> int:
-    """The length of the first axis of the first input that has one; 1 where none has."""
-    return next((shape[0] for value in batch.values() if (shape := np.shape(value))), 1)
+    def take_step(self, body: bytes, meanwhile: Callable[[], object], /) -> Exchange[Taken]:
+        """Take a step, and do something else while it is waited for."""
+        ...
+
+    def run(self, graph: str, inputs: Batch, outputs: Sequence[str], /) -> Exchange[dict[str, Array]]:
+        """Run a graph; nothing is changed."""
+        ...
+
+    def parameters(self) -> Exchange[dict[str, Array]]:
+        """The parameters by name."""
+        ...
+
+    def set_parameters(self, parameters: Mapping[str, npt.ArrayLike], /) -> Exchange[None]:
+        """Replace the parameters of these names."""
+        ...
+
+    def save(self, path: str, /, *, prefix: str, progress: bool) -> Exchange[None]:
+        """Write the parameters to a safetensors file."""
+        ...
 
 
-def evaluate(session: Trainable, batches: Iterable[Batch], graph: str, outputs: Sequence[str]) -> dict[str, Any]:
+class FitOptions(NamedTuple):
+    """The arguments of `Session.fit`, which describes them."""
+
+    batches: Iterable[Batch]
+    epochs: int
+    loss: str
+    validation: Iterable[Batch] | None
+    validation_graph: str
+    early_stopping: EarlyStopping | None
+    checkpoint: BestCheckpoint | None
+    on_epoch: Callable[[int, Mapping[str, float]], object] | None
+    on_step: Callable[[int, Mapping[str, float]], object] | None
+    start_step: int | None
+    console: Console | None
+
+
+def evaluate(
+    session: Trainable,
+    batches: Iterable[Batch],
+    graph: str,
+    outputs: Sequence[str],
+    advance: Callable[[], object] = lambda: None,
+) -> Exchange[dict[str, Any]]:
     """The figures of a data set: means weighted by the sizes of the batches, and sums of counts.
+
+    Args:
+        session: what runs the graph.
+        batches: the inputs of each run.
+        graph: the name under which the session has the graph.
+        outputs: the figures.
+        advance: called after each batch.
 
     Raises:
         AsgError: there is no batch, one is no mapping, or a figure changes its shape.
     """
     running, count = RunningFigures(), 0
     for batch in batches:
-        results = session.run(graph, checked(batch), outputs=outputs)
+        results = yield from session.run(graph, checked(batch), outputs)
         running.update({name: results[name] for name in outputs}, batch_size(batch))
         count += 1
+        advance()
     if count == 0:
         raise AsgError(
             f'there is no batch to run the graph "{graph}" on; give a list, or an object that can be iterated again'
@@ -63,109 +119,118 @@ def evaluate(session: Trainable, batches: Iterable[Batch], graph: str, outputs: 
     return running.result()
 
 
-def checked(batch: Batch) -> Batch:
-    """The batch, if it is a mapping.
+class Fit:
+    """One call of `Session.fit`.
+
+    Args:
+        session: what is trained.
+        options: the arguments.
 
     Raises:
-        AsgError: it is not.
+        AsgError: `epochs` is negative.
     """
-    given = cast("object", batch)  # a caller without a type checker may give anything
-    if not isinstance(given, Mapping):
-        raise AsgError(f"a batch is a {type(given).__name__}; a mapping of the inputs' names to their data is needed")
-    return batch
 
+    def __init__(self, session: Trainable, options: FitOptions) -> None:
+        if options.epochs < 0:
+            raise AsgError(f"epochs is {options.epochs}; a number of at least 0 is needed")
+        self._session = session
+        self._options = options
+        self._outputs: list[str] = []
+        self._validation_outputs: list[str] = []
+        self._stopped = False
 
-class Fit:
-    """One call of `Session.fit`; its arguments are described there."""
+    def run(self) -> Exchange[dict[str, list[float]]]:
+        """All epochs, with a progress bar on a terminal; the figures of each."""
+        yield from self._choose_figures()
+        # A step that was interrupted may have been taken; its batch is not the first of these.
+        number = yield from self._session.refresh()
+        options = self._options
+        epochs = Epochs(options.batches, options.epochs, options.start_step, number)
+        history: dict[str, list[float]] = {}
+        stopping = options.early_stopping
+        if stopping is not None:
+            stopping.reset()
+        with TrainingProgress("training", epochs.steps_left, options.console) as bar:
+            for epoch in epochs.left:
+                figures = yield from self._epoch(epoch, epochs.batches_left(epoch), bar)
+                for name, value in figures.items():
+                    history.setdefault(name, []).append(value)
+                if (yield from self._ends(epoch, figures)):
+                    break
+        if stopping is not None and stopping.best_parameters is not None:
+            yield from self._session.set_parameters(stopping.best_parameters)
+        return history
 
-    def __init__(
-        self,
-        session: Trainable,
-        batches: Iterable[Batch],
-        *,
-        epochs: int,
-        loss: str,
-        validation: Iterable[Batch] | None,
-        validation_graph: str,
-        early_stopping: EarlyStopping | None,
-        checkpoint: BestCheckpoint | None,
-        on_epoch: Callable[[int, Mapping[str, float]], object] | None,
-    ) -> None:
-        if epochs < 0:
-            raise AsgError(f"epochs is {epochs}; a number of at least 0 is needed")
-        self.session = session
-        self.batches = batches
-        self.epochs = epochs
-        self.loss = loss
-        self.validation = validation
-        self.validation_graph = validation_graph
-        self.early_stopping = early_stopping
-        self.checkpoint = checkpoint
-        self.on_epoch = on_epoch
-        self.outputs = [loss, *(name for name in session.figures("train", loss) if name != loss)]
-        self.validation_outputs = [] if validation is None else session.figures(validation_graph, loss)
-        if validation is not None and not self.validation_outputs:
-            raise AsgError(
-                f'the graph "{validation_graph}" has neither an output "{loss}" nor a metric to be validated with'
-            )
-        names = [*self.outputs, *(_VALIDATION + name for name in self.validation_outputs)]
-        for watcher in (checkpoint, early_stopping):
+    def _choose_figures(self) -> Exchange[None]:
+        """What to compute in each step and in the validation; whoever watches a figure must find it there."""
+        loss, graph = self._options.loss, self._options.validation_graph
+        found = yield from self._session.figures("train", loss)
+        self._outputs = [loss, *(name for name in found if name != loss)]
+        if self._options.validation is not None:
+            self._validation_outputs = yield from self._session.figures(graph, loss)
+            if not self._validation_outputs:
+                raise AsgError(f'the graph "{graph}" has neither an output "{loss}" nor a metric to be validated with')
+        names = [*self._outputs, *(_VALIDATION + name for name in self._validation_outputs)]
+        for watcher in (self._options.checkpoint, self._options.early_stopping):
             if watcher is not None:
                 watcher.check(names)
 
-    def run(self, console: Console | None) -> dict[str, list[float]]:
-        """All epochs, with a progress bar on a terminal; the figures of each."""
-        console = console or Console(stderr=True)
-        count = len(cast("Sequence[Any]", self.batches)) if hasattr(self.batches, "__len__") else None
-        total = None if count is None else self.epochs * count
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        # Where standard output is a file, what is printed meanwhile belongs there, and not above the bar.
-        hidden, above = not console.is_terminal, sys.stdout.isatty()
-        history: dict[str, list[float]] = {}
-        if self.early_stopping is not None:
-            self.early_stopping.reset()
-        with Progress(*columns, console=console, transient=True, disable=hidden, redirect_stdout=above) as progress:
-            task = progress.add_task("training", total=total)
-            for epoch in range(1, self.epochs + 1):
-                figures = self._epoch(epoch, progress, task)
-                for name, value in figures.items():
-                    history.setdefault(name, []).append(value)
-                if self._ends(epoch, figures):
-                    break
-        if self.early_stopping is not None:
-            self.early_stopping.restore(self.session)
-        return history
-
-    def _epoch(self, epoch: int, progress: Progress, task: TaskID) -> dict[str, float]:
+    def _epoch(self, epoch: int, batches: Iterable[Batch], bar: TrainingProgress) -> Exchange[dict[str, float]]:
         """The steps of an epoch, then its validation; the figures that are single numbers."""
-        running, count = RunningFigures(), 0
-        for batch in self.batches:
-            results = self.session.step(checked(batch), outputs=self.outputs)
-            loss = results[self.loss]
+        options, running, count = self._options, RunningFigures(), 0
+        prepared = PreparedBatches(batches, lambda batch: self._session.prepare_step(batch, self._outputs))
+        while not self._stopped and (batch := prepared.take()) is not None:
+            results = (yield from self._session.take_step(batch.body, prepared.prepare_next)).tensors
+            loss = results[options.loss]
             if loss.shape != ():
-                raise AsgError(f'the output "{self.loss}" has the shape {list(loss.shape)}; a loss is one number')
-            running.update({name: results[name] for name in self.outputs}, batch_size(batch))
+                raise AsgError(f'the output "{options.loss}" has the shape {list(loss.shape)}; a loss is one number')
+            running.update({name: results[name] for name in self._outputs}, batch.size)
             count += 1
-            progress.update(task, advance=1, description=f"epoch {epoch}/{self.epochs}, loss {float(loss):.4f}")
+            bar.advance(f"epoch {epoch}/{options.epochs}, loss {float(loss):.4f}")
+            if options.on_step is not None:
+                figures = _numbers({name: results[name] for name in self._outputs})
+                self._stopped = yield from _is_true(options.on_step(self._session.number, figures))
         if count == 0:
             raise AsgError(f"epoch {epoch} has no batch; give a list, or an object that can be iterated again")
-        figures = _numbers(running.result())
-        if self.validation is not None:
-            found = evaluate(self.session, self.validation, self.validation_graph, self.validation_outputs)
-            figures |= {_VALIDATION + name: value for name, value in _numbers(found).items()}
-        return figures
+        return (yield from self._with_validation(_numbers(running.result())))
 
-    def _ends(self, epoch: int, figures: dict[str, float]) -> bool:
+    def _with_validation(self, figures: dict[str, float]) -> Exchange[dict[str, float]]:
+        options = self._options
+        if options.validation is None:
+            return figures
+        found = yield from evaluate(
+            self._session, options.validation, options.validation_graph, self._validation_outputs
+        )
+        return figures | {_VALIDATION + name: value for name, value in _numbers(found).items()}
+
+    def _ends(self, epoch: int, figures: dict[str, float]) -> Exchange[bool]:
         """Tell everyone who watches of an epoch; whether it is the last."""
-        if self.checkpoint is not None:
-            self.checkpoint.update(self.session, epoch, figures)
-        stopped = self.early_stopping is not None and self.early_stopping.update(self.session, epoch, figures)
-        asked = self.on_epoch is not None and _is_true(self.on_epoch(epoch, figures))
-        return stopped or asked
+        options, stopped = self._options, self._stopped
+        if options.checkpoint is not None and options.checkpoint.is_best(epoch, figures):
+            options.checkpoint.keep((yield from self._session.parameters()))
+            if options.checkpoint.path is not None:
+                yield from self._session.save(options.checkpoint.path, prefix="", progress=False)
+        if options.early_stopping is not None:
+            stopped |= yield from self._stops(options.early_stopping, epoch, figures)
+        if options.on_epoch is not None:
+            stopped |= yield from _is_true(options.on_epoch(epoch, figures))
+        return stopped
+
+    def _stops(self, stopping: EarlyStopping, epoch: int, figures: dict[str, float]) -> Exchange[bool]:
+        if not stopping.is_best(epoch, figures):
+            return stopping.ends(epoch)
+        if stopping.restore_best:
+            stopping.keep((yield from self._session.parameters()))
+        return False
 
 
-def _is_true(answer: object) -> bool:
-    """Whether an answer is True; NumPy's comparisons have one of their own."""
+def _is_true(answer: object) -> Exchange[bool]:
+    """Whether what a callback returned, or what that comes to where it is to be awaited, is True.
+
+    NumPy's comparisons have a True of their own.
+    """
+    if inspect.isawaitable(answer):
+        answer = yield answer
     return answer is True or answer is np.True_
 
 

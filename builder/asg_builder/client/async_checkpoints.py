@@ -1,0 +1,90 @@
+"""`AsyncCheckpoints`: the states of a session that the executor keeps under a name, for asyncio."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from asg_builder.arrays import Array
+from asg_builder.client.async_transport import AsyncTransport
+from asg_builder.client.exchanges.checkpoints import CheckpointExchanges
+from asg_builder.client.exchanges.session import SessionExchanges
+
+__all__ = ["AsyncCheckpoints"]
+
+
+class AsyncCheckpoints:
+    """A session's checkpoints: `session.checkpoints`.
+
+    Args:
+        transport: the connection.
+        session: the session.
+    """
+
+    def __init__(self, transport: AsyncTransport, session: SessionExchanges) -> None:
+        self._transport = transport
+        self._exchanges = CheckpointExchanges(session)
+
+    async def create(
+        self,
+        name: str | None = None,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        pinned: bool | None = None,
+        keep_last: int | None = None,
+        keep_best: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Have the present state kept, the optimizer's included, until it is removed.
+
+        With `keep_last` or `keep_best` the executor then removes the checkpoints that are not pinned and not among
+        those that these name.
+
+        Args:
+            name: letters, digits, dots, dashes and underscores; absent: `step-<number>`.
+            metrics: figures that belong to the state, by name.
+            pinned: whether no later `keep_last` or `keep_best` removes it; absent: exactly where it is made without.
+            keep_last: how many of the last checkpoints are kept, this one included.
+            keep_best: which are kept as the best: `{"metric": "val_loss", "mode": "min", "count": 1}`.
+
+        Returns:
+            Its `name`, `step`, `digest`, `bytes`, `created`, `metrics` and `pinned`, and the names of those `removed`.
+
+        Raises:
+            Conflict: another state has the name, or the executor keeps nothing.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        creating = self._exchanges.create(name, metrics, pinned=pinned, keep_last=keep_last, keep_best=keep_best)
+        return await self._transport.perform(creating)
+
+    async def list(self) -> "list[dict[str, Any]]":
+        """What `create` returned for each but `removed`, in the order in which they were made."""
+        return await self._transport.perform(self._exchanges.list())
+
+    async def parameters(self, name: str) -> dict[str, Array]:
+        """The parameters that a checkpoint has, by name.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return await self._transport.perform(self._exchanges.parameters(name))
+
+    async def restore(self, name: str, *, optimizer: bool = True) -> None:
+        """Make the session what it was; `session.number` goes back, and the steps since are no more.
+
+        Args:
+            name: the checkpoint's name.
+            optimizer: whether the optimizer's slots are restored, too; else they begin anew.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        await self._transport.perform(self._exchanges.restore(name, optimizer=optimizer))
+
+    async def delete(self, name: str) -> None:
+        """Remove a checkpoint.
+
+        Raises:
+            NotFound: there is no such checkpoint.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        await self._transport.perform(self._exchanges.delete(name))

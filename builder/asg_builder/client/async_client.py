@@ -1,0 +1,244 @@
+"""`AsyncClient`: an executor, as Python sees it, for asyncio."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from copy import copy
+from types import TracebackType
+from typing import Any, Self
+
+import numpy.typing as npt
+
+from asg_builder.arrays import Array
+from asg_builder.client.async_session import AsyncSession
+from asg_builder.client.async_transport import AsyncHttpTransport, AsyncTransport
+from asg_builder.client.exchanges.graphs import add_graph, get_graph, run_graph
+from asg_builder.client.exchanges.service import get_info
+from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
+from asg_builder.client.local import LocalServer
+from asg_builder.client.raw_client import AsyncRawClient
+from asg_builder.optim import Optimizer
+from asg_schema.document import Document
+
+__all__ = ["AsyncClient"]
+
+
+class AsyncClient:
+    """A connection to an executor, for asyncio. Close it with `await close()`, or use it in `async with`.
+
+    Its methods are those of `Client`, to be awaited: `async with await AsyncClient.local() as client: ...`.
+
+    Requests that are safe to repeat are repeated, with growing waits, where no answer comes or the server asks for it.
+
+    Args:
+        url: the executor's address, such as `http://127.0.0.1:8765`.
+        api_key: the key that it knows the caller by, if it asks for one.
+        timeout: how many seconds may pass without anything from the server.
+        retries: how often a request is repeated at most.
+        total_timeout: the seconds, waits included, after which no repetition begins.
+        headers: further headers of every request.
+        transport: httpx's transport, for tests and proxies; absent: the network.
+
+    Raises:
+        ValueError: `url` is no address of HTTP.
+        AsgError: a timeout is not above 0, or `retries` is negative.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout: float = 300.0,
+        retries: int = 4,
+        total_timeout: float = 600.0,
+        headers: Mapping[str, str] | None = None,
+        transport: AsyncHttpTransport | None = None,
+    ) -> None:
+        self._transport = AsyncTransport(
+            url,
+            api_key=api_key,
+            timeout=timeout,
+            retries=retries,
+            total_timeout=total_timeout,
+            headers=headers,
+            http=transport,
+        )
+        self._server: LocalServer | None = None
+
+    @classmethod
+    async def local(cls, *, timeout: float = 300.0, retries: int = 4, total_timeout: float = 600.0) -> Self:
+        """A client with an executor of its own: `asg serve` on a free port, which ends with the client.
+
+        Args:
+            timeout: how many seconds may pass without anything from the server.
+            retries: how often a request is repeated at most.
+            total_timeout: the seconds, waits included, after which no repetition begins.
+
+        Raises:
+            LocalServerFailed: the server did not come up.
+        """
+        server = await asyncio.to_thread(LocalServer)
+        client = cls(server.url, timeout=timeout, retries=retries, total_timeout=total_timeout)
+        client._transport.diagnose = server.diagnose
+        client._server = server
+        return client
+
+    @property
+    def url(self) -> str:
+        """The executor's address."""
+        return self._transport.url
+
+    @property
+    def server_pid(self) -> int | None:
+        """The process id of the client's own executor, if it has one."""
+        return None if self._server is None else self._server.pid
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self.url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection, and end the server if it is the client's own."""
+        await self._transport.close()
+        if self._server is not None:
+            await asyncio.to_thread(self._server.stop)
+
+    def with_options(
+        self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
+    ) -> Self:
+        """A client on the same connection whose requests are sent with other options; what is absent stays as it is.
+
+        Closing one of the two closes both.
+
+        Args:
+            timeout: how many seconds may pass without anything from the server.
+            retries: how often a request is repeated at most.
+            total_timeout: the seconds, waits included, after which no repetition begins.
+
+        Raises:
+            AsgError: a timeout is not above 0, or `retries` is negative.
+        """
+        other = copy(self)
+        options = self._transport.with_options(timeout=timeout, retries=retries, total_timeout=total_timeout)
+        other._transport = options  # noqa: SLF001 - a copy of itself
+        return other
+
+    @property
+    def with_raw_response(self) -> AsyncRawClient:
+        """The same methods, which return the response with its status, headers and body beside what they come to."""
+        return AsyncRawClient(self)
+
+    async def info(self) -> dict[str, Any]:
+        """What the executor understands: the format's version, ops, dtypes, engines, optimizers and limits."""
+        return await self._transport.perform(get_info())
+
+    async def add_graph(self, document: Document) -> str:
+        """Send a document.
+
+        Returns:
+            Its digest, under which the executor keeps it. The same document again is no second one.
+
+        Raises:
+            ValidationProblem: the executor finds it wrong.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return await self._transport.perform(add_graph(document))
+
+    async def graph(self, digest: str) -> Document:
+        """The document of this digest.
+
+        Raises:
+            NotFound: the executor has none.
+            UnexpectedAnswer: it is of a newer version of the format.
+        """
+        return await self._transport.perform(get_graph(digest))
+
+    async def run(
+        self,
+        document: Document,
+        inputs: Mapping[str, npt.ArrayLike],
+        parameters: Mapping[str, npt.ArrayLike] | None = None,
+        *,
+        outputs: Sequence[str] | None = None,
+    ) -> dict[str, Array]:
+        """Run a document once, without a session.
+
+        Args:
+            document: the document.
+            inputs: its inputs by name.
+            parameters: the values of its parameters by name.
+            outputs: which outputs to compute; absent: all but gradients and state updates that the inputs suffice for.
+
+        Returns:
+            Outputs by name.
+
+        Raises:
+            AsgError: an input or parameter is unknown, or not converted to its dtype.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return await self._transport.perform(run_graph(document, inputs, parameters, outputs))
+
+    async def create_session(
+        self,
+        graphs: Mapping[str, Document],
+        optimizer: Optimizer | Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        parameters: Mapping[str, npt.ArrayLike] | None = None,
+        engine: str | None = None,
+        durability: Durability | None = None,
+        non_finite: NonFinite | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncSession:
+        """Create a session: graphs that share one set of parameters, and an optimizer that trains them.
+
+        A request whose answer is lost is sent again under its key, so that it makes one session.
+
+        Args:
+            graphs: documents by the name that the session gives them; `step` runs `train`.
+            optimizer: one of `asg_builder.optim`, or its JSON form; needed where `train` has gradients.
+            seed: it determines the parameters' first values and the random keys.
+            parameters: first values of parameters by name; the others are initialised as their documents say.
+            engine: which engine computes; absent: the executor's choice.
+            durability: what is on disk when a step is acknowledged: the step ("every_step", the executor's default),
+                every N-th state (`{"snapshot_every": N}`), or checkpoints alone ("checkpoint_only").
+            non_finite: what becomes of a step that would leave NaN or an infinity in the state: "apply" takes it (the
+                executor's default), "skip" takes it without its changes, "fail" raises.
+            idempotency_key: a name for this wish, 1 to 255 visible ASCII characters: with it, a program that is started
+                again gets the session that it created before. Absent: a new one.
+
+        Raises:
+            AsgError: a parameter is unknown, or not converted to its dtype.
+            ValidationProblem: the graphs, the optimizer or a value do not fit each other.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        creating = create_session(
+            graphs,
+            optimizer,
+            seed=seed,
+            parameters=parameters,
+            engine=engine,
+            durability=durability,
+            non_finite=non_finite,
+            idempotency_key=idempotency_key,
+        )
+        return AsyncSession(self._transport, await self._transport.perform(creating))
+
+    async def session(self, id: str) -> AsyncSession:
+        """A session that exists.
+
+        Raises:
+            NotFound: the executor has none of this id.
+        """
+        return AsyncSession(self._transport, await self._transport.perform(find_session(id)))
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """All sessions, briefly: id, step, graphs, optimizer, seed and engine of each."""
+        return await self._transport.perform(list_sessions())

@@ -1,0 +1,64 @@
+"""Sessions: created, found, listed."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+import numpy.typing as npt
+
+from asg_builder.client.exchanges.asking import ask, get, quoted
+from asg_builder.client.exchanges.graphs import add_graph
+from asg_builder.client.exchanges.session import SessionExchanges
+from asg_builder.client.payload import convert_tensors, encode
+from asg_builder.client.request import SAFETENSORS, Exchange, Request
+from asg_builder.optim import Optimizer
+from asg_schema.document import Document
+
+__all__ = ["Durability", "NonFinite", "create_session", "find_session", "list_sessions"]
+
+Durability: TypeAlias = Literal["every_step", "checkpoint_only"] | Mapping[str, int]
+"""What is on disk when a step is acknowledged."""
+NonFinite: TypeAlias = Literal["apply", "skip", "fail"]
+"""What becomes of a step that would leave NaN or an infinity in the state."""
+
+
+def create_session(
+    graphs: Mapping[str, Document],
+    optimizer: Optimizer | Mapping[str, Any] | None,
+    *,
+    seed: int,
+    parameters: Mapping[str, npt.ArrayLike] | None,
+    engine: str | None,
+    durability: Durability | None,
+    non_finite: NonFinite | None,
+    idempotency_key: str | None,
+) -> Exchange[SessionExchanges]:
+    """Create a session; the arguments are those of `Client.create_session`."""
+    declared = {item.id: item.dtype for document in graphs.values() for item in document.parameters}
+    values = convert_tensors(parameters or {}, declared, "parameter", "create_session")
+    chosen = optimizer if optimizer is None or isinstance(optimizer, Mapping) else optimizer.to_json()
+    texts = {"engine": engine, "non_finite": non_finite}
+    digests: dict[str, str] = {}
+    for name, document in graphs.items():
+        digests[name] = yield from add_graph(document)
+    body = encode(
+        values,
+        texts={name: text for name, text in texts.items() if text is not None},
+        graphs=digests,
+        optimizer=None if chosen is None else dict(chosen),
+        seed=seed,
+        durability=durability,
+    )
+    headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+    answer = yield from ask(Request("POST", "/v1/sessions", body, SAFETENSORS, headers=headers))
+    return SessionExchanges(answer.json())
+
+
+def find_session(id: str) -> Exchange[SessionExchanges]:
+    """The session of an id."""
+    return SessionExchanges((yield from get(f"/v1/sessions/{quoted(id)}")).json())
+
+
+def list_sessions() -> Exchange[list[dict[str, Any]]]:
+    """All sessions, briefly."""
+    return (yield from get("/v1/sessions")).field("sessions")

@@ -1,0 +1,45 @@
+"""`client.with_raw_response`: the methods of a client that one response answers."""
+
+from typing import TYPE_CHECKING
+
+from asg_builder.client.raw_response import async_raw, raw
+
+if TYPE_CHECKING:
+    from asg_builder.client.async_client import AsyncClient
+    from asg_builder.client.client import Client
+
+__all__ = ["AsyncRawClient", "RawClient"]
+
+
+class RawClient:
+    """The methods of `Client`, each returning a `RawResponse`.
+
+    Args:
+        client: whose methods they are.
+    """
+
+    def __init__(self, client: "Client") -> None:
+        self.info = raw(client.info)
+        self.add_graph = raw(client.add_graph)
+        self.graph = raw(client.graph)
+        self.run = raw(client.run)
+        self.create_session = raw(client.create_session)
+        self.session = raw(client.session)
+        self.sessions = raw(client.sessions)
+
+
+class AsyncRawClient:
+    """The methods of `AsyncClient`, each returning a `RawResponse`.
+
+    Args:
+        client: whose methods they are.
+    """
+
+    def __init__(self, client: "AsyncClient") -> None:
+        self.info = async_raw(client.info)
+        self.add_graph = async_raw(client.add_graph)
+        self.graph = async_raw(client.graph)
+        self.run = async_raw(client.run)
+        self.create_session = async_raw(client.create_session)
+        self.session = async_raw(client.session)
+        self.sessions = async_raw(client.sessions)
