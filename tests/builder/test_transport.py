@@ -267,7 +267,7 @@ def test_a_stream_that_is_refused_or_breaks_off_raises() -> None:
 
     with pytest.raises(NotFound, match="no such job"):
         read(lambda _: httpx.Response(404, json={"code": "unknown_job", "detail": "no such job"}))
-    with pytest.raises(UnexpectedAnswer, match='answered "text/html"; text/event-stream was expected'):
+    with pytest.raises(UnexpectedAnswer, match='answered "text/html" where text/event-stream was expected'):
         read(lambda _: httpx.Response(200, content=b"<p>", headers={"content-type": "text/html"}))
     with pytest.raises(ConnectionFailed, match="connection reset"):
         read(broken)
