@@ -13,7 +13,7 @@ import pytest
 
 import asg_builder as asg
 from asg_builder.client import Client, ConnectionFailed, LocalServerFailed, local
-from asg_executor import cli
+from asg_executor import serve_command
 from asg_executor.settings import Settings
 
 
@@ -96,7 +96,7 @@ def test_a_client_of_nobody() -> None:
 
 def test_responses_do_not_wait_for_acknowledgements() -> None:
     """Without TCP_NODELAY each response takes 40 ms: its body waits for the acknowledgement of its headers."""
-    listen = cli._listen  # pyright: ignore[reportPrivateUsage] - what a connection inherits cannot be seen from outside  # noqa: SLF001
+    listen = serve_command._listen  # pyright: ignore[reportPrivateUsage] - what a connection inherits cannot be seen from outside  # noqa: SLF001
     with listen(Settings(port=0)) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
