@@ -1,6 +1,5 @@
 """`create_app`: the executor as an ASGI application."""
 
-import logging
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -23,19 +22,15 @@ from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
-from asg_executor.errors import ExecutorError
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
-from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.recovery import recover
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import MemoryGraphStore
-from asg_executor.store.sessions import DamagedSession
 
 __all__ = ["create_app"]
-
-_log = logging.getLogger("asg_executor")
 
 
 def create_app(settings: Settings | None = None, *, host_names: Collection[str] | None = None) -> FastAPI:
@@ -67,7 +62,7 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
         directory=directory,
     )
     if directory is not None:
-        _recover(service.sessions, directory, settings.max_memory_bytes)
+        recover(service.sessions, directory, settings.max_memory_bytes, settings.workers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -96,18 +91,3 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, metrics, documentation):
         app.include_router(resource.router)
     return app
-
-
-def _recover(sessions: SessionRegistry, directory: DataDirectory, memory_limit: int) -> None:
-    """Have the sessions of the data directory again; those that are damaged are told, and not used."""
-    for stored in directory.sessions.stored():
-        if isinstance(stored, DamagedSession):
-            damage = stored.reason
-        else:
-            try:
-                sessions.add(HeldSession.open(stored, memory_limit))
-                continue
-            except ExecutorError as error:
-                damage = str(error)
-        _log.error("session %s is damaged and is not used: %s", stored.id, damage)
-        sessions.add_damaged(stored.id, damage)

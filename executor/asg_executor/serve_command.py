@@ -1,7 +1,7 @@
 """What `asg serve` does: settings, a listening socket, the application, and a server around it.
 
-Exit codes: 0 after a stop that finished all that was begun, 1 where the port or the data directory cannot be used or
-work had to be abandoned, 2 for wrong usage.
+Exit codes: 0 after a stop that finished all that was begun, 1 where the port or the data directory cannot be used, 2
+for wrong usage, 3 after a stop that had to abandon work.
 """
 
 import errno
@@ -23,7 +23,9 @@ import typer
 
 from asg_executor.api.memory import keep_freed_memory
 from asg_executor.api.server import Server, url_of
+from asg_executor.api.service import Service
 from asg_executor.app import create_app
+from asg_executor.banner import banner
 from asg_executor.observability.logs import configure_logging
 from asg_executor.settings import Settings
 from asg_executor.settings_sources import SettingsError, load_settings, unknown_variables
@@ -34,7 +36,7 @@ from asg_schema.errors import AsgError
 
 __all__ = ["ServeOptions", "serve_executor"]
 
-_FAILED, _WRONG_USAGE = 1, 2
+_FAILED, _WRONG_USAGE, _ABANDONED = 1, 2, 3
 _log = logging.getLogger("asg_executor")
 
 
@@ -81,29 +83,41 @@ def serve_executor(options: ServeOptions) -> None:
     configure_logging(settings.log_level, settings.log_format)
     for complaint in unknown_variables(os.environ):
         _log.warning(complaint)
+    is_temporary = settings.data_dir is None and not settings.port
+
+    def say(url: str, service: Service) -> None:
+        text = banner(url, service, is_temporary=is_temporary)
+        typer.echo(json.dumps({"url": url}) if options.announce_json else text)
+        sys.stdout.flush()
+
     with _data_directory(settings) as directory:
         settings = settings.model_copy(update={"data_dir": directory})
-        finished = _serve(settings, announce_json=options.announce_json, exit_with_parent=options.exit_with_parent)
-    if not finished:
+        server = _serve(settings, say, exit_with_parent=options.exit_with_parent)
+    if server.failure is not None:
+        _report(server.failure)
+    service = server.service
+    if service is None or service.pool.busy:
         # A thread cannot be stopped, and the interpreter would wait for it.
-        os._exit(_FAILED)
+        os._exit(0 if service is None else _ABANDONED)
 
 
-def _serve(settings: Settings, *, announce_json: bool, exit_with_parent: bool) -> bool:
-    """Serve until a signal comes; whether all that was begun is finished then."""
+def _serve(settings: Settings, say: Callable[[str, Service], None], *, exit_with_parent: bool) -> Server:
+    """Serve until a signal comes, or the application cannot be made."""
     listener = _listen(settings)
-    try:
-        names = None if settings.allow_remote else {"localhost", settings.host.lower()}
-        app = create_app(settings, host_names=names)
-    except AsgError as error:
-        listener.close()
-        _fail(str(error), _FAILED if isinstance(error, StoreError) else _WRONG_USAGE)
+    names = None if settings.allow_remote else {"localhost", settings.host.lower()}
     keep_freed_memory()
-    server = Server(app, lambda: _announce(url_of(listener), settings, as_json=announce_json))
+    server = Server(lambda: create_app(settings, host_names=names), lambda service: say(url_of(listener), service))
     if exit_with_parent:
         threading.Thread(target=_wait_for_end_of_input, args=(server.request_stop,), daemon=True).start()
     server.run(sockets=[listener])
-    return not app.state.service.pool.busy
+    return server
+
+
+def _report(failure: BaseException) -> NoReturn:
+    """Say why the application could not be made."""
+    if not isinstance(failure, AsgError):
+        raise failure
+    _fail(str(failure), _FAILED if isinstance(failure, StoreError) else _WRONG_USAGE)
 
 
 @contextmanager
@@ -145,15 +159,6 @@ def _listen(settings: Settings) -> socket.socket:
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]
         hint = "; --port 0 takes a free port" if error.errno == errno.EADDRINUSE else ""
         _fail(f"cannot listen on {settings.host}:{settings.port}: {reason}{hint}", _FAILED)
-
-
-def _announce(url: str, settings: Settings, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"url": url}))
-    else:
-        typer.echo(f"The ASG executor listens on {url} (documentation: {url}/docs). Ctrl+C stops it.")
-        typer.echo(f"Its data is in {settings.data_dir}{'' if settings.port else ', which is removed at the end'}.")
-    sys.stdout.flush()
 
 
 def _wait_for_end_of_input(stop: Callable[[], None]) -> None:

@@ -99,6 +99,7 @@ KINDS: dict[str, ProblemKind] = {
     "out_of_memory": ProblemKind(503, "The server is out of memory", retryable=True),
     "overloaded": ProblemKind(503, "The server has too much to do", retryable=True),
     "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
+    "starting": ProblemKind(503, "The server is starting", retryable=True),
     "draining": ProblemKind(503, "The server is shutting down", retryable=True),
 }
 """Every code that a problem may have."""

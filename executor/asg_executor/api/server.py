@@ -1,9 +1,12 @@
-"""`Server`: uvicorn, with a shutdown that finishes what was begun."""
+"""`Server`: uvicorn, with a start that answers meanwhile, and a shutdown that finishes what was begun."""
 
 import asyncio
 import logging
+import signal
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -11,46 +14,82 @@ from fastapi import FastAPI
 from typing_extensions import override
 
 from asg_executor.api.service import Service
+from asg_executor.api.starting import StartingApp
 
 __all__ = ["Server", "url_of"]
 
 _log = logging.getLogger("asg_executor")
 _LAST_RESPONSES_SECONDS = 5
 _KEEP_ALIVE_SECONDS = 75  # longer than clients keep idle connections, or one is closed just as a request is sent on it
+_PATIENCE_SECONDS = 2
 
 
 class Server(uvicorn.Server):
     """Serves an application until a signal asks it to stop.
 
-    On the first SIGTERM or SIGINT it drains: requests in flight are finished, new ones are answered 503, and
-    `/healthz/ready` says so to load balancers. Then it stops. A second signal stops it at once.
+    It listens at once, and answers 503 `starting` until the application is made. On the first SIGTERM, SIGINT or SIGHUP
+    it drains: requests in flight are finished, new ones are answered 503, and `/healthz/ready` says so to load
+    balancers. Then it stops. A second signal stops it at once.
 
     Args:
-        app: what `create_app` makes.
-        on_start: called once the server listens.
+        make: makes the application, as `create_app` does; called in a thread.
+        on_start: called with the service once it is there.
+
+    Attributes:
+        failure: what making the application raised; the server has stopped then.
     """
 
-    def __init__(self, app: FastAPI, on_start: Callable[[], None]) -> None:
+    def __init__(self, make: Callable[[], FastAPI], on_start: Callable[[Service], None]) -> None:
+        self._starting = StartingApp(make)
         config = uvicorn.Config(
-            app,
+            self._starting,
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            lifespan="off",
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LAST_RESPONSES_SECONDS,
         )
         super().__init__(config)
-        self._service: Service = app.state.service
+        self.failure: BaseException | None = None
         self._on_start = on_start
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._start: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def service(self) -> Service | None:
+        """The service, once it is there."""
+        return None if self._starting.app is None else self._starting.app.state.service
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
-        self._on_start()
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # else it is ignored, as by nohup
+            self._loop.add_signal_handler(signal.SIGHUP, self._start_draining)
+        self._start = asyncio.ensure_future(self._make_application())
+
+    async def _make_application(self) -> None:
+        late = self._loop and self._loop.call_later(_PATIENCE_SECONDS, _tell_that_it_takes_long)
+        try:
+            app = await self._starting.start()
+        except BaseException as error:
+            self.failure = error
+            self.should_exit = True
+        else:
+            self._on_start(app.state.service)
+        finally:
+            if late:
+                late.cancel()
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if not self.force_exit:
+            await self._starting.stop()
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -61,22 +100,28 @@ class Server(uvicorn.Server):
         self.force_exit = True
 
     def request_stop(self) -> None:
-        """Begin to drain, and stop afterwards. It may be called from any thread."""
+        """Begin to drain, and stop afterwards. It may be called from any thread, and at any time."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._start_draining)
+            with suppress(RuntimeError):  # the loop is closed: it has stopped
+                self._loop.call_soon_threadsafe(self._start_draining)
 
     def _start_draining(self) -> None:
         if self._draining is None:
             self._draining = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        seconds = self._service.settings.drain_seconds
-        try:
-            async with asyncio.timeout(seconds):
-                await self._service.pool.drain()
-        except TimeoutError:
-            _log.error("requests were still in flight after %g seconds; they are abandoned", seconds)
+        if self.service is not None:
+            seconds = self.service.settings.drain_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    await self.service.pool.drain()
+            except TimeoutError:
+                _log.error("requests were still in flight after %g seconds; they are abandoned", seconds)
         self.should_exit = True
+
+
+def _tell_that_it_takes_long() -> None:
+    _log.warning("the sessions are being recovered; until then requests are answered 503")
 
 
 def url_of(listener: socket.socket) -> str:

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import platform
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +13,8 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +153,7 @@ def test_a_step_that_takes_too_long_does_not_keep_the_server_alive() -> None:
             wait_until_busy(other, session)
         process.popen.send_signal(signal.SIGTERM)
         # A tenth of a second to drain, five for the last answers to be written; the step itself takes longer.
-        assert process.popen.wait(20) == 1
+        assert process.popen.wait(20) == 3
         thread.join(20)
         problem(answers[0], "draining")
 
@@ -189,7 +192,7 @@ def test_a_server_ends_with_its_parent_even_when_that_is_killed() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_idle_server_stops_at_once_and_cleanly(number: signal.Signals) -> None:
     with serving() as process:
         process.popen.send_signal(number)
@@ -223,14 +226,65 @@ def test_requests_reuse_the_memory_of_those_before_them(process: Process) -> Non
     assert counts[-1] - counts[10] < 10 * pages
 
 
-def test_a_person_reads_where_the_server_listens() -> None:
-    command = [*ASG, "serve", "--port", "0"]
+def test_a_second_signal_does_not_wait() -> None:
+    with serving() as process:
+        session = slow_session(process)
+        body = {"inputs": {"x": (np.eye(1500) / 2).tolist()}}
+
+        def send() -> None:
+            with suppress(httpx.HTTPError):  # the server may go before it has answered
+                httpx.put(f"{session}/steps/1", json=body, timeout=120)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        with httpx.Client() as other:
+            wait_until_busy(other, session)
+            process.popen.send_signal(signal.SIGTERM)
+            while other.get(f"{process.url}/healthz/ready").status_code == 200:
+                pass
+        process.popen.send_signal(signal.SIGTERM)
+        # It had 30 seconds to drain.
+        assert process.popen.wait(25) == 3
+        thread.join(20)
+
+
+def test_a_server_that_should_outlive_its_terminal_does() -> None:
+    command = ["nohup", *ASG, "serve", "--port", "0", "--announce-json"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = json.loads(process.stdout.readline())["url"]
+        process.send_signal(signal.SIGHUP)
+        assert httpx.get(f"{url}/healthz/ready").status_code == 200
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_person_reads_where_the_server_listens_and_what_it_has(tmp_path: Path) -> None:
+    command = [*ASG, "serve", "--port", "0", "--data-dir", str(tmp_path), "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
-        url = next(word for word in line.split() if word.startswith("http://"))
-        assert httpx.get(f"{url}/docs").status_code == 200
+        lines = [process.stdout.readline().rstrip() for _ in range(5)]
+        url = next(word for word in lines[0].split() if word.startswith("http://"))
+        assert lines[0] == f"ASG executor {version('asgraph')} on {url} (Ctrl+C stops it)"
+        rows = dict(line.strip().split(maxsplit=1) for line in lines[1:])
+        assert rows["documentation"] == f"{url}/docs"
+        assert rows["data"] == f"{tmp_path}, 0 sessions"
+        assert rows["engine"] == "numpy, 2 at a time"
+        assert httpx.get(rows["documentation"]).status_code == 200
         process.terminate()
+
+
+def test_a_directory_that_nobody_finds_again_is_said_to_be_removed_and_is() -> None:
+    with subprocess.Popen([*ASG, "serve", "--port", "0"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        text = "".join(process.stdout.readline() for _ in range(5))
+        (path,) = re.findall(r"data +(\S+) \(removed at the end\), 0 sessions", text)
+        assert Path(path).is_dir()
+        process.terminate()
+        assert process.wait(30) == 0
+        assert not Path(path).exists()
 
 
 def test_a_local_server_is_not_reached_under_a_foreign_name(process: Process) -> None:
