@@ -6,7 +6,9 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from asg_executor.access.exposure import key_required
 from asg_executor.api import (
+    access,
     capabilities,
     checkpoints,
     documentation,
@@ -28,7 +30,7 @@ from asg_executor.sessions.recovery import recover
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
-from asg_executor.store.graphs import MemoryGraphStore
+from asg_executor.store.graphs import MemoryGraphStore, TenantGraphs
 
 __all__ = ["create_app"]
 
@@ -50,15 +52,17 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     """
     settings = settings or Settings()
     engine_named(settings.engine)
-    directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.max_graphs)
+    directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.tenant_max_graphs)
     held = SessionRegistry(settings.max_sessions)
     pool = WorkerPool(settings.workers, settings.max_queue)
     service = Service(
         settings=settings,
-        graphs=MemoryGraphStore(settings.max_graphs) if directory is None else directory.graphs,
+        graphs=_memory_graphs(settings.tenant_max_graphs) if directory is None else directory.graphs,
         sessions=held,
         pool=pool,
         metrics=Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted),
+        key_required=key_required(settings),
+        keys=None if directory is None else directory.keys,
         directory=directory,
     )
     if directory is not None:
@@ -88,6 +92,21 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     app.add_middleware(RequestContext, names=host_names)
     app.add_middleware(RequestObserver, metrics=service.metrics)
     install_problem_handlers(app)
-    for resource in (capabilities, graphs, sessions, steps, parameters, checkpoints, health, metrics, documentation):
+    for resource in (
+        capabilities,
+        access,
+        graphs,
+        sessions,
+        steps,
+        parameters,
+        checkpoints,
+        health,
+        metrics,
+        documentation,
+    ):
         app.include_router(resource.router)
     return app
+
+
+def _memory_graphs(capacity: int) -> TenantGraphs:
+    return TenantGraphs(lambda _: MemoryGraphStore(capacity))

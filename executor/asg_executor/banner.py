@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from asg_executor.access.exposure import is_loopback
 from asg_executor.api.service import Service
 from asg_executor.engines.lookup import engine_named
 
@@ -32,7 +33,9 @@ def banner(url: str, service: Service, *, is_temporary: bool) -> str:
 
 
 def _key(service: Service) -> str:
-    if service.settings.allow_remote:
+    if service.key_required:
+        return "every request needs one; asg keys create makes it"
+    if not is_loopback(service.settings.host):
         return "none is asked for, though other machines may reach it: something else has to protect it"
     return "none is asked for: only this machine reaches it"
 

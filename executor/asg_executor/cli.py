@@ -1,4 +1,4 @@
-"""The executor's commands: `asg serve`, `asg run` and `asg export`.
+"""The executor's commands: `asg serve`, `asg keys`, `asg run` and `asg export`.
 
 What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
 """
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from asg_executor.keys_command import create_key, list_keys, revoke_key
 from asg_schema.command_line import write_text
 
 __all__ = ["commands", "export", "run", "serve"]
@@ -32,7 +33,11 @@ def serve(
     engine: Annotated[str | None, typer.Option(help="The engine of requests that name none.")] = None,
     workers: Annotated[int | None, typer.Option(help="How many requests compute at a time.")] = None,
     allow_remote: Annotated[
-        bool | None, typer.Option("--allow-remote", help="Listen on an address that other machines can reach.")
+        bool | None,
+        typer.Option("--allow-remote", help="Serve other machines without keys, where something else protects it."),
+    ] = None,
+    require_key: Annotated[
+        bool | None, typer.Option("--require-key", help="Ask for a key on an address of this machine alone, too.")
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json; auto is text on a terminal.")] = None,
@@ -55,7 +60,7 @@ def serve(
     Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on, or from a
     TOML file: options come first, then the environment, then the file. Without a data directory the user's own for the
     port is taken; what is served on port 0, which nobody finds again, keeps its data in a directory that is removed at
-    the end.
+    the end. Where other machines can reach it, it asks for access keys, which asg keys create makes.
     """
     from asg_executor.serve_command import ServeOptions, serve_executor
 
@@ -66,6 +71,7 @@ def serve(
         "engine": engine,
         "workers": workers,
         "allow_remote": allow_remote,
+        "require_key": require_key,
         "log_level": log_level,
         "log_format": log_format,
     }
@@ -133,4 +139,11 @@ def export(
     export_weights(document, output, parameters=parameters, prefix=prefix, seed=seed, strip=strip)
 
 
-commands: list[tuple[str, Callable[..., Any]]] = [("serve", serve), ("run", run), ("export", export)]
+commands: list[tuple[str, Callable[..., Any]]] = [
+    ("serve", serve),
+    ("keys create", create_key),
+    ("keys list", list_keys),
+    ("keys revoke", revoke_key),
+    ("run", run),
+    ("export", export),
+]

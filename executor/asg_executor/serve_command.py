@@ -5,7 +5,6 @@ for wrong usage, 3 after a stop that had to abandon work.
 """
 
 import errno
-import ipaddress
 import json
 import logging
 import os
@@ -18,9 +17,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, NoReturn
 
-import platformdirs
 import typer
 
+from asg_executor.access.exposure import is_loopback, key_required
+from asg_executor.access.key_files import has_good_key
 from asg_executor.api.memory import keep_freed_memory
 from asg_executor.api.server import Server, url_of
 from asg_executor.api.service import Service
@@ -31,6 +31,7 @@ from asg_executor.settings import Settings
 from asg_executor.settings_sources import SettingsError, load_settings, unknown_variables
 from asg_executor.settings_table import settings_json, settings_table
 from asg_executor.store.errors import StoreError
+from asg_executor.store.location import data_directory
 from asg_schema.command_line import write_text
 from asg_schema.errors import AsgError
 
@@ -79,7 +80,6 @@ def serve_executor(options: ServeOptions) -> None:
         write_text(settings_json(loaded) + "\n" if options.as_json else settings_table(loaded))
         return
     settings = loaded.settings
-    _check_exposure(settings)
     configure_logging(settings.log_level, settings.log_format)
     for complaint in unknown_variables(os.environ):
         _log.warning(complaint)
@@ -91,6 +91,7 @@ def serve_executor(options: ServeOptions) -> None:
         sys.stdout.flush()
 
     with _data_directory(settings) as directory:
+        _check_exposure(settings, directory)
         settings = settings.model_copy(update={"data_dir": directory})
         server = _serve(settings, say, exit_with_parent=options.exit_with_parent)
     if server.failure is not None:
@@ -104,7 +105,7 @@ def serve_executor(options: ServeOptions) -> None:
 def _serve(settings: Settings, say: Callable[[str, Service], None], *, exit_with_parent: bool) -> Server:
     """Serve until a signal comes, or the application cannot be made."""
     listener = _listen(settings)
-    names = None if settings.allow_remote else {"localhost", settings.host.lower()}
+    names = {"localhost", settings.host.lower()} if is_loopback(settings.host) else None
     keep_freed_memory()
     server = Server(lambda: create_app(settings, host_names=names), lambda service: say(url_of(listener), service))
     if exit_with_parent:
@@ -123,26 +124,37 @@ def _report(failure: BaseException) -> NoReturn:
 @contextmanager
 def _data_directory(settings: Settings) -> Generator[Path]:
     """The data directory; on port 0 one that is removed at the end."""
-    if settings.data_dir is not None:
-        yield settings.data_dir
-    elif settings.port:
-        yield platformdirs.user_data_path("asg") / f"port-{settings.port}"
+    directory = data_directory(settings)
+    if directory is not None:
+        yield directory
     else:
-        with TemporaryDirectory(prefix="asg-", ignore_cleanup_errors=True) as directory:
-            yield Path(directory)
+        with TemporaryDirectory(prefix="asg-", ignore_cleanup_errors=True) as temporary:
+            yield Path(temporary)
 
 
-def _check_exposure(settings: Settings) -> None:
-    if settings.allow_remote or settings.host == "localhost":
+def _check_exposure(settings: Settings, directory: Path) -> None:
+    """Refuse to listen where other machines can reach the service while nothing protects it."""
+    if not key_required(settings):
+        if not is_loopback(settings.host):
+            _log.warning(
+                "whoever reaches %s can do everything: --allow-remote serves without keys, and something else has to "
+                "protect the service",
+                settings.host,
+            )
         return
     try:
-        local = ipaddress.ip_address(settings.host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
+        protected = has_good_key(directory)
+    except StoreError as error:
+        _fail(str(error), _FAILED)
+    if not protected:
+        why, otherwise = "keys are required (ASG_REQUIRE_KEY)", ""
+        if not settings.require_key:
+            why = f"other machines can reach {settings.host}"
+            otherwise = " Where something else protects the service, --allow-remote serves without keys."
+        lasts = settings.data_dir is not None or settings.port
+        where = str(directory) if lasts else "DIRECTORY, and name that with --data-dir here"
         _fail(
-            f"{settings.host} can be reached from other machines, and the service has no access keys: whoever reaches "
-            "it can use it. Add --allow-remote (or ASG_ALLOW_REMOTE=true) if something else protects it.",
+            f"{why}, and there is no key; make one with asg keys create --name NAME --data-dir {where}.{otherwise}",
             _WRONG_USAGE,
         )
 

@@ -24,8 +24,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8765, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
     allow_remote: bool = Field(
         default=False,
-        description="Whether to listen on an address that other machines can reach. There are no access keys: "
-        "whoever reaches the service can use it.",
+        description="Whether to serve without keys on an address that other machines can reach, because something "
+        "else protects it, such as a proxy that asks for a password: whoever reaches the service can do everything.",
+    )
+    require_key: bool = Field(
+        default=False,
+        description="Whether requests need a key on an address of this machine alone, too, as where several people "
+        "use the machine, or a proxy leads here.",
     )
     data_dir: Path | None = Field(
         default=None,
@@ -56,8 +61,19 @@ class Settings(BaseSettings):
         "slots and backup, may take.",
     )
     max_sessions: int = Field(default=1024, ge=0, description="How many sessions are held at a time.")
-    max_graphs: int = Field(
-        default=1024, ge=1, description="How many graphs are kept; the least recently used one goes first."
+    tenant_max_sessions: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many sessions a tenant may have at a time; absent: as many as there may be.",
+    )
+    tenant_max_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="How much memory the parameters of a tenant's sessions may take together, with gradients, slots "
+        "and backup; absent: as much as there is.",
+    )
+    tenant_max_graphs: int = Field(
+        default=1024, ge=1, description="How many graphs of a tenant are kept; its least recently used one goes first."
     )
     body_timeout_seconds: float = Field(default=60.0, gt=0, description="How long a body may take to arrive.")
     drain_seconds: float = Field(

@@ -1,8 +1,8 @@
 """The command `asg`, and the commands that read documents.
 
 `asg` gathers its commands from the entry-point group `asg.commands`: each part of the distribution names there a list
-of pairs of a command's name and its function. A part that cannot be imported is left out; the help says what is
-missing.
+of pairs of a command's name and its function. A name of two words, such as `keys create`, is a command within another.
+A part that cannot be imported is left out; the help says what is missing.
 """
 
 import json
@@ -202,9 +202,28 @@ def _gather(entries: Iterable[EntryPoint], wanted: str) -> tuple[list[tuple[str,
             missing.append(_Missing(entry.name, missing_module(error, _extra(entry))))
             continue
         found.extend((name, guarded(function, _extra(entry))) for name, function in loaded)
-        if any(name == wanted for name, _ in loaded):
+        if any(_first_word(name) == wanted for name, _ in loaded):
             break
     return found, missing
+
+
+def _first_word(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def _add_commands(app: typer.Typer, found: Sequence[tuple[str, Callable[..., None]]]) -> None:
+    """Add commands, those of two words below one for their first."""
+    groups: dict[str, typer.Typer] = {}
+    for name, function in found:
+        first, _, second = name.partition(" ")
+        if not second:
+            app.command(name)(function)
+            continue
+        if first not in groups:
+            known = ", ".join(other.partition(" ")[2] for other, _ in found if other.startswith(f"{first} "))
+            groups[first] = typer.Typer(no_args_is_help=True, help=f"{first.capitalize()}: {known}.")
+            app.add_typer(groups[first], name=first)
+        groups[first].command(second)(function)
 
 
 def _show_version(wanted: bool) -> None:
@@ -234,8 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = [f'The commands of "{part}" are not available: {reason}' for part, reason in missing]
     app = typer.Typer(name="asg", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback(epilog="\n\n".join(lines).replace("[", "\\[") or None)(_root)  # help is in rich's markup
-    for name, function in found:
-        app.command(name)(function)
-    if missing and wanted and all(name != wanted for name, _ in found):
+    _add_commands(app, found)
+    if missing and wanted and all(_first_word(name) != wanted for name, _ in found):
         print("\n".join(f"asg: {line}" for line in lines), file=sys.stderr)  # noqa: T201 - the command line's own output
     app(arguments)

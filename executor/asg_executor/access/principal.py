@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["ANYONE", "Principal", "Scope"]
+__all__ = ["ANYONE", "NOBODY", "Principal", "Scope"]
 
 
 class Scope(StrEnum):
@@ -16,7 +16,7 @@ class Scope(StrEnum):
     """Everything that changes the tenant's own graphs, sessions and jobs; includes `run`."""
 
     ADMIN = "admin"
-    """The metrics and sessions of all tenants; includes `train`."""
+    """The metrics, and the sessions and jobs of all tenants; includes `train`."""
 
     def includes(self, other: "Scope") -> bool:
         """Whether who has this scope has the other one, too."""
@@ -44,3 +44,6 @@ class Principal(NamedTuple):
 
 ANYONE = Principal("", frozenset({Scope.ADMIN}))
 """Who comes without a key where none is needed: on the machine's own addresses."""
+
+NOBODY = Principal("", frozenset())
+"""Whom a request acts for that asks for what anybody may know."""

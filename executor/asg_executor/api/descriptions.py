@@ -31,6 +31,7 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
     optimizer = session.optimizer
     return {
         "id": held.id,
+        "tenant": held.tenant,
         "step": session.number,
         "graphs": dict(held.settings.graph_digests),
         "optimizer": None if optimizer is None else optimizer.to_json(),

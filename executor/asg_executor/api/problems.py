@@ -55,6 +55,8 @@ class ProblemKind(NamedTuple):
 KINDS: dict[str, ProblemKind] = {
     "invalid_body": ProblemKind(400, "The body cannot be read"),
     "client_disconnected": ProblemKind(400, "The client went away before its body had arrived"),
+    "unauthorized": ProblemKind(401, "A key is needed, and none that is good was sent"),
+    "forbidden": ProblemKind(403, "The key does not allow this"),
     "cross_origin": ProblemKind(403, "Requests from other web sites are refused"),
     "unknown_host": ProblemKind(403, "The service is not known by this name"),
     "not_found": ProblemKind(404, "There is no such resource"),
@@ -90,6 +92,7 @@ KINDS: dict[str, ProblemKind] = {
     "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),
     "executor_error": ProblemKind(422, "The executor refused the request"),
+    "quota_exceeded": ProblemKind(429, "The tenant has as much as it may"),
     "internal_error": ProblemKind(500, "The server made a mistake"),
     "session_damaged": ProblemKind(500, "The session's files are damaged"),
     "damaged_file": ProblemKind(500, "A file of the server is damaged"),
@@ -199,7 +202,8 @@ class ProblemError(Exception):
         if self.problems:
             content["problems"] = [problem._asdict() for problem in self.problems]
         headers = dict(self.headers)
-        if kind.status in (409, 422):
+        # There are clients that repeat every 409 and 429 by themselves.
+        if kind.status in (409, 422) or (kind.status == 429 and not kind.retryable):
             headers["x-should-retry"] = "false"
         if kind.status == 503:
             headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))

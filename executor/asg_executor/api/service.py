@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from asg_executor.access.keys import KeyStore
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
-from asg_executor.store.graphs import GraphStore
+from asg_executor.store.graphs import TenantGraphs
 
 __all__ = ["Service"]
 
@@ -18,16 +19,20 @@ class Service:
 
     Attributes:
         settings: its settings.
-        graphs: the documents that were sent.
+        graphs: the documents that were sent, by tenant.
         sessions: the sessions that were created.
         pool: the threads that compute.
         metrics: what is counted.
+        key_required: whether a request needs a key.
+        keys: the keys that there are; None where nothing is kept, and no key is known.
         directory: where graphs and sessions are kept; None where they live in memory alone.
     """
 
     settings: Settings
-    graphs: GraphStore
+    graphs: TenantGraphs
     sessions: SessionRegistry
     pool: WorkerPool
     metrics: Metrics
+    key_required: bool = False
+    keys: KeyStore | None = None
     directory: DataDirectory | None = None

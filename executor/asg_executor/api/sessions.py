@@ -21,7 +21,7 @@ from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.random_keys import MOST_SEED
-from asg_executor.sessions.registry import TooManySessionsError
+from asg_executor.sessions.registry import SessionRequest
 from asg_executor.sessions.session import NonFinitePolicy, WhichParameters
 from asg_executor.sessions.session_settings import CreationKey, SessionSettings
 from asg_executor.sessions.step_request import tensors_digest
@@ -107,15 +107,14 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
         creation = None if key is None else CreationKey(key, _request_digest(body, parameters))
         settings = _settings(service, body, graphs, creation)
         directory, limit = service.directory, service.settings.max_memory_bytes
+        tenant = service.principal.tenant
 
         async def make() -> HeldSession:
             store = None if directory is None else directory.sessions
-            return await service.pool.run(lambda: HeldSession.create(settings, parameters, limit, store))
+            return await service.pool.run(lambda: HeldSession.create(settings, parameters, limit, store, tenant))
 
-        try:
-            held, replayed = await service.whole.sessions.create(creation, make)
-        except TooManySessionsError as error:
-            raise ProblemError("too_many_sessions", str(error)) from None
+        wanted = SessionRequest(tenant, await service.pool.run(settings.required_bytes), creation)
+        held, replayed = await service.create_session(wanted, make)
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
     headers = {"Location": f"/v1/sessions/{held.id}", **etag(description["digest"])}
     if replayed:
@@ -180,7 +179,7 @@ def _settings(
 
 @router.get("")
 async def list_sessions(service: RunAccess) -> Response:
-    """All sessions, briefly."""
+    """All sessions of the tenant, briefly; with the scope `admin` those of all tenants."""
     return json_response({"sessions": [summarize_session(held) for held in service.sessions()]})
 
 

@@ -8,14 +8,16 @@ async def get_session(session_id: str, service: RunAccess) -> Response: ...
 ```
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Security
+from fastapi.security.base import SecurityBase
 
-from asg_executor.access.principal import ANYONE, Principal
+from asg_executor.access.principal import NOBODY, Principal, Scope
+from asg_executor.api.authentication import BEARER, authenticate
 from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
 from asg_executor.api.media_types import JSON, body_type
 from asg_executor.api.problems import ProblemError
@@ -23,6 +25,7 @@ from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.registry import Quota, QuotaError, SessionRequest, TooManySessionsError
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_schema.document import Document
@@ -46,6 +49,9 @@ _LITTLE_BYTES = 16_384  # of nested lists in JSON: less than a millisecond
 
 class TenantService:
     """The service as one request sees it: the graphs and sessions of whom it acts for, and no others.
+
+    What is another's is to it as what does not exist. Whose scope is `admin` sees the sessions of all tenants, with the
+    graphs that they hold.
 
     Args:
         whole: the service.
@@ -87,12 +93,12 @@ class TenantService:
         return self.pool.admit()
 
     def add_graph(self, document: Document) -> bool:
-        """Keep a document; whether it is new."""
-        return self.whole.graphs.add(document)
+        """Keep a document for the tenant; whether it is new to it."""
+        return self.whole.graphs.of(self.principal.tenant).add(document)
 
     def find_graph(self, digest: str) -> Document | None:
-        """The document of this digest, if there is one."""
-        return self.whole.graphs.get(digest)
+        """The tenant's document of this digest, if there is one."""
+        return self.whole.graphs.of(self.principal.tenant).get(digest)
 
     def graph(self, digest: str) -> Document:
         """The document of this digest, which a session may hold though the store let go of it.
@@ -113,8 +119,12 @@ class TenantService:
         return None
 
     def sessions(self) -> Iterator[HeldSession]:
-        """The sessions."""
-        return iter(self.whole.sessions)
+        """The sessions that it sees."""
+        return (held for held in self.whole.sessions if self._sees(held.id))
+
+    def _sees(self, id: str) -> bool:
+        sessions, principal = self.whole.sessions, self.principal
+        return id in sessions and (sessions.tenant_of(id) == principal.tenant or principal.may(Scope.ADMIN))
 
     def session(self, id: str) -> HeldSession:
         """The session of this id.
@@ -122,10 +132,35 @@ class TenantService:
         Raises:
             ProblemError: there is none.
         """
-        held = self.whole.sessions.get(id)
+        held = self.whole.sessions.get(id) if self._sees(id) else None
         if held is None:
             raise unknown_session(id)
         return held
+
+    async def create_session(
+        self, request: SessionRequest, make: Callable[[], Awaitable[HeldSession]]
+    ) -> tuple[HeldSession, bool]:
+        """Make a session and hold it, or find the one that was made for the same key.
+
+        Args:
+            request: what is asked for.
+            make: makes the session; called only where there is room for it.
+
+        Returns:
+            The session, and whether it was there before.
+
+        Raises:
+            ProblemError: the tenant has as much as it may, or the service holds as many sessions as it may.
+            ExecutorError: as `SessionRegistry.create`, and as `make`.
+        """
+        quota = Quota(self.settings.tenant_max_sessions, self.settings.tenant_max_bytes)
+        try:
+            return await self.whole.sessions.create(request, quota, make)
+        except QuotaError as error:
+            figures = {"quota": error.quota, "used": error.used, "wanted": error.wanted, "maximum": error.maximum}
+            raise ProblemError("quota_exceeded", str(error), extensions=figures) from None
+        except TooManySessionsError as error:
+            raise ProblemError("too_many_sessions", str(error)) from None
 
     async def remove_session(self, id: str, check: Callable[[HeldSession], None] | None = None) -> None:
         """Let go of a session and all that is kept of it, once what it is doing is finished.
@@ -137,7 +172,7 @@ class TenantService:
         Raises:
             ProblemError: there is none, or what `check` raises.
         """
-        if id not in self.whole.sessions:
+        if not self._sees(id):
             raise unknown_session(id)
         if check is None:
             held = self.whole.sessions.remove(id)
@@ -194,33 +229,38 @@ def unknown_session(id: str) -> ProblemError:
     return ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
 
 
-# FastAPI would call plain functions in a thread.
+class _Access(SecurityBase):
+    """The dependency by which a route has the service; as a `SecurityBase` it stands in the OpenAPI description.
+
+    Args:
+        scope: what whoever sends the request needs.
+    """
+
+    model = BEARER
+    scheme_name = "key"
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> TenantService:  # FastAPI would call a plain function in a thread
+        service: Service = request.app.state.service
+        return TenantService(service, authenticate(request, service, self.scope))
+
+
 async def _public(request: Request) -> TenantService:
-    return TenantService(request.app.state.service, ANYONE)
-
-
-async def _run(request: Request) -> TenantService:
-    return TenantService(request.app.state.service, ANYONE)
-
-
-async def _train(request: Request) -> TenantService:
-    return TenantService(request.app.state.service, ANYONE)
-
-
-async def _admin(request: Request) -> TenantService:
-    return TenantService(request.app.state.service, ANYONE)
+    return TenantService(request.app.state.service, NOBODY)
 
 
 PublicAccess = Annotated[TenantService, Depends(_public)]
-"""For what anybody may know."""
+"""For what anybody may know, with or without a key."""
 
-RunAccess = Annotated[TenantService, Depends(_run)]
+RunAccess = Annotated[TenantService, Security(_Access(Scope.RUN), scopes=[Scope.RUN])]
 """For reading, and for running graphs."""
 
-TrainAccess = Annotated[TenantService, Depends(_train)]
+TrainAccess = Annotated[TenantService, Security(_Access(Scope.TRAIN), scopes=[Scope.TRAIN])]
 """For what changes graphs, sessions or jobs."""
 
-AdminAccess = Annotated[TenantService, Depends(_admin)]
+AdminAccess = Annotated[TenantService, Security(_Access(Scope.ADMIN), scopes=[Scope.ADMIN])]
 """For what concerns all tenants."""
 
 

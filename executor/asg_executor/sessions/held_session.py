@@ -71,6 +71,7 @@ class HeldSession:
         session: the session itself.
         settings: what it was created with.
         files: its place on disk; None where the service keeps nothing.
+        tenant: whose it is.
 
     Attributes:
         lock: held by whoever reads or changes the session; a session does one thing at a time.
@@ -80,8 +81,11 @@ class HeldSession:
         followers: called after each change, in the thread that made it, while the lock is held; they may not raise.
     """
 
-    def __init__(self, id: str, session: Session, settings: SessionSettings, files: SessionFiles | None) -> None:
+    def __init__(
+        self, id: str, session: Session, settings: SessionSettings, files: SessionFiles | None, tenant: str = ""
+    ) -> None:
         self.id = id
+        self.tenant = tenant
         self.session = session
         self.settings = settings
         self.lock = asyncio.Lock()
@@ -97,7 +101,12 @@ class HeldSession:
 
     @classmethod
     def create(
-        cls, settings: SessionSettings, parameters: Mapping[str, Array], memory_limit: int, store: SessionStore | None
+        cls,
+        settings: SessionSettings,
+        parameters: Mapping[str, Array],
+        memory_limit: int,
+        store: SessionStore | None,
+        tenant: str = "",
     ) -> Self:
         """Make a new session, and have it on disk.
 
@@ -106,6 +115,7 @@ class HeldSession:
             parameters: first values, by name.
             memory_limit: as for `Session`.
             store: where sessions are kept; None for nowhere.
+            tenant: whose it is.
 
         Raises:
             StoreError: it could not be kept.
@@ -114,9 +124,10 @@ class HeldSession:
         id = uuid4().hex
         session = settings.session(parameters, memory_limit)
         if store is None:
-            return cls(id, session, settings, None)
+            return cls(id, session, settings, None, tenant)
         state = SavedState(0, session.digest(), session.state())
-        return cls(id, session, settings, store.create(id, settings.to_json(), state))
+        files = store.create(id, settings.to_json(), state, tenant)
+        return cls(id, session, settings, files, tenant)
 
     @classmethod
     def open(cls, stored: StoredSession, memory_limit: int) -> Self:
@@ -128,7 +139,7 @@ class HeldSession:
             ExecutorError: as `Session` does.
         """
         settings = SessionSettings.from_json(stored.settings)
-        held = cls(stored.id, settings.session({}, memory_limit), settings, stored.files)
+        held = cls(stored.id, settings.session({}, memory_limit), settings, stored.files, stored.tenant)
         held._recover(stored.files)
         return held
 

@@ -35,13 +35,13 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
         try:
             return HeldSession.open(stored, memory_limit)
         except ExecutorError as error:
-            return DamagedSession(stored.id, str(error))
+            return DamagedSession(stored.id, str(error), stored.tenant)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="asg-recovery") as threads:
         for opened in threads.map(open_one, list(directory.sessions.stored())):
             if isinstance(opened, DamagedSession):
                 _log.error("session %s is damaged and is not used: %s", opened.id, opened.reason)
-                registry.add_damaged(opened.id, opened.reason)
+                registry.add_damaged(opened.id, opened.reason, opened.tenant)
             else:
                 registry.add(opened)
     seconds = time.perf_counter() - begin

@@ -1,12 +1,13 @@
 """`SessionRegistry`: the sessions that the service holds."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from asg_executor.sessions.errors import CreationMismatchError, CreationPendingError, SessionDamagedError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.session_settings import CreationKey
 
-__all__ = ["SessionRegistry", "TooManySessionsError"]
+__all__ = ["Quota", "QuotaError", "SessionRegistry", "SessionRequest", "TooManySessionsError", "Usage"]
 
 
 class TooManySessionsError(Exception):
@@ -20,6 +21,62 @@ class TooManySessionsError(Exception):
         super().__init__(f"{capacity} sessions are held, and no more may be; delete one that is not needed")
 
 
+class Usage(NamedTuple):
+    """What the sessions of a tenant take, those included that are being made.
+
+    Attributes:
+        sessions: how many there are.
+        bytes: the memory of their parameters, gradients, optimizer slots, averages and backup.
+    """
+
+    sessions: int
+    bytes: int
+
+
+class Quota(NamedTuple):
+    """What the sessions of a tenant may take at most; None for as much as there is.
+
+    Attributes:
+        sessions: how many there may be.
+        bytes: as in `Usage`.
+    """
+
+    sessions: int | None = None
+    bytes: int | None = None
+
+
+class QuotaError(Exception):
+    """A tenant has as much as it may.
+
+    Args:
+        quota: which of the quotas: "sessions" or "bytes".
+        used: how much of it is used.
+        wanted: how much more was asked for.
+        maximum: how much it is.
+    """
+
+    def __init__(self, quota: str, used: int, wanted: int, maximum: int) -> None:
+        self.quota, self.used, self.wanted, self.maximum = quota, used, wanted, maximum
+        super().__init__(
+            f"of {maximum} {quota} that this tenant may have, {used} are taken, and {wanted} more asked for; waiting "
+            "does not help: delete a session, or have the quota raised"
+        )
+
+
+class SessionRequest(NamedTuple):
+    """A session that is asked for.
+
+    Attributes:
+        tenant: whose it is to be.
+        bytes: what it will take, as in `Usage`.
+        creation: the key that it is asked for with, if there is one.
+    """
+
+    tenant: str
+    bytes: int
+    creation: CreationKey | None
+
+
 class SessionRegistry:
     """Sessions by id. Its methods are called from the event loop alone.
 
@@ -29,50 +86,70 @@ class SessionRegistry:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._under_construction: set[object] = set()
+        self._under_construction: dict[object, SessionRequest] = {}
         self._sessions: dict[str, HeldSession] = {}
         self._damaged: dict[str, str] = {}
+        self._damaged_tenants: dict[str, str | None] = {}
 
     async def create(
-        self, creation: CreationKey | None, make: Callable[[], Awaitable[HeldSession]]
+        self, request: SessionRequest, quota: Quota, make: Callable[[], Awaitable[HeldSession]]
     ) -> tuple[HeldSession, bool]:
         """Make a session and hold it.
 
         Args:
-            creation: the key that it is asked for with, if there is one; where it is that of a session that is held,
-                that one is meant.
+            request: what is asked for; where its key is that of a session that the tenant has, that one is meant.
+            quota: what the tenant may have.
             make: makes the session; called only where there is room for it.
 
         Returns:
             The session, and whether it was there before.
 
         Raises:
+            QuotaError: the tenant has as much as it may.
             TooManySessionsError: there is no room.
             CreationMismatchError: the key is that of a session that was asked for in other words.
             CreationPendingError: a session is being made for the key.
         """
-        if creation is not None:
-            present = self._created(creation)
-            if present is not None:
-                return present, True
+        present = self._created(request)
+        if present is not None:
+            return present, True
+        self._check_quota(request, quota)
         if len(self._sessions) + len(self._under_construction) >= self._capacity:
             raise TooManySessionsError(self._capacity)
-        place = object() if creation is None else creation.key
-        self._under_construction.add(place)
+        place = object() if request.creation is None else (request.tenant, request.creation.key)
+        self._under_construction[place] = request
         try:
             held = await make()
         finally:
-            self._under_construction.discard(place)
+            del self._under_construction[place]
         self.add(held)
         return held, False
 
-    def _created(self, creation: CreationKey) -> HeldSession | None:
-        """The session that was made for a key before."""
-        if creation.key in self._under_construction:
+    def usage(self, tenant: str) -> Usage:
+        """What the sessions of a tenant take."""
+        sizes = [held.session.required_bytes for held in self._sessions.values() if held.tenant == tenant]
+        sizes += [request.bytes for request in self._under_construction.values() if request.tenant == tenant]
+        return Usage(len(sizes), sum(sizes))
+
+    def _check_quota(self, request: SessionRequest, quota: Quota) -> None:
+        if quota == Quota():
+            return
+        used = self.usage(request.tenant)
+        if quota.sessions is not None and used.sessions + 1 > quota.sessions:
+            raise QuotaError("sessions", used.sessions, 1, quota.sessions)
+        if quota.bytes is not None and used.bytes + request.bytes > quota.bytes:
+            raise QuotaError("bytes", used.bytes, request.bytes, quota.bytes)
+
+    def _created(self, request: SessionRequest) -> HeldSession | None:
+        """The session that was made for the request's key before, for the same tenant."""
+        creation, tenant = request.creation, request.tenant
+        if creation is None:
+            return None
+        if (tenant, creation.key) in self._under_construction:
             raise CreationPendingError(f'a session is being created for the Idempotency-Key "{creation.key}"')
         for held in self._sessions.values():
             known = held.settings.creation
-            if known is not None and known.key == creation.key:
+            if known is not None and (held.tenant, known.key) == (tenant, creation.key):
                 if known.request != creation.request:
                     raise CreationMismatchError(
                         f'the Idempotency-Key "{creation.key}" was sent before, with another request'
@@ -84,9 +161,15 @@ class SessionRegistry:
         """Hold a session, such as one that was there before the service was started, however many there are."""
         self._sessions[held.id] = held
 
-    def add_damaged(self, id: str, reason: str) -> None:
-        """Remember a session that cannot be used, and why."""
+    def add_damaged(self, id: str, reason: str, tenant: str | None) -> None:
+        """Remember a session that cannot be used, why, and whose it is, if that is known."""
         self._damaged[id] = reason
+        self._damaged_tenants[id] = tenant
+
+    def tenant_of(self, id: str) -> str | None:
+        """Whose a session is; None where there is none of this id, or not even that is known of it."""
+        held = self._sessions.get(id)
+        return self._damaged_tenants.get(id) if held is None else held.tenant
 
     def get(self, id: str) -> HeldSession | None:
         """The session of this id, if there is one.
@@ -103,6 +186,7 @@ class SessionRegistry:
     def remove(self, id: str) -> HeldSession | None:
         """Let go of a session, damaged or not; what it is doing now is finished."""
         self._damaged.pop(id, None)
+        self._damaged_tenants.pop(id, None)
         return self._sessions.pop(id, None)
 
     def __contains__(self, id: str) -> bool:

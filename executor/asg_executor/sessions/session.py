@@ -103,6 +103,7 @@ class Session:
 
     def _check_memory(self, *, average: bool) -> None:
         needed = required_bytes(self._set.parameters.values(), self._assignments, average=average)
+        self._required_bytes = needed
         if self._memory_limit is not None and needed > self._memory_limit:
             raise MemoryLimitError(
                 f"the parameters with their gradients, optimizer slots and backup take {needed} bytes; "
@@ -124,6 +125,11 @@ class Session:
     def skipped(self) -> bool:
         """Whether the last step was taken without its changes, which were not finite."""
         return self._skipped
+
+    @property
+    def required_bytes(self) -> int:
+        """The memory of the parameters with their gradients, slots, averages and backup, in bytes."""
+        return self._required_bytes
 
     @property
     def seed(self) -> int:

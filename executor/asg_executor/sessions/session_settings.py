@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
+from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.plan.arrays import Array
+from asg_executor.sessions.arenas import required_bytes
+from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.durability import Durability, SnapshotEvery, parse_durability
+from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.session import NonFinitePolicy, Session
 from asg_schema.document import Document
 
@@ -67,6 +71,17 @@ class SessionSettings:
             memory_limit=memory_limit,
             non_finite=self.non_finite,
         )
+
+    def required_bytes(self) -> int:
+        """The memory that `Session.required_bytes` of such a session will be, in bytes, before any of it is taken.
+
+        Raises:
+            ExecutorError: as `Session` does.
+        """
+        graphs = GraphSet.of(self.graphs)
+        optimizer = None if self.optimizer is None else parse_optimizer(self.optimizer)
+        average = optimizer is not None and optimizer.average_decay is not None
+        return required_bytes(graphs.parameters.values(), assign_parameters(graphs, optimizer), average=average)
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON."""

@@ -1,23 +1,25 @@
 """`DataDirectory`: all that the service keeps on disk.
 
 ```
-owner.lock     held by the process that owns the directory
-asg.sqlite3    metadata
-graphs/        documents, by digest
-sessions/      a directory for each session
+owner.lock                 held by the process that owns the directory
+asg.sqlite3                metadata
+graphs/                    documents, by digest, of requests without a tenant
+tenants/<tenant>/graphs/   those of a tenant
+sessions/                  a directory for each session
 ```
 """
 
 from pathlib import Path
 
+from asg_executor.access.keys import KeyStore
 from asg_executor.store.database import Database
 from asg_executor.store.durable_files import storage_errors
 from asg_executor.store.errors import DamagedFileError
-from asg_executor.store.graphs import DirectoryGraphStore
+from asg_executor.store.graphs import DirectoryGraphStore, TenantGraphs
 from asg_executor.store.ownership import DirectoryLock
 from asg_executor.store.sessions import SessionStore
 
-__all__ = ["DATABASE", "DataDirectory"]
+__all__ = ["DATABASE", "DataDirectory", "check_complete"]
 
 DATABASE = "asg.sqlite3"
 """The name of the database's file."""
@@ -28,12 +30,13 @@ class DataDirectory:
 
     Args:
         path: the directory; made where there is none.
-        max_graphs: how many documents are kept.
+        max_graphs: how many documents of a tenant are kept.
 
     Attributes:
         path: the directory.
         database: the metadata.
-        graphs: the documents.
+        keys: the access keys.
+        graphs: the documents, by tenant.
         sessions: the sessions.
 
     Raises:
@@ -47,22 +50,31 @@ class DataDirectory:
         self.path = path
         self._lock = DirectoryLock(path)
         try:
-            _check_complete(path)
+            check_complete(path)
             self.database = Database(path / DATABASE)
-            self.graphs = DirectoryGraphStore(path / "graphs", max_graphs)
+            # A connection of their own: a request that is to be let in waits for no transaction.
+            self.keys = KeyStore(Database(path / DATABASE))
+            self.graphs = TenantGraphs(
+                lambda tenant: DirectoryGraphStore(self.tenant_directory(tenant) / "graphs", max_graphs)
+            )
             self.sessions = SessionStore(path / "sessions", self.database)
         except BaseException:
             self._lock.release()
             raise
 
+    def tenant_directory(self, tenant: str) -> Path:
+        """Where a tenant's own files are. Its name may be that of a directory, as `KeyStore` sees to."""
+        return self.path / "tenants" / tenant if tenant else self.path
+
     def close(self) -> None:
         """Close the files, and let another process have the directory."""
         self.sessions.close()
+        self.keys.close()
         self.database.close()
         self._lock.release()
 
 
-def _check_complete(path: Path) -> None:
+def check_complete(path: Path) -> None:
     """Refuse a directory that has sessions and no database: an empty one would say that none of them counts."""
     sessions = path / "sessions"
     with storage_errors(sessions):

@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
@@ -17,7 +17,7 @@ from typing import Any
 from asg_executor.store.durable_files import storage_errors
 from asg_executor.store.errors import DamagedFileError, NewerDirectoryError, StorageFullError, StoreError
 
-__all__ = ["Database", "Row", "row_checksum"]
+__all__ = ["Database", "Row", "is_current", "row_checksum"]
 
 Row = sqlite3.Row
 
@@ -44,6 +44,13 @@ _MIGRATIONS: Sequence[str] = (
         checksum TEXT NOT NULL, PRIMARY KEY (session, name)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE keys (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, tenant TEXT NOT NULL, scope TEXT NOT NULL, hash TEXT NOT NULL,
+        created REAL NOT NULL, expires REAL, revoked REAL, checksum TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE sessions ADD COLUMN tenant TEXT;
+    """,
 )
 """What brings a database from one version to the next. The version is the number of them that were applied."""
 
@@ -63,7 +70,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = RLock()
-        with storage_errors(path), self._errors():
+        with storage_errors(path), _sqlite_errors(self._path):
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.row_factory = sqlite3.Row
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
@@ -94,7 +101,7 @@ class Database:
             StorageFullError: there is no room; nothing was changed.
             StoreError: the system refuses; likewise.
         """
-        with self._lock, self._errors():
+        with self._lock, _sqlite_errors(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -121,7 +128,7 @@ class Database:
         Raises:
             StoreError: the system refuses.
         """
-        with self._lock, self._errors():
+        with self._lock, _sqlite_errors(self._path):
             return self._connection.execute(query, parameters).fetchall()
 
     def insert(self, table: str, values: Mapping[str, Any]) -> None:
@@ -129,6 +136,21 @@ class Database:
         row = {**values, "checksum": row_checksum(values)}
         marks = ", ".join("?" * len(row))
         self._connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
+
+    def update(self, table: str, row: Row, changes: Mapping[str, Any]) -> None:
+        """Change columns of a row, and its checksum, in a transaction that is open.
+
+        Args:
+            table: the table.
+            row: the row as it is, found to be sound.
+            changes: the new values by column; not those of the primary key.
+        """
+        values = {**row, **changes}
+        del values["checksum"]
+        changed = {**changes, "checksum": row_checksum(values)}
+        assignments = ", ".join(f"{column} = ?" for column in changed)
+        same = "checksum = ?"  # it has the primary key in it, and finds no row that was changed meanwhile
+        self._connection.execute(f"UPDATE {table} SET {assignments} WHERE {same}", [*changed.values(), row["checksum"]])
 
     def check_row(self, table: str, row: Row) -> None:
         """Find that a row is what was written.
@@ -145,18 +167,37 @@ class Database:
         with self._lock:
             self._connection.close()
 
-    @contextmanager
-    def _errors(self) -> Generator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                raise StorageFullError(f"{self._path}: {error}; nothing was changed") from error
-            if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                raise DamagedFileError(self._path, str(error)) from error
-            raise StoreError(f"{self._path}: {error}") from error
+
+def is_current(path: Path) -> bool:
+    """Whether a database needs nothing before it is used: it is there, and of this version, or of a newer one.
+
+    Raises:
+        DamagedFileError: it is no database.
+        StoreError: the system refuses.
+    """
+    if not path.exists():
+        return False
+    with storage_errors(path), _sqlite_errors(path), closing(sqlite3.connect(path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return version >= len(_MIGRATIONS)
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Generator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StorageFullError(f"{path}: {error}; nothing was changed") from error
+        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise DamagedFileError(path, str(error)) from error
+        raise StoreError(f"{path}: {error}") from error
 
 
 def row_checksum(values: Mapping[str, Any]) -> str:
-    """The SHA-256, in hexadecimal, of a row's values by column."""
-    return sha256(json.dumps(dict(values), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """The SHA-256, in hexadecimal, of a row's values by column.
+
+    Columns without a value do not enter: so a later version can add one to rows that are there.
+    """
+    present = {column: value for column, value in values.items() if value is not None}
+    return sha256(json.dumps(present, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,6 +1,10 @@
-"""`GraphStore`: documents by their semantic digest."""
+"""`GraphStore`: documents by their semantic digest; `TenantGraphs`: one for each tenant.
+
+Tenants share no document, though it means the same: the names in it, and that it is there, are nobody else's business.
+"""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -10,7 +14,7 @@ from asg_executor.store.durable_files import make_directory, remove_unfinished, 
 from asg_executor.store.errors import DamagedFileError
 from asg_schema.document import Document
 
-__all__ = ["DirectoryGraphStore", "GraphStore", "MemoryGraphStore"]
+__all__ = ["DirectoryGraphStore", "GraphStore", "MemoryGraphStore", "TenantGraphs"]
 
 _CACHED = 64
 
@@ -25,6 +29,30 @@ class GraphStore(Protocol):
     def get(self, digest: str) -> Document | None:
         """The document of this digest, if it is there."""
         ...
+
+
+class TenantGraphs:
+    """The documents of each tenant. Its methods may be called from several threads.
+
+    Args:
+        make: makes the store of a tenant, when it is first needed.
+    """
+
+    def __init__(self, make: Callable[[str], GraphStore]) -> None:
+        self._make = make
+        self._stores: dict[str, GraphStore] = {}
+        self._lock = Lock()
+
+    def of(self, tenant: str) -> GraphStore:
+        """The documents of a tenant.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        with self._lock:
+            if tenant not in self._stores:
+                self._stores[tenant] = self._make(tenant)
+            return self._stores[tenant]
 
 
 class MemoryGraphStore:

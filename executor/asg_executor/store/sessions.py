@@ -31,11 +31,13 @@ class StoredSession(NamedTuple):
         id: its id.
         settings: what it was created with, as JSON.
         files: its state and steps.
+        tenant: whose it is.
     """
 
     id: str
     settings: Mapping[str, Any]
     files: SessionFiles
+    tenant: str
 
 
 class DamagedSession(NamedTuple):
@@ -44,10 +46,12 @@ class DamagedSession(NamedTuple):
     Attributes:
         id: its id.
         reason: what is damaged.
+        tenant: whose it is; None where not even that is known.
     """
 
     id: str
     reason: str
+    tenant: str | None
 
 
 class SessionStore:
@@ -65,13 +69,14 @@ class SessionStore:
         make_directory(directory)
         remove_unfinished(directory)
 
-    def create(self, id: str, settings: Mapping[str, Any], state: SavedState) -> SessionFiles:
+    def create(self, id: str, settings: Mapping[str, Any], state: SavedState, tenant: str) -> SessionFiles:
         """Have a new session on disk.
 
         Args:
             id: its id.
             settings: what it is created with, as JSON.
             state: its first state.
+            tenant: whose it is.
 
         Raises:
             StorageFullError: there is no room; nothing is kept.
@@ -84,9 +89,8 @@ class SessionStore:
             files = SessionFiles(path, self._database, id, self._writers)
             files.save(state)
             with self._database.transaction():
-                self._database.insert(
-                    "sessions", {"id": id, "created": time.time(), "settings": sha256(content).hexdigest()}
-                )
+                row = {"id": id, "created": time.time(), "settings": sha256(content).hexdigest(), "tenant": tenant}
+                self._database.insert("sessions", row)
         except BaseException:
             remove_tree(path)
             raise
@@ -105,11 +109,13 @@ class SessionStore:
             if path.name not in known:
                 self._forget(path.name)
         for row in rows:
+            tenant: str | None = None
             try:
                 self._database.check_row("sessions", row)
+                tenant = _tenant(row)
                 yield self._stored(row)
             except DamagedFileError as error:
-                yield DamagedSession(row["id"], str(error))
+                yield DamagedSession(row["id"], str(error), tenant)
 
     def _stored(self, row: Row) -> StoredSession:
         directory = self._directory / row["id"]
@@ -120,9 +126,8 @@ class SessionStore:
             raise DamagedFileError(path, "it is missing") from None
         if sha256(content).hexdigest() != row["settings"]:
             raise DamagedFileError(path, f"its SHA-256 is not {row['settings']}, with which it was written")
-        return StoredSession(
-            row["id"], json.loads(content), SessionFiles(directory, self._database, row["id"], self._writers)
-        )
+        files = SessionFiles(directory, self._database, row["id"], self._writers)
+        return StoredSession(row["id"], json.loads(content), files, _tenant(row))
 
     def remove(self, id: str) -> None:
         """Remove a session and all that belongs to it.
@@ -144,3 +149,8 @@ class SessionStore:
             connection.execute("DELETE FROM checkpoints WHERE session = ?", [id])
             connection.execute("DELETE FROM checkpoint_notes WHERE session = ?", [id])
         remove_tree(self._directory / id)
+
+
+def _tenant(row: Row) -> str:
+    """Whose session a row is; one that was made before there were tenants is that of requests without a key."""
+    return row["tenant"] or ""

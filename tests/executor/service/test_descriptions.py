@@ -12,6 +12,7 @@ from executor_harness.in_process import Server, in_process
 from executor_harness.regression import regression_json
 
 RESOURCES = {
+    ("/v1/access", "get"),
     ("/v1", "get"),
     ("/v1/graphs", "post"),
     ("/v1/graphs/{digest}", "get"),

@@ -107,7 +107,7 @@ def test_a_newer_version_is_refused(server: Server) -> None:
 
 
 def test_the_least_recently_used_graph_goes_first() -> None:
-    with in_process(max_graphs=2) as server:
+    with in_process(tenant_max_graphs=2) as server:
         first, second = (server.add_graph(REGRESSION.replace("[3, 1]", f"[3, {size}]")) for size in (4, 5))
         assert server.http.get(f"/v1/graphs/{first}").status_code == 200
         third = server.add_graph(REGRESSION.replace("[3, 1]", "[3, 6]"))
@@ -116,7 +116,7 @@ def test_the_least_recently_used_graph_goes_first() -> None:
 
 
 def test_a_graph_that_a_session_runs_stays_even_if_the_store_is_full() -> None:
-    with in_process(max_graphs=2) as server:
+    with in_process(tenant_max_graphs=2) as server:
         digests = server.http.get(server.create_session()).json()["graphs"]
         for size in (4, 5):
             server.add_graph(REGRESSION.replace("[3, 1]", f"[3, {size}]"))

@@ -1,0 +1,30 @@
+"""`/v1/access`: what the key of a request stands for."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from asg_executor.access.principal import Scope
+from asg_executor.api.bodies import json_response
+from asg_executor.api.tenant_service import RunAccess
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["access"])
+
+
+@router.get("/v1/access")
+async def access(service: RunAccess) -> Response:
+    """The key's id (null without a key), its tenant and scopes, and how much of the tenant's quotas is used."""
+    principal, settings = service.principal, service.settings
+    used = service.whole.sessions.usage(principal.tenant)
+    return json_response(
+        {
+            "key": principal.key,
+            "tenant": principal.tenant,
+            "scopes": [scope for scope in Scope if principal.may(scope)],
+            "quotas": {
+                "sessions": {"used": used.sessions, "maximum": settings.tenant_max_sessions},
+                "bytes": {"used": used.bytes, "maximum": settings.tenant_max_bytes},
+            },
+        }
+    )
