@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from asg_executor.exports.places import is_prefix
 
 __all__ = ["Settings"]
 
@@ -79,6 +81,12 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."
     )
+    export_urls: tuple[str, ...] | None = Field(
+        default=None,
+        description="Where checkpoints may be exported to, and imported from: a JSON list of beginnings of URLs such "
+        "as `file:///exports/` or `s3://bucket/asg/`. In `s3://bucket/{tenant}/` the last is the tenant's name; what "
+        "has none is for keys with the scope `admin`, and for a service without keys. Absent: nowhere.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning",
         description="What is logged: `info` has a line for each request.",
@@ -88,3 +96,14 @@ class Settings(BaseSettings):
         description="How: `json` has a JSON object in each line, `text` is for people; `auto` is text on a terminal, "
         "else JSON.",
     )
+
+    @field_validator("export_urls")
+    @classmethod
+    def _check_export_urls(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for text in value or ():
+            if not is_prefix(text):
+                raise ValueError(
+                    f'"{text}" is no beginning of URLs that can be exported to: <kind>://<place>/ is needed, with a '
+                    "slash at the end, and neither http nor https"
+                )
+        return value

@@ -1,6 +1,5 @@
 """`/v1/sessions/{id}/checkpoints`: states of a session under a name: made, listed, downloaded, restored, removed."""
 
-import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -16,10 +15,10 @@ from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess, TrainAccess, json_documentation
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.retention import KeepBest, Retention
-from asg_executor.store.checkpoints import Checkpoint
+from asg_executor.store.checkpoints import Checkpoint, metrics_to_json
 from asg_schema.wire import nearest, show_value
 
-__all__ = ["router"]
+__all__ = ["checkpoint_name", "describe_checkpoint", "found_checkpoint", "router"]
 
 router = APIRouter(prefix="/v1/sessions/{session_id}/checkpoints", tags=["checkpoints"])
 
@@ -87,16 +86,13 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
         body = await service.json_body(request, CreateCheckpointBody)
 
         def create() -> Response:
-            name = f"step-{held.session.number}" if body.name is None else body.name
-            if not _NAME.match(name):
-                allowed = "1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first, are needed"
-                raise ProblemError("invalid_request", f"the name of the checkpoint is {show_value(name)}; {allowed}")
+            name = checkpoint_name(body.name, held.session.number)
             location = f"/v1/sessions/{held.id}/checkpoints/{name}"
             if required is not None:
                 check_state(required, held.digest())
             metrics = {key: float(value) for key, value in body.metrics.items()}
             added = held.add_checkpoint(name, metrics=metrics, retention=body.retention(), pinned=body.pinned)
-            content = {**_describe(added.checkpoint), "removed": added.removed}
+            content = {**describe_checkpoint(added.checkpoint), "removed": added.removed}
             return json_response(content, 201, {"Location": location})
 
         return await service.pool.run_locked(held.lock, create)
@@ -107,7 +103,9 @@ async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     """All checkpoints, in the order in which they were made."""
     async with service.admit():
         held = service.session(session_id)
-        listed = await service.pool.run_locked(held.lock, lambda: [_describe(item) for item in held.checkpoints.all()])
+        listed = await service.pool.run_locked(
+            held.lock, lambda: [describe_checkpoint(item) for item in held.checkpoints.all()]
+        )
     return json_response({"checkpoints": listed})
 
 
@@ -119,13 +117,13 @@ async def get_checkpoint(session_id: str, name: str, request: Request, service: 
         media_type = accepted_type(request, (JSON, SAFETENSORS))
 
         def read() -> Response:
-            checkpoint = _found(held, name)
+            checkpoint = found_checkpoint(held, name)
             known = not_modified(request, checkpoint.digest)
             if known is not None:
                 return known
             headers = etag(checkpoint.digest)
             if media_type == JSON:
-                return json_response(_describe(checkpoint), headers=headers)
+                return json_response(describe_checkpoint(checkpoint), headers=headers)
             state = held.checkpoints.read(name)
             values = {key: array for key, array in state.arrays.items() if key.startswith("value:")}
             parameters = {key.removeprefix("value:"): array for key, array in values.items()}
@@ -146,7 +144,7 @@ async def restore_checkpoint(session_id: str, name: str, request: Request, servi
         required = required_state(request)
 
         def restore() -> Response:
-            _found(held, name)
+            found_checkpoint(held, name)
             check_state(required, held.digest())
             held.restore(held.checkpoints.read(name), optimizer=body.optimizer)
             digest = held.digest()
@@ -164,14 +162,32 @@ async def delete_checkpoint(session_id: str, name: str, request: Request, servic
         required = required_state(request)
 
         def remove() -> Response:
-            check_state(required, _found(held, name).digest)
+            check_state(required, found_checkpoint(held, name).digest)
             held.checkpoints.remove(name)
             return Response(status_code=204)
 
         return await service.pool.run_locked(held.lock, remove)
 
 
-def _found(held: HeldSession, name: str) -> Checkpoint:
+def checkpoint_name(name: str | None, step: int) -> str:
+    """The name of a new checkpoint.
+
+    Args:
+        name: as the client has it; None for that of the step.
+        step: the number of the step.
+
+    Raises:
+        ProblemError: it is of another form than names are.
+    """
+    if name is None:
+        return f"step-{step}"
+    if not _NAME.match(name):
+        allowed = "1 to 100 letters, digits, dots, dashes and underscores, a letter or digit first, are needed"
+        raise ProblemError("invalid_request", f"the name of the checkpoint is {show_value(name)}; {allowed}")
+    return name
+
+
+def found_checkpoint(held: HeldSession, name: str) -> Checkpoint:
     """The checkpoint of a name.
 
     Raises:
@@ -185,7 +201,8 @@ def _found(held: HeldSession, name: str) -> Checkpoint:
     return checkpoint
 
 
-def _describe(checkpoint: Checkpoint) -> dict[str, Any]:
+def describe_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as JSON."""
     created = datetime.fromtimestamp(checkpoint.created, UTC).isoformat(timespec="milliseconds")
-    metrics = {name: value if math.isfinite(value) else str(value) for name, value in checkpoint.metrics.items()}
-    return {**checkpoint._asdict(), "created": created.replace("+00:00", "Z"), "metrics": metrics}
+    fields = {"created": created.replace("+00:00", "Z"), "metrics": metrics_to_json(checkpoint.metrics)}
+    return {**checkpoint._asdict(), **fields}

@@ -8,13 +8,13 @@ parameters as a whole has a block for each of them instead. Each parameter is a 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 
 from asg_executor.optimizers.groups import Assignment
 from asg_executor.optimizers.rule import Rule, Slot, accumulation_dtype
 from asg_executor.plan.arrays import Array, dtype_of, numpy_dtype
+from asg_executor.sessions.state_arrays import state_digest
 from asg_schema.document import Parameter
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
@@ -203,15 +203,8 @@ class Arenas:
 
     def digest(self, step: int) -> str:
         """The SHA-256 of the state after step number `step`: parameters, slots and averages by name, and the step."""
-        result = sha256(f"asg.state:{step}".encode())
-        owners = {name: arena for arena in self.arenas for name in arena.views}
-        for name in sorted(owners):
-            for part, array in owners[name].state_of(name):
-                # A length before each name keeps different states from having the same bytes.
-                label = f"{len(name)}:{name}:{part}:{array.dtype.name}:{list(array.shape)}:"
-                result.update(label.encode())
-                result.update(array.reshape(-1).view(np.uint8).data)
-        return result.hexdigest()
+        state = self.named_state()
+        return state_digest(step, state, state)
 
 
 def _is_finite(array: Array) -> bool:

@@ -10,6 +10,7 @@ ExecutorError (asg_executor.errors)
 ├── SessionDamagedError    what is on disk of a session does not make the session that it was
 ├── SessionDeletedError    the session was deleted while a request waited for it
 ├── NothingKeptError       the service has no data directory
+├── StateMismatchError     a state has another digest than it says
 ├── NonFiniteStepError     a step would leave NaN or an infinity in the state
 └── StepError              a step cannot be taken under the number that it was sent with
     ├── StepGapError       a step before it is missing
@@ -34,6 +35,7 @@ __all__ = [
     "SessionDamagedError",
     "SessionDeletedError",
     "SessionError",
+    "StateMismatchError",
     "StepError",
     "StepGapError",
     "StepMismatchError",
@@ -102,6 +104,12 @@ class SessionBusyError(ExecutorError):
             f"the job {job} trains the session, and nothing else may change it meanwhile; GET /v1/jobs/{job} says how "
             f"far it is, POST /v1/jobs/{job}/cancel ends it"
         )
+
+
+class StateMismatchError(ExecutorError):
+    """A state that came from elsewhere has another digest than it says."""
+
+    code: ClassVar[str] = "state_mismatch"
 
 
 class NonFiniteStepError(ExecutorError):

@@ -15,6 +15,7 @@ from asg_executor.sessions.errors import (
     SessionBusyError,
     SessionDamagedError,
     SessionDeletedError,
+    StateMismatchError,
 )
 from asg_executor.sessions.retention import Retention
 from asg_executor.sessions.session import Recorder, Session
@@ -342,6 +343,31 @@ class HeldSession:
             )
         return AddedCheckpoint(present, [] if retention is None else self._remove_surplus(retention, name))
 
+    def add_state(self, name: str, state: SavedState, metrics: Mapping[str, float]) -> Checkpoint:
+        """Have a state that was not this session's on disk under a name, pinned; the session stays as it is.
+
+        Where it is there already under that name, that is it.
+
+        Args:
+            name: the name.
+            state: the state.
+            metrics: figures that belong to it, by name.
+
+        Raises:
+            InterfaceError: it is the state of a session with other graphs or another optimizer.
+            StateMismatchError: its digest is another than it says.
+            CheckpointError: another state has the name.
+            NothingKeptError: the service keeps nothing.
+            StoreError: it could not be kept.
+        """
+        present = self.checkpoints.find(name)
+        if present is not None and present.digest != state.digest:
+            raise CheckpointError(
+                f'the checkpoint "{name}" has the state of step {present.step}; delete it first, or take another name'
+            )
+        _check_digest(self.session, state)
+        return present or self.checkpoints.add(name, state, metrics)
+
     def _remove_surplus(self, retention: Retention, made: str) -> list[str]:
         """Remove the checkpoints that a retention does not keep, but for `made`; the names of those that are gone."""
         removed: list[str] = []
@@ -405,3 +431,10 @@ class HeldSession:
         self._is_closed = True
         if self._files is not None:
             self._files.close()
+
+
+def _check_digest(session: Session, state: SavedState) -> None:
+    """Find that a state is one that a session can have, and has the digest that it says."""
+    digest = session.digest_of(state.number, state.arrays)
+    if digest != state.digest:
+        raise StateMismatchError(f"the digest of the state is {digest}, not {state.digest}, as it says itself")

@@ -11,7 +11,7 @@ from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import Rule
-from asg_executor.plan.arrays import Array, array_type
+from asg_executor.plan.arrays import Array
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.arenas import Arenas, required_bytes
@@ -23,6 +23,7 @@ from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
 from asg_executor.sessions.initialization import initial_value
 from asg_executor.sessions.random_keys import MOST_SEED, step_key
 from asg_executor.sessions.selection import check_outputs, rng_key_inputs, select_outputs
+from asg_executor.sessions.state_arrays import check_state, state_digest
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
 
@@ -181,6 +182,20 @@ class Session:
         """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on."""
         return {name: array.copy() for name, array in self._arenas.named_state().items()}
 
+    def digest_of(self, number: int, state: Mapping[str, Array]) -> str:
+        """What `digest` would be after `restore`, which is not called.
+
+        Args:
+            number: the number of the step.
+            state: what `state` returned then, in a session with the same graphs and optimizer.
+
+        Raises:
+            InterfaceError: the state is that of another session.
+        """
+        own = self._arenas.named_state()
+        check_state(state, own)
+        return state_digest(number, state, own)
+
     def restore(self, number: int, state: Mapping[str, Array], *, skipped: bool = False) -> None:
         """Make the session what it was after a step.
 
@@ -193,11 +208,7 @@ class Session:
             InterfaceError: the state is that of another session. Nothing is changed then.
         """
         own = self._arenas.named_state()
-        check_names("part of the state", state, own)
-        for name, array in own.items():
-            if state[name].dtype != array.dtype or state[name].shape != array.shape:
-                found, needed = array_type(state[name]), array_type(array)
-                raise InterfaceError(f'"{name}" is {found} in the state that is to be restored; {needed} is needed')
+        check_state(state, own)
         for name, array in own.items():
             array[...] = state[name]
         self._number, self._skipped = number, skipped

@@ -6,18 +6,19 @@ noted of it, its metrics and whether it is pinned, stands in a row of its own, w
 
 import json
 import logging
+import math
 import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
 from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState, read_state, write_state
 
-__all__ = ["Checkpoint", "CheckpointFiles"]
+__all__ = ["Checkpoint", "CheckpointFiles", "metrics_to_json"]
 
 _log = logging.getLogger("asg_executor")
 
@@ -177,3 +178,8 @@ class CheckpointFiles:
         query = "SELECT * FROM checkpoints WHERE session = ? AND name = ?"
         (row,) = self._database.rows(query, [self._session, name])
         return row
+
+
+def metrics_to_json(metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Metrics as JSON has them: what is not finite is "nan", "inf" or "-inf", as in tensors."""
+    return {name: value if math.isfinite(value) else str(value) for name, value in metrics.items()}

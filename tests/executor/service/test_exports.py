@@ -1,0 +1,339 @@
+"""Checkpoints exported to URLs and imported from them: whole or not at all, and only where the settings allow it."""
+
+import errno
+import importlib
+import json
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from asg_executor.settings import Settings
+from asg_executor.store.durable_files import write_file
+from executor_harness.in_process import Server, in_process
+from executor_harness.problems import problem
+from executor_harness.regression import regression_data
+
+ADAM = {"kind": "adam", "learning_rate": 0.05, "average_decay": 0.9}
+
+
+def body(number: int) -> dict[str, Any]:
+    return {"inputs": {name: value.tolist() for name, value in regression_data(seed=number).items()}}
+
+
+def take(server: Server, session: str, *numbers: int) -> None:
+    for number in numbers:
+        response = server.http.put(f"{session}/steps/{number}", json=body(number))
+        assert response.status_code == 200, response.text
+
+
+@contextmanager
+def exporting(tmp_path: Path, **settings: Any) -> Generator[Server]:
+    urls = (f"file://{tmp_path}/exports/", "memory://bucket/")
+    with in_process(data_dir=tmp_path / "data", export_urls=urls, **settings) as server:
+        yield server
+
+
+@pytest.fixture(params=["file", "memory"])
+def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"file://{tmp_path}/exports/" if request.param == "file" else f"memory://bucket/{tmp_path.name}/"
+
+
+def exported(server: Server, url: str, steps: int = 2) -> str:
+    """A session that took steps, and whose checkpoint `good` is at the URL."""
+    session = server.create_session(optimizer=ADAM, seed=5)
+    take(server, session, *range(1, steps + 1))
+    made = server.http.post(f"{session}/checkpoints", json={"name": "good", "metrics": {"loss": 0.5, "worst": "inf"}})
+    assert made.status_code == 201
+    response = export(server, session, url)
+    assert response.status_code == 200, response.text
+    assert response.json()["digest"] == made.json()["digest"]
+    return session
+
+
+def export(server: Server, session: str, url: str) -> httpx.Response:
+    return server.http.post(f"{session}/checkpoints/good/export", json={"url": url})
+
+
+def take_in(server: Server, session: str, url: str, **fields: Any) -> httpx.Response:
+    return server.http.post(f"{session}/checkpoints/import", json={"url": url, **fields})
+
+
+def names(server: Server, session: str) -> list[str]:
+    return [item["name"] for item in server.http.get(f"{session}/checkpoints").json()["checkpoints"]]
+
+
+def test_an_exported_checkpoint_is_imported_and_restored_bit_for_bit(tmp_path: Path, prefix: str) -> None:
+    with exporting(tmp_path) as server:
+        session = exported(server, f"{prefix}run/1")
+        digest = server.digest(session)
+        take(server, session, 3)
+        other = server.create_session(optimizer=ADAM, seed=9)
+        response = take_in(server, other, f"{prefix}run/1/", name="from-elsewhere")
+        assert (response.status_code, response.headers["Location"]) == (201, f"{other}/checkpoints/from-elsewhere")
+        found = response.json()
+        assert (found["step"], found["digest"], found["pinned"]) == (2, digest, True)
+        assert found["metrics"] == {"loss": 0.5, "worst": "inf"}
+        assert server.http.get(other).json()["step"] == 0, "the session itself stays as it is"
+        assert server.http.post(f"{other}/checkpoints/from-elsewhere/restore").json()["digest"] == digest
+        assert server.http.put(f"{other}/steps/2", json=body(2)).headers["Idempotent-Replayed"] == "true"
+        assert take_in(server, other, f"{prefix}run/1").json()["name"] == "step-2"
+
+
+def test_the_same_export_again_is_as_good_and_another_replaces_nothing(tmp_path: Path, prefix: str) -> None:
+    with exporting(tmp_path) as server:
+        session = exported(server, f"{prefix}a")
+        assert export(server, session, f"{prefix}a").status_code == 200
+        other = exported(server, f"{prefix}b", steps=1)
+        assert "step 2" in problem(export(server, other, f"{prefix}a"), "export_exists")["detail"]
+        assert take_in(server, other, f"{prefix}a").json()["step"] == 2
+        again = take_in(server, other, f"{prefix}a").json()
+        assert (again["name"], names(server, other)) == ("step-2", ["good", "step-2"])
+        problem(take_in(server, other, f"{prefix}b", name="step-2"), "checkpoint_exists")
+
+
+def test_without_a_manifest_there_is_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"file://{tmp_path}/exports/run"
+    with exporting(tmp_path) as server:
+        session = exported(server, url)
+        content = (tmp_path / "exports/run/manifest.json").read_bytes()
+        (tmp_path / "exports/run/manifest.json").unlink()
+        problem(take_in(server, session, url), "unknown_export")
+        problem(take_in(server, session, f"file://{tmp_path}/exports/never"), "unknown_export")
+        assert export(server, session, url).status_code == 200, "what was interrupted is sent again"
+        assert (tmp_path / "exports/run/manifest.json").read_bytes() == content
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_an_export_that_fails_at_any_file_counts_for_nothing(
+    tmp_path: Path, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"file://{tmp_path}/exports/run"
+    with exporting(tmp_path) as server:
+        session = server.create_session(optimizer=ADAM)
+        assert server.http.post(f"{session}/checkpoints", json={"name": "good"}).status_code == 201
+        original, calls = write_file, [0]
+
+        def fail(path: Path, pieces: Any) -> None:
+            calls[0] += 1
+            if calls[0] == failing + 1:
+                with monkeypatch.context() as patch:
+                    patch.setattr(os, "write", full)
+                    original(path, pieces)
+            original(path, pieces)
+
+        def full(descriptor: int, data: Any) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr("asg_executor.exports.places.write_file", fail)
+            problem(export(server, session, url), "storage_full")
+        assert calls == [failing + 1]
+        problem(take_in(server, session, url), "unknown_export")
+        assert not any(path.name.startswith(".") for path in (tmp_path / "exports/run").iterdir())
+        assert export(server, session, url).status_code == 200
+        assert take_in(server, session, url).status_code == 201
+
+
+def damage(path: Path, how: str) -> None:
+    content = bytearray(path.read_bytes())
+    if how == "missing":
+        path.unlink()
+        return
+    if how == "flipped":
+        content[len(content) // 2] ^= 1
+    elif how == "cut":
+        del content[-1]
+    elif how == "longer":
+        content += b"\0"
+    elif how == "empty":
+        content.clear()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("how", ["missing", "flipped", "cut", "longer", "empty"])
+@pytest.mark.parametrize("file", ["session-*", "state-*", "answer-*", "manifest.json"])
+def test_a_damaged_export_is_named_and_changes_nothing(tmp_path: Path, file: str, how: str) -> None:
+    with exporting(tmp_path) as server:
+        session = exported(server, f"file://{tmp_path}/exports/run")
+        (path,) = (tmp_path / "exports/run").glob(file)
+        damage(path, how)
+        response = take_in(server, session, f"file://{tmp_path}/exports/run")
+        if (file, how) == ("manifest.json", "missing"):
+            problem(response, "unknown_export")
+        else:
+            assert path.name in problem(response, "export_damaged")["detail"]
+        assert names(server, session) == ["good"]
+
+
+def forge(folder: Path, **changes: Any) -> None:
+    """Change the manifest, and make its checksum right again."""
+    path = folder / "manifest.json"
+    fields = json.loads(path.read_text())
+    fields.pop("checksum")
+    fields |= changes
+    checksum = sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
+    path.write_text(json.dumps({**fields, "checksum": checksum.hexdigest()}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"step": 3}, "state_mismatch"),
+        ({"digest": "0" * 64}, "state_mismatch"),
+        ({"step": -1}, "export_damaged"),
+        ({"step": True}, "export_damaged"),
+        ({"parts": 0}, "export_damaged"),
+        ({"parts": 10**9}, "export_damaged"),
+        ({"format": 2}, "export_damaged"),
+        ({"files": {}}, "export_damaged"),
+        ({"more": 1}, "export_damaged"),
+        ({"files": {role: {"bytes": 2**60, "sha256": "0" * 64} for role in ("session", "state", "answer")}}, None),
+        ({"files": {role: {"bytes": 1, "sha256": "../../x"} for role in ("session", "state", "answer")}}, None),
+    ],
+)
+def test_a_forged_manifest_is_refused_before_anything_counts(
+    tmp_path: Path, changes: dict[str, Any], code: str | None
+) -> None:
+    with exporting(tmp_path) as server:
+        session = exported(server, f"file://{tmp_path}/exports/run")
+        forge(tmp_path / "exports/run", **changes)
+        problem(take_in(server, session, f"file://{tmp_path}/exports/run"), code or "export_damaged")
+        assert names(server, session) == ["good"]
+
+
+def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    with exporting(tmp_path) as server:
+        exported(server, f"file://{tmp_path}/exports/run")
+        other = server.create_session()
+        detail = problem(take_in(server, other, f"file://{tmp_path}/exports/run"), "interface_mismatch")["detail"]
+        assert "average:bias" in detail
+        assert names(server, other) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/",
+        "file://{tmp}/export",
+        "file://{tmp}/exports",
+        "file://{tmp}/exports/",
+        "file://{tmp}/exports/../data",
+        "file://{tmp}/exports/a/../../data",
+        "file://{tmp}/exports/a//b",
+        "file://{tmp}/exports/.hidden",
+        "file://{tmp}/exports/%2e%2e/data",
+        "file://{tmp}/exports/a\\b",
+        "file://{tmp}/exports/a\0",
+        "file://{tmp}/exports/a?b",
+        "file://{tmp}/exports/a*",
+        "file://{tmp}/exports/a::memory:",
+        "simplecache::file://{tmp}/exports/a",
+        "FILE://{tmp}/exports/a",
+        "local://{tmp}/exports/a",
+        "http://169.254.169.254/latest",
+        "{tmp}/exports/a",
+        "",
+        "file://{tmp}/exports/" + "a/" * 17,
+        "file://{tmp}/exports/" + "a" * 129,
+    ],
+)
+def test_no_other_url_is_written_or_read(tmp_path: Path, url: str) -> None:
+    with exporting(tmp_path) as server:
+        session = server.create_session()
+        server.http.post(f"{session}/checkpoints", json={"name": "good"})
+        written = url.replace("{tmp}", str(tmp_path))
+        for response in (export(server, session, written), take_in(server, session, written)):
+            assert "url" in problem(response, "export_not_allowed")["detail"]
+    assert not (tmp_path / "exports").exists()
+
+
+def test_no_symbolic_link_leads_out(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "exports/out").symlink_to(tmp_path / "elsewhere")
+    with exporting(tmp_path) as server:
+        session = exported(server, f"file://{tmp_path}/exports/run")
+        for url in (f"file://{tmp_path}/exports/out", f"file://{tmp_path}/exports/out/deeper"):
+            assert "symbolic link" in problem(export(server, session, url), "export_failed")["detail"]
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+        manifest = tmp_path / "exports/run/manifest.json"
+        manifest.rename(tmp_path / "elsewhere/manifest.json")
+        manifest.symlink_to(tmp_path / "elsewhere/manifest.json")
+        problem(take_in(server, session, f"file://{tmp_path}/exports/run"), "export_failed")
+        manifest.unlink()
+        os.mkfifo(manifest)
+        response = take_in(server, session, f"file://{tmp_path}/exports/run")
+        assert "no ordinary file" in problem(response, "export_damaged")["detail"]
+
+
+def test_by_default_nothing_is_exported(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        session = server.create_session()
+        server.http.post(f"{session}/checkpoints", json={"name": "good"})
+        assert "export_urls" in problem(export(server, session, "memory://a/b"), "export_not_allowed")["detail"]
+
+
+@pytest.mark.parametrize(
+    "text", ["/exports/", "file:///exports", "https://a/", "http://a/", "a::file:///b/", "s3:///a*/"]
+)
+def test_a_setting_that_is_no_beginning_of_urls_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no beginning of URLs"):
+        Settings(export_urls=(text,))
+
+
+def test_the_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASG_EXPORT_URLS", '["file:///exports/", "s3://bucket/{tenant}/"]')
+    assert Settings().export_urls == ("file:///exports/", "s3://bucket/{tenant}/")
+
+
+def test_what_the_url_needs_and_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = ("memory://bucket/", "hdfs://a/", "nosuchkind://a/")
+    with in_process(data_dir=tmp_path, export_urls=urls) as server:
+        session = server.create_session()
+        server.http.post(f"{session}/checkpoints", json={"name": "good"})
+        for url in ("nosuchkind://a/b",):
+            assert "nosuchkind" in problem(export(server, session, url), "export_unavailable")["detail"]
+        original = importlib.import_module
+
+        def absent(name: str, *rest: Any) -> Any:
+            if name.startswith("fsspec"):
+                raise ImportError(name)
+            return original(name, *rest)
+
+        monkeypatch.setattr(importlib, "import_module", absent)
+        detail = problem(export(server, session, "memory://bucket/b"), "export_unavailable")["detail"]
+        assert "asgraph[remote]" in detail
+
+
+def test_a_storage_that_fails_is_told_without_what_its_library_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory: Any = importlib.import_module("fsspec.implementations.memory").MemoryFileSystem
+
+    def refuse(self: Any, *arguments: Any, **options: Any) -> None:
+        raise RuntimeError("the key AKIA-SECRET is wrong")
+
+    with exporting(tmp_path) as server:
+        session = server.create_session()
+        server.http.post(f"{session}/checkpoints", json={"name": "good"})
+        monkeypatch.setattr(memory, "pipe_file", refuse)
+        found = problem(export(server, session, f"memory://bucket/{tmp_path.name}"), "export_failed")
+        assert "SECRET" not in json.dumps(found)
+        assert found["retryable"] is True
+
+
+def test_a_condition_holds_for_an_import(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/exports/run"
+    with exporting(tmp_path) as server:
+        session = exported(server, url)
+        path = f"{session}/checkpoints/import"
+        response = server.http.post(path, json={"url": url}, headers={"If-Match": '"0"'})
+        problem(response, "state_changed")
+        headers = {"If-Match": f'"{server.digest(session)}"'}
+        assert server.http.post(path, json={"url": url}, headers=headers).status_code == 201
