@@ -80,6 +80,44 @@ class AsyncCheckpoints:
         """
         await self._transport.perform(self._exchanges.restore(name, optimizer=optimizer))
 
+    async def export(self, name: str, url: str) -> dict[str, Any]:
+        """Write a checkpoint to a URL, with all that it takes to go on from it on another executor.
+
+        Args:
+            name: the checkpoint's name.
+            url: a directory below one of the executor's `export_urls`, such as `s3://bucket/runs/1`. It is the executor
+                that writes there, not this program.
+
+        Returns:
+            Its `url`, `step`, `digest` and `bytes`.
+
+        Raises:
+            AccessDenied: the executor exports nothing to this URL.
+            NotFound: there is no such checkpoint.
+            Conflict: another checkpoint is at the URL; none is replaced.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return await self._transport.perform(self._exchanges.export(name, url))
+
+    async def import_(self, url: str, name: str | None = None) -> dict[str, Any]:
+        """Have a checkpoint that was exported to a URL among those of this session; the session stays as it is.
+
+        Args:
+            url: where it is; the executor reads it.
+            name: its name in this session; absent: `step-<number>`.
+
+        Returns:
+            What `create` returns, but `removed`.
+
+        Raises:
+            AccessDenied: the executor imports nothing from this URL.
+            NotFound: there is no exported checkpoint.
+            ValidationProblem: it is damaged, or of a session with other parameters or another optimizer.
+            Conflict: another state has the name.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return await self._transport.perform(self._exchanges.import_(url, name))
+
     async def delete(self, name: str) -> None:
         """Remove a checkpoint.
 

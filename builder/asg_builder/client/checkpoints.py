@@ -97,8 +97,7 @@ class Checkpoints:
             Conflict: another checkpoint is at the URL; none is replaced.
             ClientError: see `asg_builder.client.errors`.
         """
-        body = json.dumps({"url": url}).encode()
-        return self._transport.request("POST", f"{self._of(name)}/export", body=body, idempotent=True).json()
+        return self._transport.perform(self._exchanges.export(name, url))
 
     def import_(self, url: str, name: str | None = None) -> dict[str, Any]:
         """Have a checkpoint that was exported to a URL among those of this session; the session stays as it is.
@@ -117,9 +116,7 @@ class Checkpoints:
             Conflict: another state has the name.
             ClientError: see `asg_builder.client.errors`.
         """
-        fields = {"url": url} if name is None else {"url": url, "name": name}
-        path = f"{self._path}/import"
-        return self._transport.request("POST", path, body=json.dumps(fields).encode(), idempotent=True).json()
+        return self._transport.perform(self._exchanges.import_(url, name))
 
     def delete(self, name: str) -> None:
         """Remove a checkpoint.

@@ -25,6 +25,8 @@ class RawCheckpoints:
         self.list = raw(checkpoints.list)
         self.parameters = raw(checkpoints.parameters)
         self.restore = raw(checkpoints.restore)
+        self.export = raw(checkpoints.export)
+        self.import_ = raw(checkpoints.import_)
         self.delete = raw(checkpoints.delete)
 
 
@@ -40,6 +42,8 @@ class AsyncRawCheckpoints:
         self.list = async_raw(checkpoints.list)
         self.parameters = async_raw(checkpoints.parameters)
         self.restore = async_raw(checkpoints.restore)
+        self.export = async_raw(checkpoints.export)
+        self.import_ = async_raw(checkpoints.import_)
         self.delete = async_raw(checkpoints.delete)
 
 

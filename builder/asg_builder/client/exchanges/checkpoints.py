@@ -57,6 +57,15 @@ class CheckpointExchanges:
         answer = yield from post_json(f"{self._of(name)}/restore", {"optimizer": optimizer})
         self._session.number = int(answer.field("step"))
 
+    def export(self, name: str, url: str) -> Exchange[dict[str, Any]]:
+        """Write a checkpoint to a URL."""
+        return (yield from post_json(f"{self._of(name)}/export", {"url": url})).json()
+
+    def import_(self, url: str, name: str | None) -> Exchange[dict[str, Any]]:
+        """Have a checkpoint that was exported to a URL among the session's."""
+        fields = {"url": url} if name is None else {"url": url, "name": name}
+        return (yield from post_json(f"{self._path}/import", fields)).json()
+
     def delete(self, name: str) -> Exchange[None]:
         """Remove a checkpoint."""
         yield from ask(Request("DELETE", self._of(name)))
