@@ -93,12 +93,13 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     app.add_middleware(RequestContext, names=host_names)
     app.add_middleware(RequestObserver, metrics=service.metrics)
     install_problem_handlers(app)
+    # The first that matches answers: what is called most often comes first.
     for resource in (
+        steps,
         capabilities,
         access,
         graphs,
         sessions,
-        steps,
         parameters,
         checkpoints,
         exports,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
+from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.entity_tags import IF_MATCH, check_state, etag, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
@@ -26,7 +27,7 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/v1/sessions", tags=["steps"])
+router = APIRouter(prefix="/v1/sessions", tags=["steps"], route_class=DirectRoute)
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z")
 
@@ -87,7 +88,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
         step, required = _step_number(number), required_state(request)
         answer_type, request_type = accepted_type(request), body_type(request)
         content = await service.body_bytes(request, request_type)
-        asked = await service.decode(content, lambda: _read(held.session, content, request_type))
+        asked = await service.decode(content, request_type, lambda: _read(held.session, content, request_type))
         check_carries(answer_type, _answered(held.session, asked))
         loaded = time.perf_counter()
 

@@ -19,7 +19,7 @@ from fastapi.security.base import SecurityBase
 from asg_executor.access.principal import NOBODY, Principal, Scope
 from asg_executor.api.authentication import BEARER, authenticate
 from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
-from asg_executor.api.media_types import JSON, body_type
+from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
@@ -44,7 +44,8 @@ __all__ = [
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
 
-_LITTLE_BYTES = 16_384  # of nested lists in JSON: less than a millisecond
+_LITTLE_BYTES = {JSON: 16_384, SAFETENSORS: 4 * 2**20}
+"""How much of each media type is read in less than a millisecond."""
 
 
 class TenantService:
@@ -203,7 +204,7 @@ class TenantService:
         """
         media_type = body_type(request)
         content = await self.body_bytes(request, media_type)
-        return await self.decode(content, lambda: parse_body(kind, content, media_type))
+        return await self.decode(content, media_type, lambda: parse_body(kind, content, media_type))
 
     async def json_body(self, request: Request, kind: type[B]) -> B:
         """The body of a request that has no tensors, in JSON; an empty one is `{}`.
@@ -216,12 +217,12 @@ class TenantService:
         content = await self.body_bytes(request, JSON)
         return kind.check(parse_json_body(content) if content else {})
 
-    async def decode(self, content: bytes, function: Callable[[], T]) -> T:
-        """Call `function`, which reads `content`: in a thread where there is much to read.
+    async def decode(self, content: bytes, media_type: str, function: Callable[[], T]) -> T:
+        """Call `function`, which reads `content` of this media type: in a thread where there is much to read.
 
         A thread costs more than it spares where there is little.
         """
-        return function() if len(content) <= _LITTLE_BYTES else await self.pool.run(function)
+        return function() if len(content) <= _LITTLE_BYTES[media_type] else await self.pool.run(function)
 
 
 def unknown_session(id: str) -> ProblemError:
