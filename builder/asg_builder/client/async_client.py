@@ -12,9 +12,10 @@ from asg_builder.arrays import Array
 from asg_builder.client.async_session import AsyncSession
 from asg_builder.client.async_transport import AsyncHttpTransport, AsyncTransport
 from asg_builder.client.exchanges.graphs import add_graph, get_graph, run_graph
-from asg_builder.client.exchanges.service import get_info
+from asg_builder.client.exchanges.service import get_access, get_info
 from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
 from asg_builder.client.local import LocalServer
+from asg_builder.client.options import key_or_default
 from asg_builder.client.raw_client import AsyncRawClient
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
@@ -31,7 +32,8 @@ class AsyncClient:
 
     Args:
         url: the executor's address, such as `http://127.0.0.1:8765`.
-        api_key: the key that it knows the caller by, if it asks for one.
+        api_key: the key that it knows the caller by, if it asks for one; absent: that of the environment variable
+            `ASG_API_KEY`, if it is set; "" sends none.
         timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
@@ -40,7 +42,7 @@ class AsyncClient:
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, or `retries` is negative.
+        AsgError: a timeout is not above 0, `retries` is negative, or the key has characters that no key has.
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class AsyncClient:
     ) -> None:
         self._transport = AsyncTransport(
             url,
-            api_key=api_key,
+            api_key=key_or_default(api_key),
             timeout=timeout,
             retries=retries,
             total_timeout=total_timeout,
@@ -78,7 +80,7 @@ class AsyncClient:
             LocalServerFailed: the server did not come up.
         """
         server = await asyncio.to_thread(LocalServer)
-        client = cls(server.url, timeout=timeout, retries=retries, total_timeout=total_timeout)
+        client = cls(server.url, api_key="", timeout=timeout, retries=retries, total_timeout=total_timeout)
         client._transport.diagnose = server.diagnose
         client._server = server
         return client
@@ -138,6 +140,14 @@ class AsyncClient:
     async def info(self) -> dict[str, Any]:
         """What the executor understands: the format's version, ops, dtypes, engines, optimizers and limits."""
         return await self._transport.perform(get_info())
+
+    async def access(self) -> dict[str, Any]:
+        """What the key stands for: its id, its tenant and scopes, and how much of the tenant's quotas is used.
+
+        Raises:
+            AccessDenied: the key is not good, or one is needed.
+        """
+        return await self._transport.perform(get_access())
 
     async def add_graph(self, document: Document) -> str:
         """Send a document.

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from asg_builder.arrays import Array
 from asg_builder.client.exchanges.graphs import add_graph, get_graph, run_graph
-from asg_builder.client.exchanges.service import get_info
+from asg_builder.client.exchanges.service import get_access, get_info
 from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
 from asg_builder.client.local import LocalServer
+from asg_builder.client.options import key_or_default
 from asg_builder.client.raw_client import RawClient
 from asg_builder.client.session import Session
 from asg_builder.client.transport import HttpTransport, Transport
@@ -28,7 +29,8 @@ class Client:
 
     Args:
         url: the executor's address, such as `http://127.0.0.1:8765`.
-        api_key: the key that it knows the caller by, if it asks for one.
+        api_key: the key that it knows the caller by, if it asks for one; absent: that of the environment variable
+            `ASG_API_KEY`, if it is set; "" sends none.
         timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
@@ -37,7 +39,7 @@ class Client:
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, or `retries` is negative.
+        AsgError: a timeout is not above 0, `retries` is negative, or the key has characters that no key has.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Client:
     ) -> None:
         self._transport = Transport(
             url,
-            api_key=api_key,
+            api_key=key_or_default(api_key),
             timeout=timeout,
             retries=retries,
             total_timeout=total_timeout,
@@ -75,7 +77,7 @@ class Client:
             LocalServerFailed: the server did not come up.
         """
         server = LocalServer()
-        client = cls(server.url, timeout=timeout, retries=retries, total_timeout=total_timeout)
+        client = cls(server.url, api_key="", timeout=timeout, retries=retries, total_timeout=total_timeout)
         client._transport.diagnose = server.diagnose
         client._server = server
         return client
@@ -135,6 +137,14 @@ class Client:
     def info(self) -> dict[str, Any]:
         """What the executor understands: the format's version, ops, dtypes, engines, optimizers and limits."""
         return self._transport.perform(get_info())
+
+    def access(self) -> dict[str, Any]:
+        """What the key stands for: its id, its tenant and scopes, and how much of the tenant's quotas is used.
+
+        Raises:
+            AccessDenied: the key is not good, or one is needed.
+        """
+        return self._transport.perform(get_access())
 
     def add_graph(self, document: Document) -> str:
         """Send a document.

@@ -13,7 +13,8 @@ ClientError
     ├── NotFound           404
     ├── Conflict           409, 412: the state is not the one that the request assumes; `.expected_step`
     ├── TooLarge           413
-    ├── Overloaded         429, 503: to be tried again later, or a quota is used up; `.retry_after`
+    ├── Overloaded         429, 503: to be tried again later; `.retry_after`
+    ├── QuotaExceeded      429: the tenant has as much as it may, and waiting does not help; `.content` has the figures
     └── ServerFault        any other 5xx: the server made a mistake
         └── StorageFull    507: its disk is full; nothing was changed
 """
@@ -34,6 +35,7 @@ __all__ = [
     "LocalServerFailed",
     "NotFound",
     "Overloaded",
+    "QuotaExceeded",
     "ServerFault",
     "ServiceError",
     "StorageFull",
@@ -140,6 +142,10 @@ class Overloaded(ServiceError):
     """The server has too much to do, or is shutting down; nothing was changed."""
 
 
+class QuotaExceeded(ServiceError):
+    """The tenant has as much as it may: delete what is not needed, or have the quota raised. Waiting does not help."""
+
+
 class ServerFault(ServiceError):
     """The server made a mistake."""
 
@@ -162,6 +168,7 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     503: Overloaded,
     507: StorageFull,
 }
+_BY_CODE: dict[str, type[ServiceError]] = {"quota_exceeded": QuotaExceeded}
 _UNAVAILABLE = {  # what a proxy in front of the service answers by itself
     429: ("unavailable", "the server is not available", True),
     502: ("bad_gateway", "a gateway got no answer from the server", False),
@@ -205,7 +212,8 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes) -> C
     except ValueError:
         content = None
     if isinstance(content, dict):
-        return kind(status, cast("dict[str, Any]", content), headers)
+        members = cast("dict[str, Any]", content)
+        return _BY_CODE.get(str(members.get("code")), kind)(status, members, headers)
     if status in _UNAVAILABLE:
         code, detail, retryable = _UNAVAILABLE[status]
         return kind(status, {"detail": detail, "code": code, "retryable": retryable}, headers)

@@ -1,13 +1,20 @@
 """How a client sends its requests."""
 
 import math
+import os
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from asg_schema.errors import AsgError
 
-__all__ = ["SendOptions", "base_url", "common_headers", "is_local"]
+__all__ = ["KEY_VARIABLE", "SendOptions", "base_url", "common_headers", "is_local", "key_or_default"]
+
+KEY_VARIABLE = "ASG_API_KEY"
+"""The environment variable that has the key of a client to which none is given."""
+
+_KEY = re.compile(r"[!-~]+\Z")
 
 
 class SendOptions(NamedTuple):
@@ -65,12 +72,25 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def key_or_default(api_key: str | None) -> str | None:
+    """The key that a client sends: the one that is given, or else the environment's; None for none, as "" asks for."""
+    return (os.environ.get(KEY_VARIABLE) if api_key is None else api_key) or None
+
+
 def common_headers(api_key: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
     """The headers of every request.
 
     Args:
         api_key: sent as a bearer token, if there is one.
         headers: further ones.
+
+    Raises:
+        AsgError: the key cannot be one. The message does not have it.
     """
+    if api_key is not None and not _KEY.match(api_key):
+        raise AsgError(
+            f"api_key (or {KEY_VARIABLE}) has a character that a key cannot have; visible ASCII is needed, no spaces "
+            "and line ends"
+        )
     key = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return {"User-Agent": "asg-builder", **key, **(headers or {})}

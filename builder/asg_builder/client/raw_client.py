@@ -20,6 +20,7 @@ class RawClient:
 
     def __init__(self, client: "Client") -> None:
         self.info = raw(client.info)
+        self.access = raw(client.access)
         self.add_graph = raw(client.add_graph)
         self.graph = raw(client.graph)
         self.run = raw(client.run)
@@ -37,6 +38,7 @@ class AsyncRawClient:
 
     def __init__(self, client: "AsyncClient") -> None:
         self.info = async_raw(client.info)
+        self.access = async_raw(client.access)
         self.add_graph = async_raw(client.add_graph)
         self.graph = async_raw(client.graph)
         self.run = async_raw(client.run)
