@@ -1,6 +1,7 @@
 """`DirectoryLock`: one process owns a data directory at a time."""
 
 import fcntl
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from asg_executor.store.errors import DirectoryInUseError
 __all__ = ["DirectoryLock"]
 
 _NAME = "owner.lock"
+
+_log = logging.getLogger("asg_executor")
 
 
 class DirectoryLock:
@@ -40,9 +43,15 @@ class DirectoryLock:
                 f"{directory} is in use by the process {owner or 'that holds its lock'}; stop it, or name another "
                 "data directory"
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            # The lock is what counts, and a full disk must not keep the service from starting.
+            _log.warning("%s: the number of the process could not be written: %s", path, error.strerror)
 
     def release(self) -> None:
-        """Let another process have the directory."""
-        os.close(self._descriptor)
+        """Let another process have the directory. Again, it does nothing: the number may be another file's by then."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
