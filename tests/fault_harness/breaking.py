@@ -14,7 +14,10 @@ from executor_harness.in_process import in_process
 from fault_harness.cases import Case, go_on, observe
 from fault_harness.faulty_disk import CRASH, FaultyDisk
 
-__all__ = ["Breaker"]
+__all__ = ["REFUSALS", "Breaker"]
+
+REFUSALS = frozenset({"storage_full", "storage_failed", "store_error"})
+"""The codes of what the disk refuses."""
 
 _SERVICE: dict[str, Any] = {"workers": 1}
 
@@ -166,7 +169,8 @@ class Breaker:
                 assert again is not None
                 assert again.is_success, f"{self._case.name}: {again.text} after there was room again"
                 return Outcome(acknowledged=True)
-        except ExecutorError as error:
+        except ExecutorError as error:  # the service did not start
             disk.mend()
-            assert error.code in codes, error
+            if error.code not in codes:
+                raise
             return Outcome(acknowledged=False, code=error.code)

@@ -16,8 +16,7 @@ from fault_harness.training import ADAM, SEED, gradient, network, poisoned, step
 
 __all__ = ["CASES", "Case", "go_on", "observe"]
 
-Path_ = str
-Act = Callable[[Server, Path_], httpx.Response | None]
+Act = Callable[[Server, str], httpx.Response | None]
 
 SMALL = '{"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": []}], "nodes": [], "outputs": []}'
 
@@ -145,7 +144,7 @@ def restore(name: str, *, optimizer: bool) -> Act:
     return lambda server, session: server.http.post(f"{session}/checkpoints/{name}/restore", json=body)
 
 
-def checkpoint_and_go_on(server: Server, session: str) -> httpx.Response:
+def checkpoint_and_go_on(server: Server, session: str) -> httpx.Response | None:
     accepted(add_checkpoint("kept")(server, session))
     return steps(4, 5)(server, session)
 
@@ -171,29 +170,46 @@ def tear(directory: Path) -> None:
 WEIGHTS = {"parameters": {"second.bias": [0.5]}}
 _TWO = {"snapshot_every": 2}
 
+_SKIP = {"non_finite": "skip"}
+
+
+def snapshot_and_step(server: Server, session: str) -> httpx.Response | None:
+    snapshot_now(server, session)
+    return steps(4)(server, session)
+
+
+def remove_checkpoint(server: Server, session: str) -> httpx.Response:
+    return server.http.delete(f"{session}/checkpoints/best")
+
+
+def nothing(server: Server, session: str) -> None:
+    """The service is started, and that is all."""
+
+
 CASES = {
     case.name: case
     for case in (
         Case("step", steps(4)),
         Case("first step", steps(1), steps=0),
         Case("micro-batches", steps(3), steps=2),
-        Case("skipped step", steps(4, body=poisoned), settings={"non_finite": "skip"}),
+        Case("skipped step", steps(4, body=poisoned), settings=_SKIP),
         Case("step with a snapshot", steps(3, 4), durability=_TWO),
-        Case("skipped step with a snapshot", steps(3, 4, body=last_poisoned), durability=_TWO, settings={"non_finite": "skip"}),
+        Case("skipped step with a snapshot", steps(3, 4, body=last_poisoned), durability=_TWO, settings=_SKIP),
         Case("snapshot", snapshot_now),
-        Case("second snapshot", snapshot_now, prepare=lambda server, session: (snapshot_now(server, session), steps(4)(server, session))[1]),
+        Case("second snapshot", snapshot_now, prepare=snapshot_and_step),
         Case("graph", lambda server, _: server.http.post("/v1/graphs", content=SMALL)),
         Case("creation", lambda server, _: creation(server, "second")),
         Case("deletion", lambda server, session: server.http.delete(session)),
         Case("parameters", lambda server, session: server.http.put(f"{session}/parameters", json=WEIGHTS)),
         Case("checkpoint", add_checkpoint("best")),
         Case("checkpoint of a session that keeps no step", add_checkpoint("best"), durability="checkpoint_only"),
-        Case("removed checkpoint", lambda server, session: server.http.delete(f"{session}/checkpoints/best"), prepare=add_checkpoint("best")),
+        Case("removed checkpoint", remove_checkpoint, prepare=add_checkpoint("best")),
         Case("restored checkpoint", restore("kept", optimizer=True), prepare=checkpoint_and_go_on),
         Case("restored weights", restore("kept", optimizer=False), prepare=checkpoint_and_go_on),
-        Case("start", lambda *_: None),
-        Case("start after a torn write", lambda *_: None, harm=tear),
+        Case("start", nothing),
+        Case("start after a torn write", nothing, harm=tear),
         Case("end", end),
         Case("end of a session that keeps no step", end, durability="checkpoint_only"),
     )
 }
+"""All cases, by name."""

@@ -99,5 +99,6 @@ class DurableState:
         current = present.read_bytes()
         if chance.random() < 0.3:
             return current
-        shared = len(os.path.commonprefix([durable, current]))
-        return current[: chance.randint(min(shared, len(durable)), len(current))] if shared == len(durable) else durable
+        if not current.startswith(durable):
+            return durable
+        return current[: chance.randint(len(durable), len(current))]

@@ -82,6 +82,10 @@ class FaultyDisk:
         for name, function in self._originals.items():
             setattr(os, name, function)
 
+    def fail_from_now_on(self) -> None:
+        """Let the fault happen at the next operation."""
+        self._at = len(self.operations)
+
     def mend(self) -> None:
         """Let operations succeed again."""
         self._at = NEVER
@@ -106,7 +110,7 @@ class FaultyDisk:
         return text == str(self.root) or text.startswith(f"{self.root}/")
 
     def _path_of(self, descriptor: int) -> str:
-        return os.readlink(f"/proc/self/fd/{descriptor}").removesuffix(" (deleted)")
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink()).removesuffix(" (deleted)")
 
     def _absolute(self, path: Any, dir_fd: int | None) -> str:
         base = Path.cwd() if dir_fd is None else Path(self._path_of(dir_fd))
@@ -198,4 +202,3 @@ class FaultyDisk:
             refusal = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
             refusal.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
             raise refusal from None
-

@@ -10,7 +10,6 @@ async def get_session(session_id: str, service: RunAccess) -> Response: ...
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Security
@@ -175,18 +174,25 @@ class TenantService:
         """
         if not self._sees(id):
             raise unknown_session(id)
-        if check is None:
-            held = self.whole.sessions.remove(id)
-        else:
-            held = self.session(id)
-            async with held.lock:  # a reader of the digest that is left behind harms nobody
-                await self.pool.run(partial(check, held))
-                self.whole.sessions.remove(id)
+        # With a check the session has to be sound.
+        damaged = check is None and id in self.whole.sessions.damaged
+        held = None if damaged else self.whole.sessions.get(id)
         directory = self.directory
-        if held is not None:
-            await self.pool.run_locked(held.lock, held.close_files)
-        if directory is not None:
-            await self.pool.run(lambda: directory.sessions.remove(id))
+
+        def remove() -> None:
+            if held is not None and check is not None:
+                check(held)
+            if directory is not None:
+                directory.sessions.remove(id)
+            if held is not None:
+                held.close_files()
+
+        if held is None:
+            await self.pool.run(remove)
+        else:
+            await self.pool.run_locked(held.lock, remove)
+        # Not before: what could not be removed is still there, and must be found.
+        self.whole.sessions.remove(id)
 
     async def body_bytes(self, request: Request, media_type: str) -> bytes:
         """The bytes of a request's body, which is of this media type.

@@ -397,6 +397,7 @@ class Session:
             if accumulate:
                 step.begin_accumulation()
         self._arenas.save()
+        skipped_before = self._skipped
         try:
             results: list[dict[str, Array]] = []
             for arrays in parts:
@@ -407,15 +408,14 @@ class Session:
                 if accumulate:
                     step.finish_accumulation(len(parts))
                 step.apply(number)
-            skipped = self._check_finite(number)
-            self._number = number
+            # The recorder sees the session as it is after the step.
+            self._skipped, self._number = self._check_finite(number), number
             if recorder is not None:
                 recorder(results)
         except BaseException:  # an interrupt, too, must leave the state whole
-            self._number = number - 1
+            self._skipped, self._number = skipped_before, number - 1
             self._arenas.restore()
             raise
-        self._skipped = skipped
         return results
 
     def _check_finite(self, number: int) -> bool:

@@ -72,6 +72,10 @@ class CheckpointFiles:
             if path.name not in counting:  # a crash came before its row, or after that was removed
                 remove_tree(path)
 
+    def moved(self, directory: Path) -> None:
+        """Find the files where they are now: their directory was given another name."""
+        self._directory = directory
+
     def add(
         self, name: str, state: SavedState, metrics: Mapping[str, float] | None = None, *, pinned: bool = True
     ) -> Checkpoint:

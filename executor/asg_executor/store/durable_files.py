@@ -129,14 +129,11 @@ def _write_new(path: Path, buffers: Sequence[bytes | memoryview]) -> None:
 def _discard(path: Path) -> None:
     """Remove what could not be finished; where that fails too, the next start removes it."""
     with suppress(OSError):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory as one step: a crash in the middle leaves an unfinished name, not half a directory.
+    """Remove a directory, or a file, as one step: a crash leaves an unfinished name, not half a directory.
 
     Raises:
         StoreError: the system refuses.
@@ -148,7 +145,14 @@ def remove_tree(path: Path) -> None:
         except FileNotFoundError:
             return
         sync_directory(path.parent)
-        shutil.rmtree(condemned)
+        _remove(condemned)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_unfinished(directory: Path) -> None:
@@ -159,7 +163,4 @@ def remove_unfinished(directory: Path) -> None:
     """
     with storage_errors(directory):
         for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            _remove(path)

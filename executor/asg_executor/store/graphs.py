@@ -3,6 +3,7 @@
 Tenants share no document, though it means the same: the names in it, and that it is there, are nobody else's business.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
@@ -17,6 +18,8 @@ from asg_schema.document import Document
 __all__ = ["DirectoryGraphStore", "GraphStore", "MemoryGraphStore", "TenantGraphs"]
 
 _CACHED = 64
+
+_log = logging.getLogger("asg_executor")
 
 
 class GraphStore(Protocol):
@@ -111,7 +114,7 @@ class DirectoryGraphStore:
         self._paths = OrderedDict((path.name.partition(".")[0], path) for path in found)
 
     def add(self, document: Document) -> bool:
-        """Have a document on disk; True where no document of its digest was there. The first one stays.
+        """Have a document on disk; True where no document of its digest was there. The first one stays, if it is sound.
 
         Raises:
             StorageFullError: there is no room.
@@ -119,7 +122,7 @@ class DirectoryGraphStore:
         """
         digest = document.digest
         with self._lock:
-            if digest in self._paths:
+            if digest in self._paths and self._is_sound(digest):
                 self._paths.move_to_end(digest)
                 return False
             content = document.to_json().encode()
@@ -131,6 +134,17 @@ class DirectoryGraphStore:
                 with storage_errors(oldest):
                     oldest.unlink(missing_ok=True)
         self._cache.add(document)
+        return True
+
+    def _is_sound(self, digest: str) -> bool:
+        """Whether the file of a document is what was written; one that is not can be written anew."""
+        if self._cache.get(digest) is not None:
+            return True
+        try:
+            self._cache.add(_read(self._paths[digest]))
+        except DamagedFileError as error:
+            _log.error("%s; the document was sent again and is written anew", error)
+            return False
         return True
 
     def get(self, digest: str) -> Document | None:

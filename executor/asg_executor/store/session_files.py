@@ -49,8 +49,7 @@ class SessionFiles:
     """
 
     def __init__(self, directory: Path, database: Database, session: str, writers: Executor) -> None:
-        self._snapshots = directory / "snapshots"
-        self._logs = directory / "logs"
+        self._place(directory)
         self._database = database
         self._session = session
         self._history = secrets.token_hex(8)
@@ -61,6 +60,15 @@ class SessionFiles:
         for folder in (self._snapshots, self._logs):
             make_directory(folder)
             remove_unfinished(folder)
+
+    def _place(self, directory: Path) -> None:
+        self._snapshots = directory / "snapshots"
+        self._logs = directory / "logs"
+
+    def moved(self, directory: Path) -> None:
+        """Find the files where they are now: their directory was given another name before any step."""
+        self._place(directory)
+        self.checkpoints.moved(directory / "checkpoints")
 
     def save(self, state: SavedState) -> None:
         """Have a state on disk that steps led to; those before it need no log from then on.

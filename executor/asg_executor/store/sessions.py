@@ -1,20 +1,30 @@
 """`SessionStore`: the sessions of a data directory.
 
 `sessions/<id>/session.json` has what a session was created with, its documents included; `SessionFiles` the rest. A
-session counts once its row is in the database.
+session counts while its row is in the database. Before the row is there, and before it goes, the directory is called
+`.writing-<id>`: so whatever a crash leaves is told apart. With a row it is the session and gets its name back, without
+one it is removed. A directory `<id>` without a row is neither, and is kept: the database has lost it.
 """
 
 import json
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asg_executor.store.database import Database, Row
-from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished, write_directory
-from asg_executor.store.errors import DamagedFileError
+from asg_executor.store.durable_files import (
+    TEMPORARY_PREFIX,
+    make_directory,
+    remove_tree,
+    storage_errors,
+    sync_directory,
+    write_directory,
+)
+from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
 
@@ -22,6 +32,8 @@ __all__ = ["DamagedSession", "SessionStore", "StoredSession"]
 
 _FILE = "session.json"
 _WRITERS = 4
+
+_log = logging.getLogger("asg_executor")
 
 
 class StoredSession(NamedTuple):
@@ -67,7 +79,6 @@ class SessionStore:
         self._database = database
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="asg-writer")
         make_directory(directory)
-        remove_unfinished(directory)
 
     def create(self, id: str, settings: Mapping[str, Any], state: SavedState, tenant: str) -> SessionFiles:
         """Have a new session on disk.
@@ -83,21 +94,28 @@ class SessionStore:
             StoreError: the system refuses; likewise.
         """
         content = json.dumps(settings, sort_keys=True).encode()
-        path = self._directory / id
-        write_directory(path, {_FILE: [content]})
+        unfinished, path = self._unfinished(id), self._directory / id
+        write_directory(unfinished, {_FILE: [content]})
         try:
-            files = SessionFiles(path, self._database, id, self._writers)
+            files = SessionFiles(unfinished, self._database, id, self._writers)
             files.save(state)
             with self._database.transaction():
                 row = {"id": id, "created": time.time(), "settings": sha256(content).hexdigest(), "tenant": tenant}
                 self._database.insert("sessions", row)
+            _rename(unfinished, path)
         except BaseException:
+            self._forget(id, unfinished)
             remove_tree(path)
             raise
+        files.moved(path)
         return files
 
+    def _unfinished(self, id: str) -> Path:
+        """What the directory of a session is called before it is one, and once it is none any more."""
+        return self._directory / f"{TEMPORARY_PREFIX}{id}"
+
     def stored(self) -> Iterator[StoredSession | DamagedSession]:
-        """Every session that is on disk. What a crash left of one that was not created yet is removed.
+        """Every session that is on disk. What a crash left of one that is not created yet, or deleted, is removed.
 
         Raises:
             DamagedFileError: the database is damaged.
@@ -105,25 +123,42 @@ class SessionStore:
         """
         rows = self._database.rows("SELECT * FROM sessions ORDER BY created, id")
         known = {row["id"] for row in rows}
-        for path in list(self._directory.iterdir()):
-            if path.name not in known:
-                self._forget(path.name)
+        self._finish(known)
         for row in rows:
             tenant: str | None = None
             try:
                 self._database.check_row("sessions", row)
                 tenant = _tenant(row)
                 yield self._stored(row)
-            except DamagedFileError as error:
+            except StoreError as error:
                 yield DamagedSession(row["id"], str(error), tenant)
+        with storage_errors(self._directory):
+            found = sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+        for id in found:
+            if id not in known:
+                yield DamagedSession(id, f"{self._directory / id}: the database does not know it", None)
+
+    def _finish(self, known: Set[str]) -> None:
+        """Finish what a crash interrupted: a session with a row is one, and what has none is removed."""
+        with storage_errors(self._directory):
+            unfinished = list(self._directory.glob(f"{TEMPORARY_PREFIX}*"))
+        for path in unfinished:
+            id = path.name.removeprefix(TEMPORARY_PREFIX)
+            if id in known and not (self._directory / id).exists():
+                _rename(path, self._directory / id)
+            elif id in known:
+                remove_tree(path)
+            else:
+                self._forget(id, path)
 
     def _stored(self, row: Row) -> StoredSession:
         directory = self._directory / row["id"]
         path = directory / _FILE
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            raise DamagedFileError(path, "it is missing") from None
+        with storage_errors(path):
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                raise DamagedFileError(path, "it is missing") from None
         if sha256(content).hexdigest() != row["settings"]:
             raise DamagedFileError(path, f"its SHA-256 is not {row['settings']}, with which it was written")
         files = SessionFiles(directory, self._database, row["id"], self._writers)
@@ -133,24 +168,46 @@ class SessionStore:
         """Remove a session and all that belongs to it.
 
         Raises:
-            StoreError: the system refuses.
+            StorageFullError: there is no room for the database's record of it; the session is as it was.
+            StoreError: the system refuses; likewise.
         """
+        path, condemned = self._directory / id, self._unfinished(id)
+        try:
+            if path.exists():
+                _rename(path, condemned)
+            self._forget_rows(id)
+        except BaseException:
+            if condemned.exists():
+                _rename(condemned, path)
+            raise
+        try:
+            remove_tree(condemned)
+        except StoreError as error:  # it is none any more, and the next start removes what is left
+            _log.warning("session %s was deleted, and files of it are left: %s", id, error)
+
+    def _forget(self, id: str, path: Path) -> None:
+        """Remove a session that is not one yet, or no more."""
+        self._forget_rows(id)
+        remove_tree(path)
+
+    def _forget_rows(self, id: str) -> None:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE id = ?", [id])
-        self._forget(id)
+            for table in ("snapshots", "checkpoints", "checkpoint_notes"):
+                connection.execute(f"DELETE FROM {table} WHERE session = ?", [id])
 
     def close(self) -> None:
         """End the threads that write."""
         self._writers.shutdown()
 
-    def _forget(self, id: str) -> None:
-        with self._database.transaction() as connection:
-            connection.execute("DELETE FROM snapshots WHERE session = ?", [id])
-            connection.execute("DELETE FROM checkpoints WHERE session = ?", [id])
-            connection.execute("DELETE FROM checkpoint_notes WHERE session = ?", [id])
-        remove_tree(self._directory / id)
-
 
 def _tenant(row: Row) -> str:
     """Whose session a row is; one that was made before there were tenants is that of requests without a key."""
     return row["tenant"] or ""
+
+
+def _rename(path: Path, target: Path) -> None:
+    """Give a directory another name, on disk, too."""
+    with storage_errors(path):
+        path.rename(target)
+        sync_directory(path.parent)

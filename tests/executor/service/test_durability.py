@@ -136,6 +136,17 @@ def test_a_skipped_step_is_answered_as_such_before_and_after(tmp_path: Path) -> 
         take(server, failing, 1)
 
 
+def test_a_skipped_step_that_a_snapshot_keeps_is_answered_as_such_again(tmp_path: Path) -> None:
+    poisoned = {"inputs": {**body(2)["inputs"], "x": [["nan", 0.0, 0.0]] * len(body(2)["inputs"]["x"])}}
+    with server_on(tmp_path) as server:
+        session = server.create_session(optimizer=ADAM, seed=5, non_finite="skip", durability={"snapshot_every": 2})
+        take(server, session, 1)
+        answer = server.http.put(f"{session}/steps/2", json=poisoned).json()
+        assert answer["skipped"] is True
+    with server_on(tmp_path) as server:
+        assert server.http.put(f"{session}/steps/2", json=poisoned).json() == answer
+
+
 def test_parameters_that_were_replaced_are_there_again(tmp_path: Path) -> None:
     with server_on(tmp_path) as server:
         session = server.create_session(optimizer=ADAM, seed=5)
