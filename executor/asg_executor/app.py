@@ -67,7 +67,11 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
         directory=directory,
     )
     if directory is not None:
-        recover(service.sessions, directory, settings.max_memory_bytes, settings.workers)
+        try:
+            recover(service.sessions, directory, settings.max_memory_bytes, settings.workers)
+        except BaseException:
+            directory.close()
+            raise
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

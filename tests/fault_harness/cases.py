@@ -33,6 +33,7 @@ class Case:
         settings: further fields of the session.
         prepare: what else is done before.
         harm: what is done to the files before.
+        several: whether the act is several requests, of which the first may be accepted and the next refused.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     settings: Mapping[str, Any] | None = None
     prepare: Act | None = None
     harm: Callable[[Path], None] | None = None
+    several: bool = False
 
     def build(self, directory: Path) -> str:
         """Make the directory as it is before the act; the path of the session."""
@@ -170,6 +172,7 @@ def tear(directory: Path) -> None:
 WEIGHTS = {"parameters": {"second.bias": [0.5]}}
 _TWO = {"snapshot_every": 2}
 
+skip_last = steps(3, 4, body=last_poisoned)
 _SKIP = {"non_finite": "skip"}
 
 
@@ -193,8 +196,14 @@ CASES = {
         Case("first step", steps(1), steps=0),
         Case("micro-batches", steps(3), steps=2),
         Case("skipped step", steps(4, body=poisoned), settings=_SKIP),
-        Case("step with a snapshot", steps(3, 4), durability=_TWO),
-        Case("skipped step with a snapshot", steps(3, 4, body=last_poisoned), durability=_TWO, settings=_SKIP),
+        Case("step with a snapshot", steps(3, 4), durability=_TWO, several=True),
+        Case(
+            "skipped step with a snapshot",
+            steps(3, 4, body=last_poisoned),
+            durability=_TWO,
+            settings=_SKIP,
+            several=True,
+        ),
         Case("snapshot", snapshot_now),
         Case("second snapshot", snapshot_now, prepare=snapshot_and_step),
         Case("graph", lambda server, _: server.http.post("/v1/graphs", content=SMALL)),

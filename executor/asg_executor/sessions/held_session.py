@@ -212,6 +212,9 @@ class HeldSession:
         files = self._files
         if files is None or self.settings.durability != "every_step":
             return request.take(self.session, keep)
+        if not files.is_reliable:  # a write failed, and what is on disk is not known: begin anew with what is known
+            files.replace(self._state(self._record.digest, self._record.answer))
+            self._saved, self._unsaved_seconds = self.session.number, 0.0
         files.begin(number, request)
         try:
             return request.take(self.session, keep)

@@ -4,6 +4,7 @@
 <directory>/logs/<history>/<first step>.log   what the steps were given
 <directory>/snapshots/<step>-<random>/        state.safetensors, answer.safetensors, manifest.json
 <directory>/checkpoints/<step>-<random>/      likewise
+<directory>/acknowledged                      the last step that was acknowledged
 ```
 
 A snapshot counts once its row is in the database. Two are kept, and the steps since the older one, so that damage to
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from asg_executor.sessions.step_request import StepRequest
+from asg_executor.store.acknowledged_step import AcknowledgedStep
 from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import make_directory, remove_tree, remove_unfinished
@@ -64,6 +66,7 @@ class SessionFiles:
     def _place(self, directory: Path) -> None:
         self._snapshots = directory / "snapshots"
         self._logs = directory / "logs"
+        self._acknowledged = AcknowledgedStep(directory / "acknowledged")
 
     def moved(self, directory: Path) -> None:
         """Find the files where they are now: their directory was given another name before any step."""
@@ -160,6 +163,7 @@ class SessionFiles:
         else:
             begun()
         self._log.finish(bytes.fromhex(answer))
+        self._acknowledged.write(self._history, self._log.last)
 
     def abandon(self) -> None:
         """Let the step that was begun not count."""
@@ -187,12 +191,28 @@ class SessionFiles:
                 _log.error("session %s: %s", self._session, error)
                 damage.append(error)
             else:
-                self._history = details["history"]
-                self._log = StepLog(self._logs / self._history, state.number)
+                self._open_log(details["history"], state.number)
                 return state
         if damage:
             raise DamagedFileError(damage[0].path, damage[0].reason)
         raise DamagedFileError(self._snapshots, "there is no snapshot")
+
+    def _open_log(self, history: str, number: int) -> None:
+        """Open the log of a history, if there is one: it is not made before it is needed, when the disk may be full."""
+        self._history = history
+        path, last = self._logs / history, number
+        if StepLog.exists(path):
+            self._log = StepLog(path, number)
+            last = self._log.last
+        acknowledged = self._acknowledged.read(history)
+        if acknowledged > last:
+            self.close()
+            raise DamagedFileError(path, f"the log ends with step {last}, and step {acknowledged} was acknowledged")
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it is known what is on disk; else a state that is saved by `replace` makes it so."""
+        return self._log is None or self._log.is_reliable
 
     def steps(self, after: int) -> Iterator[LoggedStep]:
         """The steps after a number that count, in order.
@@ -206,6 +226,7 @@ class SessionFiles:
 
     def close(self) -> None:
         """Close what is open."""
+        self._acknowledged.close()
         if self._log is not None:
             self._log.close()
             self._log = None

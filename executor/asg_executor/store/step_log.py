@@ -17,6 +17,7 @@ acknowledged after its trailer is on disk. So a record that ends before its trai
 cut off when the log is opened. Anything else that does not add up is damage, which is named and never passed over.
 """
 
+import logging
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,9 @@ _FRAME = struct.Struct("<4sIQQQ32s")
 _STEP, _DONE = b"step", b"done"
 _CHECKED_FROM = 8
 _LITTLE_BYTES = 65_536
+
+
+_log = logging.getLogger("asg_executor")
 
 
 class LoggedStep(NamedTuple):
@@ -88,9 +92,21 @@ class StepLog:
         if segments:
             self._last, end = _sound_part(_from_step(segments, number + 1))
             self._open(segments[-1], end)
+            if self._last < number:
+                self._skip_to(number)
         else:
             self._last = number
             self._begin()
+
+    @staticmethod
+    def exists(directory: Path) -> bool:
+        """Whether there is a log in this directory."""
+        return any(directory.glob("*.log"))
+
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it is known what is on disk."""
+        return not self._failed
 
     @property
     def last(self) -> int:
@@ -210,8 +226,29 @@ class StepLog:
 
     def _begin(self) -> None:
         path = self._directory / f"{self._last + 1:020d}.log"
-        write_file(path, [_FORMAT])
-        self._open(path, len(_FORMAT))
+        try:
+            write_file(path, [_FORMAT])
+            self._open(path, len(_FORMAT))
+        except BaseException:
+            self._discard(path)
+            raise
+
+    def _discard(self, path: Path) -> None:
+        """Remove a segment that could not be begun: the log goes on in the one before, which has these numbers then."""
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            self._failed = True
+            raise UnreliableFileError(f"{path}: {error.strerror}; the log has to be opened anew") from error
+
+    def _skip_to(self, number: int) -> None:
+        """Go on behind a step that a snapshot has, though the log lost those before it."""
+        _log.error("%s: the log ends with step %d; a snapshot has step %d", self._path, self._last, number)
+        descriptor, end = self._descriptor, self._end
+        self._last = number
+        self._begin()
+        self._closed += end
+        os.close(descriptor)
 
     def _open(self, path: Path, end: int) -> None:
         """Open a segment for appending behind its sound part."""

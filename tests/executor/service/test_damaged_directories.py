@@ -2,12 +2,14 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from asg_executor.store.errors import StoreError
 from asg_executor.store.ownership import DirectoryLock
 from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
@@ -128,3 +130,71 @@ def test_a_lock_that_is_released_twice_closes_nothing_else(tmp_path: Path) -> No
     assert os.write(writer, b"open") == 4
     os.close(reader)
     os.close(writer)
+
+
+def test_a_log_that_lost_acknowledged_steps_is_named_wherever_it_was_cut(tmp_path: Path) -> None:
+    directory, copy = tmp_path / "data", tmp_path / "copy"
+    with in_process(data_dir=directory) as server:
+        session = server.create_session()
+        for number in (1, 2, 3):
+            assert server.http.put(f"{session}/steps/{number}", json=BODY).status_code == 200
+    (log,) = directory.glob("sessions/*/logs/*/*.log")
+    whole = log.read_bytes()
+    borders = [index for index in range(len(whole)) if whole[index : index + 4] in (b"step", b"done")]
+    for border in {*borders, *(place + delta for place in borders for delta in (-1, 1)), len(whole) - 1}:
+        shutil.copytree(directory, copy)
+        (copy / log.relative_to(directory)).write_bytes(whole[:border])
+        with in_process(data_dir=copy) as server:
+            problem(server.http.get(session), "session_damaged")
+        shutil.rmtree(copy)
+
+
+def test_steps_that_a_snapshot_has_need_no_log(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        session = server.create_session()
+        for number in (1, 2, 3):
+            assert server.http.put(f"{session}/steps/{number}", json=BODY).status_code == 200
+        server.app.state.service.sessions.get(session.rpartition("/")[2]).save()
+        state = server.digest(session)
+    for log in sorted(tmp_path.glob("sessions/*/logs/*/*.log"))[1:]:
+        log.unlink()
+    (log,) = tmp_path.glob("sessions/*/logs/*/*.log")
+    content = log.read_bytes()
+    log.write_bytes(content[: content.rindex(b"step")])
+    for number in (4, 5):
+        with in_process(data_dir=tmp_path) as server:
+            assert number > 4 or server.digest(session) == state
+            assert server.http.put(f"{session}/steps/{number}", json=BODY).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["fsync", "ftruncate"])
+def test_a_session_goes_on_after_a_write_of_which_nobody_knows_what_became(tmp_path: Path, kind: str) -> None:
+    refused = frozenset({"fsync"} if kind == "fsync" else {"write", "ftruncate"})
+    with FaultyDisk(tmp_path, fault=errno.EIO, only=refused) as disk, in_process(data_dir=tmp_path) as server:
+        session, _ = two_sessions(server)
+        state = server.digest(session)
+        disk.fail_from_now_on()
+        assert server.http.put(f"{session}/steps/2", json=BODY).status_code == 500
+        disk.mend()
+        assert server.digest(session) == state
+        other = {"inputs": {**BODY["inputs"], "target": [[0.0]] * len(BODY["inputs"]["target"])}}
+        assert server.http.put(f"{session}/steps/2", json=other).status_code == 200
+        state = server.digest(session)
+    with in_process(data_dir=tmp_path) as server:
+        assert server.digest(session) == state
+
+
+def test_a_segment_that_could_not_be_begun_leaves_the_log_as_it_was(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        session, _ = two_sessions(server)
+    only = frozenset({"fsync"})
+    with FaultyDisk(tmp_path, fault=errno.EIO, only=only) as disk, in_process(data_dir=tmp_path) as server:
+        held = server.app.state.service.sessions.get(session.rpartition("/")[2])
+        disk.fail_from_now_on()
+        with pytest.raises(StoreError):
+            held.save()
+        disk.mend()
+        assert server.http.put(f"{session}/steps/2", json=BODY).status_code == 200
+        state = server.digest(session)
+    with in_process(data_dir=tmp_path) as server:
+        assert server.digest(session) == state
