@@ -1,8 +1,10 @@
 """`create_app`: the executor as an ASGI application."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -27,32 +29,45 @@ from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
+from asg_executor.observability.telemetry import exporting_tracing
 from asg_executor.sessions.recovery import recover
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import MemoryGraphStore, TenantGraphs
 
+if TYPE_CHECKING:
+    from asg_executor.observability.tracing import RequestTracing
+
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings | None = None, *, host_names: Collection[str] | None = None) -> FastAPI:
+def create_app(
+    settings: Settings | None = None,
+    *,
+    host_names: Collection[str] | None = None,
+    tracing: "RequestTracing | None" = None,
+) -> FastAPI:
     """The service. What its data directory has of an earlier time is there again; without one it keeps nothing.
 
     Args:
         settings: its settings; absent: those of the environment.
         host_names: the host names, in lower case, that requests may be addressed to beside IP addresses; absent: any.
             `asg serve` names those of the address that it listens on.
+        tracing: traces requests; absent: where the settings say so, spans are sent as OpenTelemetry's variables say.
 
     Returns:
         An ASGI application; `app.state.service` is its `Service`.
 
     Raises:
         UnknownEngineError: the settings name an engine that is not at hand.
+        TelemetryUnavailableError: the settings wish for traces, and OpenTelemetry is not installed.
         StoreError: the data directory is another process's, is damaged, or cannot be used.
     """
     settings = settings or Settings()
     engine_named(settings.engine)
+    if tracing is None and settings.telemetry:
+        tracing = exporting_tracing()
     directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.tenant_max_graphs)
     held = SessionRegistry(settings.max_sessions)
     pool = WorkerPool(settings.workers, settings.max_queue)
@@ -82,6 +97,8 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
                 if not held.lock.locked():  # else a thread that cannot be stopped still works with it
                     held.close()
             directory.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="ASG executor",
@@ -95,7 +112,7 @@ def create_app(settings: Settings | None = None, *, host_names: Collection[str] 
     )
     app.state.service = service
     app.add_middleware(RequestContext, names=host_names)
-    app.add_middleware(RequestObserver, metrics=service.metrics)
+    app.add_middleware(RequestObserver, metrics=service.metrics, tracing=tracing)
     install_problem_handlers(app)
     # The first that matches answers: what is called most often comes first.
     for resource in (

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         description="How: `json` has a JSON object in each line, `text` is for people; `auto` is text on a terminal, "
         "else JSON.",
     )
+    telemetry: bool = Field(
+        default=False,
+        description="Whether traces are sent by OTLP over HTTP, as the variables of OpenTelemetry say "
+        "(`OTEL_EXPORTER_OTLP_ENDPOINT`, …). It needs the extra `asgraph[telemetry]`.",
+    )
 
     @field_validator("export_urls")
     @classmethod

@@ -18,6 +18,7 @@ from asg_executor.api.micro_batches import FIELD, micro_batch_response, separate
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.tenant_service import TrainAccess, body_documentation
 from asg_executor.api.timing import server_timing
+from asg_executor.observability.telemetry import trace_phases
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.session import Session
@@ -104,6 +105,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
                 headers["Idempotent-Replayed"] = "true"
             else:
                 service.metrics.observe_step(seconds)
+                trace_phases(request.scope, seconds)
             fields = {"step": step, **({"skipped": True} if held.session.skipped else {})}
             if asked.micro_batches:
                 return micro_batch_response(outputs, answer_type, fields, headers)

@@ -1,13 +1,17 @@
-"""`RequestObserver`: counts each request, and writes a record of it."""
+"""`RequestObserver`: counts each request, writes a record of it, and traces it."""
 
 import logging
 import time
 from http import HTTPMethod
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asg_executor.metrics import Metrics
 from asg_executor.observability.request_facts import current_scope
+
+if TYPE_CHECKING:
+    from asg_executor.observability.tracing import RequestTracing
 
 __all__ = ["RequestObserver"]
 
@@ -19,25 +23,39 @@ _SENTENCE = "a request was answered"
 
 
 class RequestObserver:
-    """ASGI middleware that counts requests, and writes a record of each: at level info, or debug where a probe asks.
+    """ASGI middleware that counts each request, writes a record of it, and traces it.
 
-    They are counted by the route that answered and not by path, because ids would be endless; so would be methods that
-    HTTP does not know.
+    The record is of level info, or debug where a probe asks. Requests are counted by the route that answered and not by
+    path, because ids would be endless; so would be methods that HTTP does not know.
 
     Args:
         app: what answers the requests.
         metrics: where they are counted.
+        tracing: makes a span for each; None for no spans.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: "RequestTracing | None") -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        token = current_scope.set(scope)
+        try:
+            if self._tracing is None:
+                await self._answer(scope, receive, send)
+            else:
+                with self._tracing.request(scope) as trace:
+                    trace.status = await self._answer(scope, receive, send)
+        finally:
+            current_scope.reset(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer one request; the status of the answer."""
         begin, status, received, sent = time.perf_counter(), 0, 0, 0
 
         async def counted_receive() -> Message:
@@ -53,7 +71,6 @@ class RequestObserver:
             sent += len(message.get("body", b""))
             await send(message)
 
-        token = current_scope.set(scope)
         try:
             await self._app(scope, counted_receive, counted_send)
         finally:
@@ -64,7 +81,7 @@ class RequestObserver:
             level = logging.DEBUG if route.startswith(_PROBES) else logging.INFO
             if _log.isEnabledFor(level):
                 _log.log(level, _SENTENCE, extra={"fields": _record(scope, route, status, seconds, received, sent)})
-            current_scope.reset(token)
+        return status
 
 
 def _record(scope: Scope, route: str, status: int, seconds: float, received: int, sent: int) -> dict[str, object]:
