@@ -1,60 +1,40 @@
-"""What a client repeats, how long it waits, and which error each answer is."""
+"""What a client sends and repeats, and how long it waits."""
 
-import json
+import asyncio
+import base64
+import hashlib
+import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
 from asg_builder.client import (
-    AccessDenied,
     ClientError,
-    Conflict,
     ConnectionFailed,
     NotFound,
     Overloaded,
     ServerFault,
-    ServiceError,
-    StorageFull,
-    TooLarge,
     UnexpectedAnswer,
-    ValidationProblem,
-    errors,
 )
-from asg_builder.client.transport import JSON, Transport
-
-Reply = httpx.Response | Exception
-
-
-class Script:
-    """A server that answers as it is told, and what it was asked and how long the client waited."""
-
-    def __init__(self, *replies: Reply, retries: int = 4) -> None:
-        self.replies: list[Reply] = list(replies)
-        self.requests: list[httpx.Request] = []
-        self.waits: list[float] = []
-        http = httpx.MockTransport(self.answer)
-        self.transport = Transport("http://executor", retries=retries, http=http, sleep=self.waits.append)
-
-    def answer(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        reply = self.replies.pop(0)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+from asg_builder.client.answer import Answer
+from asg_builder.client.async_transport import AsyncTransport
+from asg_builder.client.request import Exchange, Request
+from asg_builder.client.transfers import NewFile
+from asg_builder.client.transport import JSON, SAFETENSORS, Transport
+from asg_schema.errors import AsgError
+from builder_harness.scripted_transport import KINDS, Kind, Script, fine, problem
 
 
-def fine() -> httpx.Response:
-    return httpx.Response(200, json={"ok": True})
-
-
-def problem(status: int, headers: dict[str, str] | None = None, **fields: Any) -> httpx.Response:
-    content = {"status": status, "code": "some_code", "detail": "what is wrong", "retryable": status == 503, **fields}
-    return httpx.Response(
-        status, content=json.dumps(content), headers={"content-type": "application/problem+json", **(headers or {})}
-    )
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Which transport is tested."""
+    return request.param
 
 
 NEVER_SENT = [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy")]
@@ -62,61 +42,61 @@ LOST = [httpx.ReadError("reset"), httpx.ReadTimeout("slow"), httpx.RemoteProtoco
 
 
 @pytest.mark.parametrize("error", NEVER_SENT, ids=lambda e: type(e).__name__)
-def test_what_was_never_sent_is_sent_again(error: Exception) -> None:
-    script = Script(error, error, fine())
-    assert script.transport.request("POST", "/v1/sessions", idempotent=False).status == 200
+def test_what_was_never_sent_is_sent_again(kind: Kind, error: Exception) -> None:
+    script = Script(kind, error, error, fine())
+    assert script.ask("POST", "/v1/sessions", idempotent=False).status == 200
     assert len(script.requests) == 3
     assert len(script.waits) == 2
 
 
 @pytest.mark.parametrize("error", LOST, ids=lambda e: type(e).__name__)
-def test_a_lost_answer_is_asked_for_again_only_where_that_is_safe(error: Exception) -> None:
-    script = Script(error, fine())
-    assert script.transport.request("PUT", "/step", body=b"{}", idempotent=True).body == fine().content
+def test_a_lost_answer_is_asked_for_again_only_where_that_is_safe(kind: Kind, error: Exception) -> None:
+    script = Script(kind, error, fine())
+    assert script.ask("PUT", "/step", body=b"{}").body == fine().content
     first, second = script.requests
     assert (first.method, first.url, first.content) == (second.method, second.url, second.content)
 
-    script = Script(error, fine())
+    script = Script(kind, error, fine())
     with pytest.raises(ConnectionFailed, match="POST http://executor/v1/sessions") as failed:
-        script.transport.request("POST", "/v1/sessions", idempotent=False)
+        script.ask("POST", "/v1/sessions", idempotent=False)
     assert failed.value.sent
     assert len(script.requests) == 1
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_an_overloaded_server_is_asked_again_as_it_wishes(idempotent: bool) -> None:
-    script = Script(problem(503, {"Retry-After": "3"}), problem(503, {"Retry-After": "3"}), fine())
-    script.transport.request("POST", "/v1/sessions", idempotent=idempotent)
+def test_an_overloaded_server_is_asked_again_as_it_wishes(kind: Kind, idempotent: bool) -> None:
+    script = Script(kind, problem(503, {"Retry-After": "3"}), problem(503, {"Retry-After": "3"}), fine())
+    script.ask("POST", "/v1/sessions", idempotent=idempotent)
     assert len(script.waits) == 2
     assert all(3 <= wait <= 10 for wait in script.waits)
 
 
-def test_a_proxy_that_says_so_without_a_problem_is_asked_again() -> None:
-    script = Script(httpx.Response(503, text="<html>busy"), httpx.Response(429), fine())
-    script.transport.request("GET", "/v1", idempotent=True)
+def test_a_proxy_that_says_so_without_a_problem_is_asked_again(kind: Kind) -> None:
+    script = Script(kind, httpx.Response(503, text="<html>busy"), httpx.Response(429), fine())
+    script.ask("GET", "/v1")
     assert len(script.requests) == 3
 
 
-def test_a_long_wait_is_left_to_the_caller() -> None:
-    script = Script(problem(503, {"Retry-After": "3600"}))
+def test_a_long_wait_is_left_to_the_caller(kind: Kind) -> None:
+    script = Script(kind, problem(503, {"Retry-After": "3600"}))
     with pytest.raises(Overloaded) as failed:
-        script.transport.request("GET", "/v1", idempotent=True)
+        script.ask("GET", "/v1")
     assert failed.value.retry_after == 3600
     assert not script.waits
 
 
-def test_it_gives_up_after_so_many_repetitions_and_tells_the_last_error() -> None:
-    script = Script(*[httpx.ConnectError("first")] * 3, httpx.ConnectError("last"), retries=3)
+def test_it_gives_up_after_so_many_repetitions_and_tells_the_last_error(kind: Kind) -> None:
+    script = Script(kind, *[httpx.ConnectError("first")] * 3, httpx.ConnectError("last"), retries=3)
     with pytest.raises(ConnectionFailed, match="last") as failed:
-        script.transport.request("GET", "/v1", idempotent=True)
+        script.ask("GET", "/v1")
     assert not failed.value.sent
     assert len(script.requests) == 4
 
 
-def test_waits_grow_and_are_random() -> None:
+def test_waits_grow_and_are_random(kind: Kind) -> None:
     def waits() -> list[float]:
-        script = Script(*[httpx.ConnectError("refused")] * 20, fine(), retries=20)
-        script.transport.request("GET", "/v1", idempotent=True)
+        script = Script(kind, *[httpx.ConnectError("refused")] * 20, fine(), retries=20)
+        script.ask("GET", "/v1")
         return script.waits
 
     one, other = waits(), waits()
@@ -138,136 +118,247 @@ def test_waits_grow_and_are_random() -> None:
     ],
     ids=["422", "409", "500", "404", "html", "teapot"],
 )
-def test_what_cannot_succeed_is_not_repeated(reply: httpx.Response) -> None:
-    script = Script(reply)
+def test_what_cannot_succeed_is_not_repeated(kind: Kind, reply: httpx.Response) -> None:
+    script = Script(kind, reply)
     with pytest.raises(ClientError):
-        script.transport.request("GET", "/v1", idempotent=True)
+        script.ask("GET", "/v1")
     assert len(script.requests) == 1
 
 
 @pytest.mark.parametrize("status", [502, 504])
-def test_a_gateway_that_lost_the_answer(status: int) -> None:
-    script = Script(problem(status), fine())
-    script.transport.request("GET", "/v1", idempotent=True)
-    script = Script(problem(status))
+def test_a_gateway_that_lost_the_answer(kind: Kind, status: int) -> None:
+    script = Script(kind, problem(status), fine())
+    script.ask("GET", "/v1")
+    script = Script(kind, problem(status))
     with pytest.raises(ServerFault):
-        script.transport.request("POST", "/v1/sessions", idempotent=False)
+        script.ask("POST", "/v1/sessions", idempotent=False)
 
 
-KINDS: Sequence[tuple[int, type[ServiceError]]] = [
-    (400, ValidationProblem),
-    (401, AccessDenied),
-    (403, AccessDenied),
-    (404, NotFound),
-    (405, ServiceError),
-    (409, Conflict),
-    (412, Conflict),
-    (413, TooLarge),
-    (415, ValidationProblem),
-    (422, ValidationProblem),
-    (429, Overloaded),
-    (500, ServerFault),
-    (503, Overloaded),
-    (507, StorageFull),
-]
-
-
-@pytest.mark.parametrize(("status", "kind"), KINDS)
-def test_the_error_of_each_status(status: int, kind: type[ServiceError]) -> None:
-    fields: dict[str, Any] = {
-        "problems": [{"pointer": "/inputs/x", "code": "shape", "message": "too short"}, "junk"],
-        "request_id": "r1",
-        "expected_step": 4,
-    }
-    script = Script(problem(status, **fields), retries=0)
-    with pytest.raises(ServiceError) as failed:
-        script.transport.request("GET", "/v1", idempotent=True)
-    error = failed.value
-    assert type(error) is kind
-    assert (error.status, error.code, error.detail, error.request_id) == (status, "some_code", "what is wrong", "r1")
-    assert [str(item) for item in error.problems] == ["/inputs/x: too short"]
-    assert error.expected_step == 4
-    assert str(error) == f"what is wrong (HTTP {status}, some_code)"
-
-
-@pytest.mark.parametrize(
-    ("reply", "message"),
-    [
-        (httpx.Response(404, text="not here"), "HTTP 404 with a body that is no problem document.*: 'not here'"),
-        (httpx.Response(500, content=b"[1]"), "no problem document"),
-        (httpx.Response(302, headers={"location": "/"}), "HTTP 302"),
-        (httpx.Response(200, text="hi", headers={"content-type": "text/plain"}), 'answered "text/plain"'),
-    ],
-)
-def test_what_is_no_executor(reply: httpx.Response, message: str) -> None:
-    with pytest.raises(UnexpectedAnswer, match=message):
-        Script(reply).transport.request("GET", "/v1", idempotent=True)
-
-
-def test_headers() -> None:
-    script = Script(fine(), fine())
-    script.transport.request("PUT", "/x", body=b"1", content_type="a/b", headers={"If-Match": '"e"'}, idempotent=True)
+def test_headers(kind: Kind) -> None:
+    script = Script(kind, fine(), api_key="secret", headers={"X-Team": "blue"})
+    script.send(Request("PUT", "/x", b"1", "a/b", headers={"If-Match": '"e"'}))
     (request,) = script.requests
     assert request.headers["content-type"] == "a/b"
-    assert request.headers["accept"].startswith(JSON)
+    assert request.headers["accept"] == f"{JSON}, application/problem+json"
     assert request.headers["if-match"] == '"e"'
-    assert "authorization" not in request.headers
-    seen: list[httpx.Request] = []
+    assert request.headers["authorization"] == "Bearer secret"
+    assert request.headers["x-team"] == "blue"
+    script = Script(kind, fine())
+    script.ask("GET", "/v1")
+    assert "authorization" not in script.requests[0].headers
+    assert "content-type" not in script.requests[0].headers
+
+
+def test_repetitions_have_one_id_and_errors_tell_it(kind: Kind) -> None:
+    script = Script(kind, httpx.ReadError("reset"), fine(), httpx.ReadError("reset"), retries=1)
+    script.ask("GET", "/v1")
+    ids = [request.headers["x-request-id"] for request in script.requests]
+    assert ids[0] == ids[1]
+    assert re.fullmatch(r"[0-9a-f]{32}", ids[0])
+    with pytest.raises(ConnectionFailed) as failed:
+        script.ask("POST", "/v1", idempotent=False)
+    assert failed.value.request_id == script.requests[-1].headers["x-request-id"] != ids[0]
+
+
+@pytest.mark.parametrize("status", [408, 429, 503, 507])
+def test_whatever_says_that_it_may_succeed_later_is_sent_again(kind: Kind, status: int) -> None:
+    script = Script(kind, problem(status, retryable=True), fine())
+    script.ask("POST", "/v1/sessions", idempotent=False)
+    assert len(script.requests) == 2
+
+
+def test_a_quota_does_not_go_away_by_waiting(kind: Kind) -> None:
+    script = Script(kind, problem(429, code="quota_exceeded", retryable=False))
+    with pytest.raises(Overloaded, match="quota_exceeded"):
+        script.ask("GET", "/v1")
+    assert not script.waits
+
+
+def test_a_date_to_wait_for(kind: Kind) -> None:
+    in_twenty = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    script = Script(kind, problem(503, {"Retry-After": in_twenty}), fine())
+    script.ask("GET", "/v1")
+    assert 10 < script.waits[0] <= 20
+    past = format_datetime(datetime.now(UTC) - timedelta(days=1), usegmt=True)
+    script = Script(kind, problem(503, {"Retry-After": past}), problem(503, {"Retry-After": "soon"}), fine())
+    script.ask("GET", "/v1")
+    assert all(wait <= 0.2 for wait in script.waits)
+
+
+def test_no_repetition_begins_after_the_time_for_all_of_them(kind: Kind) -> None:
+    script = Script(kind, problem(503, {"Retry-After": "30"}), total_timeout=29.0)
+    with pytest.raises(Overloaded):
+        script.ask("GET", "/v1")
+    assert not script.waits
+    script = Script(kind, problem(503, {"Retry-After": "30"}), fine(), total_timeout=31.0)
+    script.ask("GET", "/v1")
+    assert script.waits == [30]
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>gone"])
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateway_that_knows_no_problems(kind: Kind, status: int, body: bytes) -> None:
+    script = Script(kind, httpx.Response(status, content=body), fine())
+    script.ask("GET", "/v1")
+    assert len(script.requests) == 2
+    script = Script(kind, httpx.Response(status, content=body))
+    with pytest.raises(ServerFault, match="gateway"):
+        script.ask("POST", "/v1/sessions", idempotent=False)
+
+
+def test_options_of_a_call() -> None:
+    transport = Transport("http://executor", timeout=7, retries=3)
+    other = transport.with_options(timeout=1)
+    assert (transport.options.timeout, other.options.timeout) == (7, 1)
+    assert other.options.retries == 3
+    with pytest.raises(AsgError, match="timeout is 0; a number of seconds above 0"):
+        transport.with_options(timeout=0)
+    with pytest.raises(AsgError, match="retries is -1; a number of at least 0"):
+        AsyncTransport("http://executor", retries=-1)
+    with pytest.raises(AsgError, match="total_timeout is nan"):
+        Transport("http://executor", total_timeout=math.nan)
+
+
+def test_the_time_for_an_answer_is_told_to_the_network(kind: Kind) -> None:
+    script = Script(kind, fine(), timeout=3.0)
+    script.ask("GET", "/v1")
+    assert script.requests[0].extensions["timeout"] == {"connect": 3.0, "read": 3.0, "write": 3.0, "pool": 3.0}
+
+
+def test_what_was_caught_within_an_exchange_is_dealt_with(kind: Kind) -> None:
+    def exchange() -> Exchange[str]:
+        try:
+            yield Request("GET", "/v1/sessions/gone")
+        except NotFound as error:
+            answer: Answer = yield Request("GET", "/v1")
+            return f"{error.status}, then {answer.status}"
+        return "found"
+
+    assert Script(kind, problem(404), fine()).perform(exchange()) == "404, then 200"
+
+
+def test_a_body_in_pieces_is_the_body(kind: Kind) -> None:
+    told: list[tuple[int, int]] = []
+    body = bytes(range(256)) * 3000
+    script = Script(kind, httpx.ReadError("reset"), fine())
+
+    def sent(done: int, total: int) -> None:
+        told.append((done, total))
+
+    script.send(Request("PUT", "/x", body, sent=sent))
+    assert [request.content for request in script.requests] == [body, body]
+    assert {request.headers["content-length"] for request in script.requests} == {"768000"}
+    assert not any("transfer-encoding" in request.headers for request in script.requests)
+    once = [(0, 768000), (262144, 768000), (524288, 768000), (768000, 768000)]
+    assert told == once * 2
+
+
+def test_an_answer_goes_to_its_receiver(kind: Kind, tmp_path: Path) -> None:
+    content = b"a" * 1000
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    headers = {"content-type": SAFETENSORS, "content-digest": f"sha-256=:{digest}:"}
+    told: list[tuple[int, int]] = []
+    script = Script(
+        kind,
+        httpx.Response(200, content=content[:-1] + b"b", headers=headers),  # damaged on its way
+        problem(503, {"Retry-After": "1"}),
+        httpx.Response(200, content=content, headers=headers),
+    )
+    with NewFile(tmp_path / "file", lambda done, total: told.append((done, total))) as file:
+        answer = script.send(Request("GET", "/x", accept=SAFETENSORS, receiver=file))
+        assert not (tmp_path / "file").exists()
+        file.keep()
+    assert answer.body == b""
+    assert (tmp_path / "file").read_bytes() == content
+    assert told == [(1000, 1000)] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    script = Script(kind, httpx.Response(200, content=b"short", headers=headers), retries=0)
+    with (
+        pytest.raises(ConnectionFailed, match="the 5 bytes that arrived have not the checksum"),
+        NewFile(tmp_path / "other", None) as file,
+    ):
+        script.send(Request("GET", "/x", accept=SAFETENSORS, receiver=file))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_something_to_be_awaited_needs_an_asynchronous_client(kind: Kind) -> None:
+    async def seven() -> int:
+        return 7
+
+    def exchange() -> Exchange[int]:
+        found: int = yield seven()
+        return found
+
+    if kind == "async":
+        assert Script(kind).perform(exchange()) == 7
+    else:
+        with pytest.raises(AsgError, match="give it to an AsyncSession"):
+            Script(kind).perform(exchange())
+
+
+def test_something_is_done_while_an_answer_is_awaited() -> None:
+    done = threading.Event()
 
     def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
         return fine()
 
-    keyed = Transport("https://executor", api_key="secret", http=httpx.MockTransport(answer))
-    keyed.request("GET", "/v1", idempotent=True)
-    assert seen[0].headers["authorization"] == "Bearer secret"
+    async def wait_for_it(request: httpx.Request) -> httpx.Response:
+        await asyncio.to_thread(done.wait, 30)
+        return httpx.Response(200, json={"done": done.is_set()})
+
+    async def send() -> Answer:
+        transport = AsyncTransport("http://executor", http=httpx.MockTransport(wait_for_it))
+        return await transport.send(Request("GET", "/v1", meanwhile=done.set))
+
+    assert asyncio.run(send()).field("done") is True
+    done.clear()
+    Transport("http://executor", http=httpx.MockTransport(answer)).send(Request("GET", "/v1", meanwhile=done.set))
+    assert not done.is_set()
 
 
 def test_an_address_without_a_scheme_is_refused() -> None:
-    with pytest.raises(ValueError, match="begins with http"):
-        Transport("localhost:8765")
+    for transport in (Transport, AsyncTransport):
+        with pytest.raises(ValueError, match="begins with http"):
+            transport("localhost:8765")
+        with pytest.raises(ValueError, match='"http://a:b" is no address'):
+            transport("http://a:b")
 
 
-def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    classes = [name for name in errors.__all__ if isinstance(getattr(errors, name), type)]
-    found: dict[int, type[Exception]] = {}
-    for line in (errors.__doc__ or "").splitlines():
-        match = re.match(r"((?:│   |    )*)(?:[├└]── )?(\w+)(?:  |$)", line)
-        if match is None or not hasattr(errors, match[2]):
-            continue
-        depth = len(match[1]) // 4 + ("── " in line)
-        found[depth] = getattr(errors, match[2])
-        assert depth == 0 or found[depth].__bases__ == (found[depth - 1],)
-        classes.remove(match[2])
-    assert not classes
+def read_lines(
+    kind: Kind, answer: Callable[[httpx.Request], httpx.Response], headers: dict[str, str] | None = None
+) -> list[str]:
+    """The lines that a server streams."""
+    if kind == "sync":
+        transport = Transport("http://executor", http=httpx.MockTransport(answer))
+        with transport.stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0) as lines:
+            return list(lines)
+
+    async def read() -> list[str]:
+        transport = AsyncTransport("http://executor", http=httpx.MockTransport(answer))
+        streaming = transport.stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0)
+        async with streaming as lines:
+            return [line async for line in lines]
+
+    return asyncio.run(read())
 
 
-def streaming(answer: Callable[[httpx.Request], httpx.Response]) -> Transport:
-    return Transport("http://executor", http=httpx.MockTransport(answer))
-
-
-def test_lines_are_streamed() -> None:
+def test_lines_are_streamed(kind: Kind) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["accept"] == "text/event-stream, application/problem+json"
         assert request.headers["last-event-id"] == "7"
         return httpx.Response(200, content=b"id: 8\n\n: alive\n", headers={"content-type": "text/event-stream"})
 
-    headers = {"Last-Event-ID": "7"}
-    with streaming(answer).stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0) as lines:
-        assert list(lines) == ["id: 8", "", ": alive"]
+    assert read_lines(kind, answer, {"Last-Event-ID": "7"}) == ["id: 8", "", ": alive"]
+    assert read_lines(kind, lambda _: httpx.Response(204)) == []
 
 
-def test_a_stream_that_is_refused_or_breaks_off_raises() -> None:
-    def read(answer: Callable[[httpx.Request], httpx.Response]) -> list[str]:
-        with streaming(answer).stream_lines("/v1", accept="text/event-stream", timeout=5.0) as lines:
-            return list(lines)
-
+def test_a_stream_that_is_refused_or_breaks_off_raises(kind: Kind) -> None:
     def broken(_: httpx.Request) -> httpx.Response:
         raise httpx.ReadError("connection reset")
 
     with pytest.raises(NotFound, match="no such job"):
-        read(lambda _: httpx.Response(404, json={"code": "unknown_job", "detail": "no such job"}))
+        read_lines(kind, lambda _: httpx.Response(404, json={"code": "unknown_job", "detail": "no such job"}))
     with pytest.raises(UnexpectedAnswer, match='answered "text/html" where text/event-stream was expected'):
-        read(lambda _: httpx.Response(200, content=b"<p>", headers={"content-type": "text/html"}))
+        read_lines(kind, lambda _: httpx.Response(200, content=b"<p>", headers={"content-type": "text/html"}))
     with pytest.raises(ConnectionFailed, match="connection reset"):
-        read(broken)
+        read_lines(kind, broken)
