@@ -87,9 +87,10 @@ def test_a_server_that_does_not_start_tells_why(monkeypatch: pytest.MonkeyPatch)
 def test_a_client_of_nobody() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+    message = f'GET http://127.0.0.1:{port}/v1 got no answer: .*"asg serve" starts one'
     with (
         Client(f"http://127.0.0.1:{port}", retries=1) as client,
-        pytest.raises(ConnectionFailed, match=f"GET http://127.0.0.1:{port}/v1 got no answer"),
+        pytest.raises(ConnectionFailed, match=message),
     ):
         client.info()
 
@@ -109,6 +110,57 @@ def test_proxies_of_the_environment_are_not_asked_for_a_local_server(monkeypatch
     with Client.local(retries=0) as client, asg.graph() as g:
         g.output(one=asg.ones(()))
         assert float(client.run(g.document(), {})["one"]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_it_ends_with_its_parent_though_children_of_the_parent_go_on() -> None:
+    """Two servers, and two processes that were begun between and after them: one forked, one with another program."""
+    code = """
+import os, signal, subprocess, sys, time
+from asg_builder.client import Client
+first = Client.local()
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, close_fds=False)
+second = Client.local()
+child = os.fork()
+if child == 0:
+    os.close(1), os.close(2)
+    time.sleep(300)
+    os._exit(0)
+print(first.server_pid, second.server_pid, other.pid, child, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    first, second, *children = map(int, done.stdout.split())
+    try:
+        assert ends(first)
+        assert ends(second)
+    finally:
+        for child in children:
+            os.kill(child, signal.SIGKILL)  # fails if it has ended, too: then nothing was shown
+
+
+def test_it_ends_though_its_parent_was_killed_before_it_was_ready() -> None:
+    code = """
+import os, signal
+from asg_builder.client import Client, local
+def die(self):
+    print(self.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+local.LocalServer._announced_url = die
+Client.local()
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert ends(int(done.stdout))
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = "import sys, time; print('thinking', file=sys.stderr, flush=True); time.sleep(300)"
+    monkeypatch.setattr(local, "_COMMAND", (sys.executable, "-c", silent))
+    monkeypatch.setattr(local, "_START_SECONDS", 5.0)
+    with pytest.raises(LocalServerFailed, match="did not start within 5 seconds; it logged:\nthinking"):
+        Client.local()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

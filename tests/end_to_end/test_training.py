@@ -1,17 +1,13 @@
 """Training over HTTP in another process: what is promised to someone who builds a model and trains it."""
 
 import itertools
-import threading
 from collections.abc import Iterator
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from typing_extensions import override
 
 import asg_builder as asg
 import asg_executor
@@ -19,6 +15,7 @@ from asg_autograd import grad
 from asg_builder import losses, nn, optim
 from asg_builder.client import Client, Conflict, NotFound, ValidationProblem
 from asg_schema import Document
+from builder_harness.dropping_proxy import DroppingProxy, dropping_proxy
 
 
 def block_documents(**options: Any) -> tuple[Document, Document]:
@@ -99,62 +96,10 @@ def test_gradient_descent_by_hand(client: Client) -> None:
     np.testing.assert_allclose(session.parameters()["linear.bias"], bias, rtol=1e-5, atol=1e-6)
 
 
-class DroppingProxy(ThreadingHTTPServer):
-    """Passes requests on to a server, and loses the answers that it is told to lose after they were given."""
-
-    daemon_threads = True
-
-    def __init__(self, url: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Passing)
-        self.target = url.removeprefix("http://")
-        self.answers_to_lose = 0
-        self.passed: list[str] = []
-        self.replayed = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Passing(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: DroppingProxy  # pyright: ignore[reportIncompatibleVariableOverride] - the only server that uses it
-
-    def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        connection = HTTPConnection(self.server.target)
-        connection.request(self.command, self.path, body, dict(self.headers.items()))
-        response = connection.getresponse()
-        answer = response.read()
-        connection.close()
-        self.server.passed.append(f"{self.command} {self.path}")
-        self.server.replayed += response.getheader("Idempotent-Replayed") == "true"
-        if self.command == "PUT" and self.server.answers_to_lose:
-            self.server.answers_to_lose -= 1
-            self.close_connection = True
-            return
-        self.send_response(response.status)
-        for name in ("Content-Type", "X-Request-ID"):
-            self.send_header(name, response.getheader(name, ""))
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    do_GET = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815 - the names that the base class looks for
-
-    @override
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def proxy(client: Client) -> Iterator[DroppingProxy]:
-    with DroppingProxy(client.url) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with dropping_proxy(client.url) as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_step_whose_answer_is_lost_is_taken_once(client: Client, proxy: DroppingProxy) -> None:
@@ -164,8 +109,8 @@ def test_a_step_whose_answer_is_lost_is_taken_once(client: Client, proxy: Droppi
     with Client(proxy.url) as disturbed_client:
         session = disturbed_client.create_session({"train": train}, optim.Adam(1e-2), seed=2)
         found: list[Any] = []
-        for lost in (0, 1, 2, 0):
-            proxy.answers_to_lose = lost
+        for lost, cut in ((0, 0), (1, 0), (1, 1), (0, 0)):
+            proxy.answers_to_lose, proxy.answers_to_cut = lost, cut
             found.append(session.step(data(2, 3))["loss"])
         np.testing.assert_array_equal(found, expected)
         assert session.number == client.session(session.id).number == 4

@@ -22,11 +22,27 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _SHOWN_BYTES = 2000
 
+_running: "weakref.WeakSet[LocalServer]" = weakref.WeakSet()
+
+
+def _let_go() -> None:
+    """Close, in a fork of this process, its ends of the pipes by which the servers know that this process lives.
+
+    What is run by `exec` does not inherit them; what is only forked does, and a server would live as long as it.
+    """
+    for server in _running:
+        server.let_go()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_let_go)
+
 
 class LocalServer:
     """A running `asg serve` on a free port of 127.0.0.1.
 
-    It ends with `stop()`, when the object is collected, when this process exits, and when this process is killed.
+    It ends with `stop()`, when the object is collected, when this process exits, and when this process is killed: its
+    standard input is a pipe whose other end this process alone has.
 
     Attributes:
         url: its address.
@@ -44,6 +60,7 @@ class LocalServer:
             stderr=self._log,
         )
         self._stop = weakref.finalize(self, _stop, self._process, self._log, os.getpid())
+        _running.add(self)
         try:
             self.url = self._announced_url()
         except LocalServerFailed:
@@ -64,7 +81,11 @@ class LocalServer:
         reader.start()
         reader.join(_START_SECONDS)
         if not lines:
-            raise LocalServerFailed(f"asg serve did not start: it said nothing within {_START_SECONDS:g} seconds")
+            logged = self._logged()
+            raise LocalServerFailed(
+                f"asg serve did not start within {_START_SECONDS:g} seconds"
+                + (f"; it logged:\n{logged}" if logged else ", and it logged nothing")
+            )
         try:
             return json.loads(lines[0])["url"]
         except (ValueError, KeyError, TypeError):
@@ -78,10 +99,19 @@ class LocalServer:
         status = self._process.poll()
         if status is None:
             return ""
+        said = self._logged()
+        return f"the local server has exited with status {status}" + (f" and said:\n{said}" if said else "")
+
+    def _logged(self) -> str:
+        """The end of what the server wrote to its standard error."""
         end = self._log.seek(0, 2)
         self._log.seek(max(0, end - _SHOWN_BYTES))
-        said = self._log.read().decode("utf-8", "replace").strip()
-        return f"the local server has exited with status {status}" + (f" and said:\n{said}" if said else "")
+        return self._log.read().decode("utf-8", "replace").strip()
+
+    def let_go(self) -> None:
+        """Close this process's end of the pipe by which the server knows that its parent lives."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
 
     def stop(self) -> None:
         """End the server; once it has ended this does nothing."""

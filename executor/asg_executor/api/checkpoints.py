@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, json_response, tensor_response
+from asg_executor.api.content_digest import with_content_digest
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import ProblemError
@@ -127,7 +128,8 @@ async def get_checkpoint(session_id: str, name: str, request: Request, service: 
             state = held.checkpoints.read(name)
             values = {key: array for key, array in state.arrays.items() if key.startswith("value:")}
             parameters = {key.removeprefix("value:"): array for key, array in values.items()}
-            return tensor_response("parameters", parameters, SAFETENSORS, {"step": state.number}, headers)
+            fields = {"step": state.number}
+            return with_content_digest(tensor_response("parameters", parameters, SAFETENSORS, fields, headers))
 
         return await service.pool.run_locked(held.lock, read)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
+from asg_executor.api.content_digest import with_content_digest
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
@@ -38,8 +39,8 @@ async def get_parameters(session_id: str, request: Request, service: RunAccess) 
 
         def read() -> Response:
             session, digest = held.session, held.digest()
-            return not_modified(request, digest) or tensor_response(
-                "parameters", session.parameters(), media_type, {"step": session.number}, etag(digest)
+            return not_modified(request, digest) or with_content_digest(
+                tensor_response("parameters", session.parameters(), media_type, {"step": session.number}, etag(digest))
             )
 
         return await service.pool.run_locked(held.lock, read)
@@ -55,8 +56,8 @@ async def get_average(session_id: str, request: Request, service: RunAccess) -> 
         def read() -> Response:
             session, digest = held.session, held.digest()
             averages = session.averaged_parameters()
-            return not_modified(request, digest) or tensor_response(
-                "parameters", averages, media_type, {"step": session.number}, etag(digest)
+            return not_modified(request, digest) or with_content_digest(
+                tensor_response("parameters", averages, media_type, {"step": session.number}, etag(digest))
             )
 
         return await service.pool.run_locked(held.lock, read)

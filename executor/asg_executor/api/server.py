@@ -57,6 +57,7 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._start: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
+        self._stop_requested = False
 
     @property
     def service(self) -> Service | None:
@@ -71,6 +72,8 @@ class Server(uvicorn.Server):
         if is_main and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # else it is ignored, as by nohup
             self._loop.add_signal_handler(signal.SIGHUP, self._start_draining)
         self._start = asyncio.ensure_future(self._make_application())
+        if self._stop_requested:  # before there was a loop
+            self._start_draining()
 
     async def _make_application(self) -> None:
         late = self._loop and self._loop.call_later(_PATIENCE_SECONDS, _tell_that_it_takes_long)
@@ -101,6 +104,7 @@ class Server(uvicorn.Server):
 
     def request_stop(self) -> None:
         """Begin to drain, and stop afterwards. It may be called from any thread, and at any time."""
+        self._stop_requested = True
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: it has stopped
                 self._loop.call_soon_threadsafe(self._start_draining)

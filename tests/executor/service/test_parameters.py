@@ -1,5 +1,8 @@
 """`…/parameters`: read and replaced, in JSON and in safetensors, under conditions."""
 
+import base64
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,7 +10,7 @@ import pytest
 import safetensors.numpy
 
 from asg_executor.safetensors_bytes import read_safetensors
-from executor_harness.in_process import Server
+from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
 
 WEIGHTS: dict[str, Any] = {"weight": [[1], [2], [3]], "bias": [4]}
@@ -26,6 +29,16 @@ def test_reading_in_json(server: Server) -> None:
     }
     assert response.headers["ETag"] == f'"{server.digest(session)}"'
     assert response.headers["Vary"] == "Accept"
+
+
+def test_bytes_that_are_kept_have_a_checksum(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        session = server.create_session(parameters=WEIGHTS)
+        assert server.http.post(f"{session}/checkpoints", json={"name": "best"}).status_code == 201
+        for path in (f"{session}/parameters", f"{session}/checkpoints/best"):
+            response = server.http.get(path, headers={"Accept": "application/vnd.safetensors"})
+            digest = base64.b64encode(hashlib.sha256(response.content).digest()).decode()
+            assert response.headers["Content-Digest"] == f"sha-256=:{digest}:"
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/vnd.safetensors", "application/*"])
