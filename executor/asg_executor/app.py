@@ -22,11 +22,14 @@ from asg_executor.api import (
     sessions,
     steps,
 )
+from asg_executor.api.open_inference import infer, resources
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
+from asg_executor.inference.repository import ModelRepository
+from asg_executor.inference.running import InferenceRunner
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
 from asg_executor.observability.telemetry import exporting_tracing
@@ -77,6 +80,8 @@ def create_app(
         sessions=held,
         pool=pool,
         metrics=Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted),
+        models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes),
+        inference=InferenceRunner(pool, settings.batching_max_delay_ms / 1000, settings.batching_max_size),
         key_required=key_required(settings),
         keys=None if directory is None else directory.keys,
         directory=directory,
@@ -117,6 +122,7 @@ def create_app(
     # The first that matches answers: what is called most often comes first.
     for resource in (
         steps,
+        infer,
         capabilities,
         access,
         graphs,
@@ -127,6 +133,7 @@ def create_app(
         health,
         metrics,
         documentation,
+        resources,
     ):
         app.include_router(resource.router)
     return app

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
+from asg_executor.inference.statistics import PHASES
+
 __all__ = ["Metrics"]
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -42,6 +44,14 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        inference_seconds = Histogram(
+            "asg_inference_duration_seconds",
+            "How long inference requests took: reading the body, waiting, computing, writing the answer.",
+            ["phase"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._inference = {phase: inference_seconds.labels(phase) for phase in PHASES}
         gauges = {
             "asg_sessions": ("Sessions that are held.", sessions),
             "asg_damaged_sessions": ("Sessions whose files are damaged.", damaged),
@@ -75,3 +85,12 @@ class Metrics:
         """
         for phase, duration in seconds.items():
             self.step_seconds.labels(phase).observe(duration)
+
+    def observe_inference(self, seconds: Mapping[str, float]) -> None:
+        """Count an inference request that was answered.
+
+        Args:
+            seconds: how long each phase took: input, queue, infer, output.
+        """
+        for phase, duration in seconds.items():
+            self._inference[phase].observe(duration)

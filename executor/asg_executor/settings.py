@@ -77,6 +77,21 @@ class Settings(BaseSettings):
     tenant_max_graphs: int = Field(
         default=1024, ge=1, description="How many graphs of a tenant are kept; its least recently used one goes first."
     )
+    max_served_bytes: int = Field(
+        default=1024 * _MIB,
+        ge=0,
+        description="How much memory the models of `/v2` may take together, copies of the parameters included; the "
+        "least recently used one goes first, and the last one stays in any case.",
+    )
+    batching_max_delay_ms: float = Field(
+        default=0.0,
+        ge=0,
+        description="How long an inference request of `/v2` may wait for others to be computed with, in milliseconds; "
+        "0 computes each by itself.",
+    )
+    batching_max_size: int = Field(
+        default=32, ge=1, description="How many rows of inference requests are computed together at most."
+    )
     body_timeout_seconds: float = Field(default=60.0, gt=0, description="How long a body may take to arrive.")
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."

@@ -65,6 +65,7 @@ KINDS: dict[str, ProblemKind] = {
     "unknown_session": ProblemKind(404, "There is no such session"),
     "unknown_checkpoint": ProblemKind(404, "There is no such checkpoint"),
     "unknown_export": ProblemKind(404, "There is no exported checkpoint"),
+    "unknown_model": ProblemKind(404, "There is no such model"),
     "method_not_allowed": ProblemKind(405, "The resource does not know this method"),
     "not_acceptable": ProblemKind(406, "No media type that the client accepts is at hand"),
     "body_timeout": ProblemKind(408, "The body took too long to arrive", retryable=True),
@@ -96,6 +97,7 @@ KINDS: dict[str, ProblemKind] = {
     "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
     "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),
+    "not_supported": ProblemKind(422, "The service does not do what is asked for"),
     "executor_error": ProblemKind(422, "The executor refused the request"),
     "quota_exceeded": ProblemKind(429, "The tenant has as much as it may"),
     "internal_error": ProblemKind(500, "The server made a mistake"),
@@ -110,6 +112,7 @@ KINDS: dict[str, ProblemKind] = {
     "overloaded": ProblemKind(503, "The server has too much to do", retryable=True),
     "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
     "starting": ProblemKind(503, "The server is starting", retryable=True),
+    "inference_timeout": ProblemKind(503, "The inference did not begin in the time that was given", retryable=True),
     "draining": ProblemKind(503, "The server is shutting down", retryable=True),
 }
 """Every code that a problem may have."""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from asg_executor.access.keys import KeyStore
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.inference.repository import ModelRepository
+from asg_executor.inference.running import InferenceRunner
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -23,6 +25,8 @@ class Service:
         sessions: the sessions that were created.
         pool: the threads that compute.
         metrics: what is counted.
+        models: sessions' graphs, ready for inference.
+        inference: computes inference requests.
         key_required: whether a request needs a key.
         keys: the keys that there are; None where nothing is kept, and no key is known.
         directory: where graphs and sessions are kept; None where they live in memory alone.
@@ -33,6 +37,8 @@ class Service:
     sessions: SessionRegistry
     pool: WorkerPool
     metrics: Metrics
+    models: ModelRepository
+    inference: InferenceRunner
     key_required: bool = False
     keys: KeyStore | None = None
     directory: DataDirectory | None = None

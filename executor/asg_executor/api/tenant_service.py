@@ -18,6 +18,7 @@ from fastapi.security.base import SecurityBase
 from asg_executor.access.principal import NOBODY, Principal, Scope
 from asg_executor.api.authentication import BEARER, authenticate
 from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
+from asg_executor.api.body_schema import body_schema
 from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.service import Service
@@ -193,6 +194,7 @@ class TenantService:
             await self.pool.run_locked(held.lock, remove)
         # Not before: what could not be removed is still there, and must be found.
         self.whole.sessions.remove(id)
+        self.whole.models.forget(id)
 
     async def body_bytes(self, request: Request, media_type: str) -> bytes:
         """The bytes of a request's body, which is of this media type.
@@ -273,7 +275,7 @@ AdminAccess = Annotated[TenantService, Security(_Access(Scope.ADMIN), scopes=[Sc
 
 def json_documentation(kind: type[Body]) -> dict[str, Any]:
     """The OpenAPI description of a body that is read by `TenantService.json_body`."""
-    return {"requestBody": {"required": False, "content": {JSON: {"schema": kind.model_json_schema()}}}}
+    return {"requestBody": {"required": False, "content": {JSON: {"schema": body_schema(kind)}}}}
 
 
 def body_documentation(kind: type[Body]) -> dict[str, Any]:
@@ -283,7 +285,7 @@ def body_documentation(kind: type[Body]) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": kind.model_json_schema()},
+                "application/json": {"schema": body_schema(kind)},
                 "application/vnd.safetensors": {"schema": binary},
             },
         }

@@ -61,11 +61,15 @@ class ExecutableCache:
         while len(self._executables) > 1 and self._is_full():
             self._executables.popitem(last=False)
 
+    @property
+    def held_bytes(self) -> int:
+        """The memory that they take between calls, about."""
+        return sum(executable.held_bytes for executable in list(self._executables.values()))  # threads may add others
+
     def _is_full(self) -> bool:
         if len(self._executables) > _MOST:
             return True
-        total = sum(executable.held_bytes for executable in self._executables.values())
-        return self._memory_limit is not None and total > self._memory_limit
+        return self._memory_limit is not None and self.held_bytes > self._memory_limit
 
 
 class CompiledGraphs:
@@ -91,6 +95,15 @@ class CompiledGraphs:
         self._memory_limit = memory_limit
         self._cache = ExecutableCache(memory_limit)
 
+    @property
+    def held_bytes(self) -> int:
+        """The memory that the executables take between calls, about."""
+        return self._cache.held_bytes
+
+    def known(self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array]) -> Executable | None:
+        """What `executable` would return without destinations, if it was compiled before."""
+        return self._cache.get(_key(graph, outputs, arrays, {}, ()))
+
     def executable(
         self,
         graph: str,
@@ -108,8 +121,7 @@ class CompiledGraphs:
             destinations: where outputs are written to, by name.
             unbound: the parameters that come with each call; the others are read in place.
         """
-        shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
-        key = ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
+        key = _key(graph, outputs, arrays, destinations or {}, unbound)
         executable = self._cache.get(key)
         if executable is None:
             executable = self._compile(self._graphs[graph], outputs, arrays, destinations or {}, unbound)
@@ -136,3 +148,14 @@ class CompiledGraphs:
             outputs=outputs,
             memory_limit=self._memory_limit,
         )
+
+
+def _key(
+    graph: str,
+    outputs: Sequence[str],
+    arrays: Mapping[str, Array],
+    destinations: Mapping[str, Array],
+    unbound: Collection[str],
+) -> ExecutableKey:
+    shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
+    return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))

@@ -89,7 +89,7 @@ def test_the_exchange_happens_as_written(server: Server) -> None:
         if expected:
             assert matches(parse(expected), response.json()), (request, response.text)
         requests += 1
-    assert requests == 15
+    assert requests == 19
 
 
 def test_every_setting_stands_in_the_table() -> None:

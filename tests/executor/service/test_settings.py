@@ -71,7 +71,7 @@ def test_variables_that_are_misspelt_are_told() -> None:
     environment = {
         "ASG_PROT": "1",
         "ASG_MAX_SESSION": "2",
-        "ASG_SOMETHING_ELSE": "",
+        "ASG_QUX": "",
         "ASG_PORT": "3",
         "ASG_CONFIG": "f",
         "ASG_API_KEY": "k",
@@ -80,7 +80,7 @@ def test_variables_that_are_misspelt_are_told() -> None:
     assert unknown_variables(environment) == [
         'ASG_MAX_SESSION is no setting and is ignored; did you mean "ASG_MAX_SESSIONS"?',
         'ASG_PROT is no setting and is ignored; did you mean "ASG_PORT"?',
-        "ASG_SOMETHING_ELSE is no setting and is ignored",
+        "ASG_QUX is no setting and is ignored",
     ]
 
 

@@ -29,11 +29,11 @@ def test_a_step_is_a_revision_and_a_repeated_or_failed_one_is_none() -> None:
     held = held_session()
     told: list[int] = []
     held.followers.append(lambda: told.append(held.session.number))
-    request = StepRequest.of([regression_data()], None)
+    request = StepRequest([regression_data()], None)
     held.take(1, request)
     held.take(1, request)
     with pytest.raises(InterfaceError):
-        held.take(2, StepRequest.of([{}], None))
+        held.take(2, StepRequest([{}], None))
     assert (held.revision, told) == (1, [1])
 
 

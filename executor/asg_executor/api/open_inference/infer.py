@@ -1,0 +1,212 @@
+"""`/v2/models/{model}/infer`: inference."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any, NamedTuple, TypeVar
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from asg_executor.api.bodies import read_body
+from asg_executor.api.body_schema import body_schema
+from asg_executor.api.direct_route import DirectRoute
+from asg_executor.api.media_types import JSON, SAFETENSORS
+from asg_executor.api.open_inference.compression import compress, decompress, wanted_coding
+from asg_executor.api.open_inference.messages import InferRequest, parse_request
+from asg_executor.api.open_inference.models import FoundModel, find_model
+from asg_executor.api.open_inference.tensors import Answer, decode_inputs, encode_answer
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.tenant_service import RunAccess, TenantService
+from asg_executor.api.timing import server_timing
+from asg_executor.inference.model import Ran, ServedModel
+from asg_executor.inference.repository import LATEST
+from asg_executor.plan.arrays import Array
+from asg_executor.sessions.held_session import HeldSession
+from asg_schema.wire import show_value
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v2/models", tags=["inference"], route_class=DirectRoute)
+
+T = TypeVar("T")
+
+_HEADER_LENGTH = "Inference-Header-Content-Length"
+_LITTLE_BYTES = 16_384  # of JSON, or to be compressed: less than a millisecond
+_LITTLE_ELEMENTS = 4_096  # in JSON, likewise
+_MUCH_BINARY = 2**22  # bytes, which are only copied
+
+_DOCUMENTATION: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": body_schema(InferRequest)},
+            "application/octet-stream": {
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "The JSON, and behind it the elements of the inputs with `binary_data_size`, in "
+                    "order, little-endian and row-major; `Inference-Header-Content-Length` says how long the JSON is.",
+                }
+            },
+        },
+    },
+    "parameters": [
+        {
+            "name": _HEADER_LENGTH,
+            "in": "header",
+            "required": False,
+            "schema": {"type": "integer", "minimum": 0},
+            "description": "How many bytes of the body, decompressed, are JSON; absent: all.",
+        }
+    ],
+}
+
+
+@router.post("/{model_name}/infer", openapi_extra=_DOCUMENTATION)
+async def infer(model_name: str, request: Request, service: RunAccess) -> Response:
+    """Run a model with the session's parameters as they are.
+
+    While a step is being taken they are those before it: inference does not wait for training.
+    """
+    return await _infer(model_name, LATEST, request, service)
+
+
+@router.post("/{model_name}/versions/{version}/infer", openapi_extra=_DOCUMENTATION)
+async def infer_version(model_name: str, version: str, request: Request, service: RunAccess) -> Response:
+    """Run a model with the parameters of a checkpoint, or, as version `latest`, of the session."""
+    return await _infer(model_name, version, request, service)
+
+
+async def _infer(model_name: str, version: str, request: Request, service: TenantService) -> Response:
+    begin = perf_counter()
+    async with service.admit():
+        body = await _read(request, service)
+        arrived = perf_counter()
+        found = find_model(service, model_name)
+        model = await _prepared(service, found, version)
+        statistics = service.whole.models.statistics(found.held, found.graph, version)
+        waited = perf_counter() - arrived
+        try:
+            message = await _decoded(service, body, model)
+            decoded = perf_counter()
+            timeout = message.request.timeout
+            start_by = None if timeout is None else begin + timeout
+            ran, rows = await service.whole.inference.run(
+                model, message.arrays, message.request.output_names, start_by, statistics
+            )
+            computed = perf_counter()
+            answer = await _encoded(service, message.request, model_name, version, ran)
+            response = await _response(service, request, answer)
+        except BaseException:
+            statistics.failed(perf_counter() - begin)
+            raise
+        if ran.compiled:
+            service.whole.models.trim()
+        end = perf_counter()
+        seconds = {
+            "queue": waited + (computed - decoded - ran.seconds),
+            "input": (arrived - begin) + (decoded - arrived - waited),
+            "infer": ran.seconds,
+            "output": end - computed,
+        }
+        service.metrics.observe_inference(seconds)
+        statistics.succeeded(rows, end - begin, seconds)
+        response.headers["Server-Timing"] = server_timing(seconds)
+        return response
+
+
+class _Body(NamedTuple):
+    """The body of a request, decompressed.
+
+    Attributes:
+        json: the JSON.
+        buffers: what follows it.
+    """
+
+    json: memoryview
+    buffers: memoryview
+
+
+class _Message(NamedTuple):
+    """A request that was read.
+
+    Attributes:
+        request: the JSON.
+        arrays: the inputs, by name.
+    """
+
+    request: InferRequest
+    arrays: Mapping[str, Array]
+
+
+async def _read(request: Request, service: TenantService) -> _Body:
+    given = request.headers.get(_HEADER_LENGTH)
+    settings = service.settings
+    content = await read_body(request, JSON if given is None else SAFETENSORS, settings)
+    if "content-encoding" in request.headers:
+        limit = settings.max_body_bytes if given is not None else min(settings.max_json_bytes, settings.max_body_bytes)
+        encoded = content
+        content = await _where_it_fits(service, len(encoded), lambda: decompress(encoded, request, limit))
+    whole = memoryview(content)
+    length = len(content) if given is None else _header_length(given, len(content))
+    if length > settings.max_json_bytes:
+        message = f"the JSON of the request has {length} bytes; at most {settings.max_json_bytes} may be"
+        raise ProblemError("body_too_large", f"{message}: send tensors as binary data behind it")
+    return _Body(whole[:length], whole[length:])
+
+
+def _header_length(given: str, most: int) -> int:
+    if given.isdecimal() and given.isascii() and len(given) < 20 and int(given) <= most:
+        return int(given)
+    message = f"{_HEADER_LENGTH} is {show_value(given)}; the length of the JSON, at most the body's {most}, is needed"
+    raise ProblemError("invalid_body", message)
+
+
+async def _prepared(service: TenantService, found: FoundModel, version: str) -> ServedModel:
+    models = service.whole.models
+    model = models.ready(found.held, found.graph, version)
+    if model is None:
+
+        async def in_session(held: HeldSession, function: Callable[[], None]) -> None:
+            await service.pool.run_locked(held.lock, function)
+
+        model = await models.prepare(found.held, found.graph, version, in_session)
+    return model
+
+
+async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _Message:
+    def decode() -> _Message:
+        parsed = parse_request(body.json)
+        return _Message(parsed, decode_inputs(parsed, model.types, body.buffers))
+
+    # In a thread where there is much to read; what follows the JSON is not read, but looked at where it lies.
+    return await _where_it_fits(service, len(body.json), decode)
+
+
+async def _where_it_fits(service: TenantService, size: int, function: Callable[[], T]) -> T:
+    """Call a function that goes through so many bytes: in a thread where they are many."""
+    return function() if size <= _LITTLE_BYTES else await service.pool.run(function)
+
+
+async def _encoded(service: TenantService, request: InferRequest, model_name: str, version: str, ran: Ran) -> Answer:
+    elements = sum(array.size for name, array in ran.outputs.items() if not request.is_binary(name))
+    size = sum(array.nbytes for array in ran.outputs.values())
+
+    def encode() -> Answer:
+        return encode_answer(request, model_name, version, ran.step, ran.outputs)
+
+    is_little = elements <= _LITTLE_ELEMENTS and size <= _MUCH_BINARY
+    return encode() if is_little else await service.pool.run(encode)
+
+
+async def _response(service: TenantService, request: Request, answer: Answer) -> Response:
+    content, headers = answer.content, dict[str, str]()
+    if answer.header_length is not None:
+        headers[_HEADER_LENGTH] = str(answer.header_length)
+    coding = wanted_coding(request)
+    if coding is not None:
+        plain = content
+        content = await _where_it_fits(service, len(plain), lambda: compress(plain, coding))
+        headers["Content-Encoding"] = coding
+    media_type = JSON if answer.header_length is None else "application/octet-stream"
+    return Response(content, 200, headers, media_type)

@@ -1,0 +1,228 @@
+"""`ServedModel`: a graph with values of its parameters that no step changes."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
+from time import perf_counter
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from asg_executor.engines.engine import Engine, Executable
+from asg_executor.errors import InterfaceError, MemoryLimitError
+from asg_executor.inference.row_independence import MixedRowsError, RowPlan, plan_rows
+from asg_executor.plan.arrays import Array, numpy_dtype
+from asg_executor.plan.binding import bind_symbols, check_names
+from asg_executor.sessions.executables import CompiledGraphs
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.random_keys import step_key
+from asg_executor.sessions.selection import rng_key_inputs, select_outputs
+from asg_schema.document import Document
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["Ran", "Selection", "ServedModel"]
+
+_GRAPH = "model"
+_MOST_SELECTIONS = 256  # what requests asked for, remembered; there are as many as subsets of inputs and outputs
+_NEWEST = 0.2  # the weight of the last run in the mean of their durations
+
+
+class Ran(NamedTuple):
+    """What a run gave.
+
+    Attributes:
+        outputs: the outputs, by name.
+        step: the number of the session's step whose parameters it had.
+        begin: when it began, in seconds of `time.perf_counter`.
+        seconds: how long it computed.
+        compiled: whether it had to be compiled first.
+    """
+
+    outputs: Mapping[str, Array]
+    step: int
+    begin: float
+    seconds: float
+    compiled: bool
+
+
+class Selection(NamedTuple):
+    """What a request asks for.
+
+    Attributes:
+        outputs: the outputs that are computed.
+        rows: how it is computed together with others; or why it is not.
+    """
+
+    outputs: tuple[str, ...]
+    rows: RowPlan | MixedRowsError
+
+
+class ServedModel:
+    """A graph with a copy of the parameters of one state of a session: a training step does not hold up inference.
+
+    `refresh` and `load` set the parameters. While neither does, and no other thread computes, `run` may be called.
+
+    Args:
+        document: the graph.
+        engine: it compiles the graph.
+        seed: the session's seed, for random keys.
+        memory_limit: how many bytes the parameters may take, one executable, and all of these together.
+
+    Attributes:
+        document: the graph.
+        lock: held by the request that computes.
+        revision: the revision of the session that the parameters are of; -1 before there are any.
+
+    Raises:
+        MemoryLimitError: the parameters take more memory than they may.
+    """
+
+    def __init__(self, document: Document, engine: Engine, seed: int, memory_limit: int) -> None:
+        needed = sum(int(np.prod(item.shape)) * item.dtype.itemsize for item in document.parameters)
+        if needed > memory_limit:
+            raise MemoryLimitError(f"a copy of the parameters takes {needed} bytes; at most {memory_limit} are allowed")
+        self.document = document
+        self.lock = asyncio.Lock()
+        self.revision = -1
+        self._parameters = {item.id: np.empty(item.shape, numpy_dtype(item.dtype)) for item in document.parameters}
+        self._parameter_bytes = needed
+        self._compiled = CompiledGraphs(engine, {_GRAPH: document}, self._parameters, memory_limit)
+        self._keys = {name: step_key(seed, 0, index) for index, name in enumerate(rng_key_inputs(document))}
+        self._types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
+        self._step = 0
+        self._guard = Lock()  # held by the thread that reads or writes the parameters
+        self._is_used = False
+        self._selections: dict[tuple[tuple[str, ...] | None, frozenset[str]], Selection] = {}
+        self._seconds: WeakKeyDictionary[Executable, float] = WeakKeyDictionary()
+
+    @property
+    def types(self) -> Mapping[str, TensorType]:
+        """The declared type of each input, by id."""
+        return self._types
+
+    @property
+    def held_bytes(self) -> int:
+        """The memory that it takes, about."""
+        return self._parameter_bytes + self._compiled.held_bytes
+
+    def refresh(self, held: HeldSession) -> None:
+        """Take over a session's parameters, for whoever holds its lock."""
+        with self._guard:
+            self._copy(held)
+
+    def follow(self, held: HeldSession) -> None:
+        """Take over parameters that were just changed, if they were asked for since the last time.
+
+        It is called by the thread that changed them, which does not wait: while a request computes, nothing is done,
+        and the next one refreshes the model itself.
+        """
+        if self._is_used and self._guard.acquire(blocking=False):
+            try:
+                self._copy(held)
+            finally:
+                self._guard.release()
+
+    def _copy(self, held: HeldSession) -> None:
+        if self.revision != held.revision:
+            held.session.copy_parameters(self._parameters)
+            self._step, self.revision, self._is_used = held.session.number, held.revision, False
+
+    def load(self, step: int, values: Mapping[str, Array], revision: int) -> None:
+        """Take over the parameters of a checkpoint.
+
+        Args:
+            step: the number of its step.
+            values: the values of the session's parameters, by name.
+            revision: what `revision` shall be.
+
+        Raises:
+            InterfaceError: a parameter is missing.
+        """
+        check_names("parameter", [name for name in self._parameters if name in values], self._parameters)
+        with self._guard:
+            for name, array in self._parameters.items():
+                np.copyto(array, values[name], casting="no")
+            self._step, self.revision = step, revision
+
+    def known_selection(self, given: Iterable[str], outputs: Sequence[str] | None) -> Selection | None:
+        """What `select` returned for the same before, if it was called."""
+        return self._selections.get((None if outputs is None else tuple(outputs), frozenset(given)))
+
+    def select(self, given: Iterable[str], outputs: Sequence[str] | None) -> Selection:
+        """What a request asks for. It takes time in proportion to the graph.
+
+        Args:
+            given: the ids of the inputs that the request has.
+            outputs: the outputs that it asks for; None for the default.
+
+        Raises:
+            InterfaceError: an output is unknown, or needs an input that is missing.
+        """
+        names = frozenset(given)
+        complete = [*names, *(name for name in self._keys if name not in names)]
+        chosen = tuple(select_outputs(self.document, outputs, complete))
+        try:
+            if not names.isdisjoint(self._keys):
+                raise MixedRowsError("the request has a random key of its own")
+            plan = plan_rows(self.document, complete, chosen)
+        except MixedRowsError as error:
+            plan = error
+        selection = Selection(chosen, plan)
+        if len(self._selections) >= _MOST_SELECTIONS:
+            self._selections.clear()
+        self._selections[None if outputs is None else tuple(outputs), names] = selection
+        return selection
+
+    def complete(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
+        """The inputs with the random keys that were left out."""
+        return {**self._keys, **arrays} if self._keys else arrays
+
+    def check(self, arrays: Mapping[str, Array]) -> None:
+        """Refuse inputs whose shapes contradict each other.
+
+        Raises:
+            InterfaceError: they do.
+        """
+        bind_symbols({name: self._types[name] for name in arrays}, arrays)
+
+    def expected_seconds(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> float | None:
+        """How long a run takes, from those before; None where there were none, or nothing is compiled."""
+        executable = self._compiled.known(_GRAPH, outputs, arrays)
+        return None if executable is None else self._seconds.get(executable)
+
+    def run(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran:
+        """Compute outputs; compile first where that was not done for these shapes.
+
+        Args:
+            arrays: as `complete` returns them.
+            outputs: likewise.
+
+        Raises:
+            InterfaceError: the inputs do not fit.
+            MemoryLimitError: it would take more memory than it may.
+            RunError: a node could not be computed for this data.
+        """
+        with self._guard:
+            return self._run(arrays, outputs)
+
+    def run_at_once(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
+        """Like `run`, but None instead of waiting while another thread sets the parameters."""
+        if not self._guard.acquire(blocking=False):
+            return None
+        try:
+            return self._run(arrays, outputs)
+        finally:
+            self._guard.release()
+
+    def _run(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran:
+        self._is_used = True
+        if self.revision < 0:
+            raise InterfaceError("the model has no parameters yet")
+        executable = self._compiled.executable(_GRAPH, outputs, arrays)
+        begin = perf_counter()
+        results = executable(arrays)
+        seconds = perf_counter() - begin
+        known = self._seconds.get(executable)
+        self._seconds[executable] = seconds if known is None else known + _NEWEST * (seconds - known)
+        return Ran(results, self._step, begin, seconds, compiled=known is None)

@@ -1,0 +1,261 @@
+"""`InferenceRunner`: computes requests, at once where that is quick, else in a thread, together where they may be."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from asg_executor.errors import ExecutorError
+from asg_executor.inference.batching import Batcher
+from asg_executor.inference.errors import InferenceTimeoutError
+from asg_executor.inference.model import Ran, ServedModel
+from asg_executor.inference.row_independence import RowPlan
+from asg_executor.inference.statistics import ModelStatistics
+from asg_executor.plan.arrays import Array
+
+__all__ = ["InferenceRunner", "Threads"]
+
+T = TypeVar("T")
+
+_AT_ONCE_SECONDS = 3e-4  # a thread takes a third of it to begin and to be heard of
+
+
+class Threads(Protocol):
+    """Threads that compute."""
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Call a function in a thread."""
+        ...
+
+    async def run_locked(self, lock: asyncio.Lock, function: Callable[[], T]) -> T:
+        """Call a function in a thread while holding a lock."""
+        ...
+
+
+class _Kind(NamedTuple):
+    """What requests that are computed together have in common.
+
+    Attributes:
+        model: the model.
+        outputs: the outputs that are computed.
+        shapes: the inputs, each with its shape without axis 0.
+    """
+
+    model: ServedModel
+    outputs: tuple[str, ...]
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A request that waits to be computed.
+
+    Attributes:
+        arrays: its inputs.
+        rows: how many rows they have.
+        start_by: when its computation must have begun, as `perf_counter` has it; None for any time.
+        statistics: where the run is counted.
+        result: where the result goes.
+    """
+
+    arrays: Mapping[str, Array]
+    rows: int
+    start_by: float | None
+    statistics: ModelStatistics
+    result: asyncio.Future[Ran]
+
+
+class InferenceRunner:
+    """Computes requests.
+
+    Args:
+        threads: where they are computed.
+        max_delay: how long a request waits for others, in seconds; 0 where requests are computed one by one.
+        max_rows: how many rows are computed together at most.
+    """
+
+    def __init__(self, threads: Threads, max_delay: float, max_rows: int) -> None:
+        self._threads = threads
+        self._max_rows = max_rows
+        self._batcher: Batcher[_Kind, _Waiting] | None = None
+        if max_delay > 0:
+            self._batcher = Batcher(max_delay, max_rows, self._run_batch)
+
+    async def run(
+        self,
+        model: ServedModel,
+        arrays: Mapping[str, Array],
+        outputs: Sequence[str] | None,
+        start_by: float | None,
+        statistics: ModelStatistics,
+    ) -> tuple[Ran, int]:
+        """Compute a request.
+
+        Args:
+            model: the model, with parameters.
+            arrays: inputs, of the declared dtypes and ranks.
+            outputs: the outputs that are asked for; None for the default.
+            start_by: when the computation must have begun, as `perf_counter` has it; None for any time.
+            statistics: where the run is counted.
+
+        Returns:
+            The result, and how many rows it has; 1 where there are no rows.
+
+        Raises:
+            InferenceTimeoutError: the computation did not begin in time.
+            ExecutorError: as `ServedModel.run` does.
+        """
+        selection = model.known_selection(arrays, outputs)
+        if selection is None:
+            selection = await self._threads.run(lambda: model.select(arrays, outputs))
+        plan = selection.rows
+        if not isinstance(plan, RowPlan):
+            return await self._run_alone(model, arrays, selection.outputs, start_by, statistics, 1), 1
+        rows = arrays[plan.inputs[0]].shape[0]
+        if self._batcher is None or not 0 < rows < self._max_rows:
+            return await self._run_alone(model, arrays, selection.outputs, start_by, statistics, rows), rows
+        own = {name: arrays[name] for name in plan.inputs}
+        model.check(own)
+        shapes = tuple((name, array.shape[1:]) for name, array in own.items())
+        result: asyncio.Future[Ran] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(own, rows, start_by, statistics, result)
+        self._batcher.add(_Kind(model, selection.outputs, shapes), waiting, rows)
+        return await result, rows
+
+    async def _run_alone(
+        self,
+        model: ServedModel,
+        arrays: Mapping[str, Array],
+        outputs: Sequence[str],
+        start_by: float | None,
+        statistics: ModelStatistics,
+        rows: int,
+    ) -> Ran:
+        complete = model.complete(arrays)
+        ran = _run_at_once(model, complete, outputs)
+        if ran is None:
+
+            def compute() -> Ran:
+                _check_time(start_by)
+                return model.run(complete, outputs)
+
+            ran = await self._threads.run_locked(model.lock, compute)
+        statistics.executed(rows, ran.seconds)
+        return ran
+
+    async def _run_batch(self, kind: _Kind, batch: Sequence[_Waiting]) -> None:
+        """Compute requests together, and tell each what became of it."""
+        waiting = [item for item in batch if not item.result.done()]
+        if not waiting:
+            return
+        try:
+            results = await self._threads.run_locked(
+                kind.model.lock, lambda: _run_together(kind, waiting, self._max_rows)
+            )
+        except BaseException as error:  # whatever it is, nobody may be left waiting
+            for item in waiting:
+                if not item.result.done():
+                    item.result.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+            if not isinstance(error, Exception):
+                raise
+            return
+        for item, result in zip(waiting, results, strict=True):
+            _tell(item, result)
+        for rows, ran in _executions(waiting, results):
+            waiting[0].statistics.executed(rows, ran.seconds)
+
+
+def _run_at_once(model: ServedModel, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
+    """Compute on the event loop's own thread, where others are not kept waiting by it; None where they might be."""
+    if model.lock.locked():
+        return None
+    expected = model.expected_seconds(arrays, outputs)
+    if expected is None or expected > _AT_ONCE_SECONDS:
+        return None
+    return model.run_at_once(arrays, outputs)
+
+
+def _check_time(start_by: float | None) -> None:
+    now = perf_counter()
+    if start_by is not None and now > start_by:
+        raise InferenceTimeoutError(
+            f"the computation had not begun {(now - start_by) * 1e3:.1f} ms after the timeout of the request"
+        )
+
+
+def _run_together(kind: _Kind, waiting: Sequence[_Waiting], max_rows: int) -> list[Ran | Exception]:
+    """What became of each request. One that fails does so alone."""
+    late: dict[int, Exception] = {}
+    for index, item in enumerate(waiting):
+        try:
+            _check_time(item.start_by)
+        except InferenceTimeoutError as error:
+            late[index] = error
+    present = [item for index, item in enumerate(waiting) if index not in late]
+    computed = iter(_run_present(kind, present, max_rows))
+    return [late[index] if index in late else next(computed) for index in range(len(waiting))]
+
+
+def _run_present(kind: _Kind, present: Sequence[_Waiting], max_rows: int) -> Sequence[Ran | Exception]:
+    if len(present) > 1:
+        try:
+            ran = kind.model.run(kind.model.complete(_joined(present, max_rows)), kind.outputs)
+        except ExecutorError:
+            pass  # which request is at fault shows when each is computed by itself
+        else:
+            return _split(ran, present)
+    results: list[Ran | Exception] = []
+    for item in present:
+        try:
+            results.append(kind.model.run(kind.model.complete(item.arrays), kind.outputs))
+        except ExecutorError as error:
+            results.append(error)
+    return results
+
+
+def _joined(items: Sequence[_Waiting], max_rows: int) -> dict[str, Array]:
+    """The inputs of all requests along axis 0, the last row repeated up to a power of 2.
+
+    So few different sizes are compiled; and a row that is there already cannot make the run fail.
+    """
+    rows = sum(item.rows for item in items)
+    padded = max(rows, min(1 << (rows - 1).bit_length(), max_rows))
+    result: dict[str, Array] = {}
+    for name, first in items[0].arrays.items():
+        array = np.empty((padded, *first.shape[1:]), first.dtype)
+        np.concatenate([item.arrays[name] for item in items], out=array[:rows])
+        array[rows:] = array[rows - 1]
+        result[name] = array
+    return result
+
+
+def _split(ran: Ran, items: Sequence[_Waiting]) -> list[Ran]:
+    results: list[Ran] = []
+    begin = 0
+    for item in items:
+        part = slice(begin, begin + item.rows)
+        results.append(ran._replace(outputs={name: array[part] for name, array in ran.outputs.items()}))
+        begin += item.rows
+    return results
+
+
+def _tell(item: _Waiting, result: Ran | Exception) -> None:
+    if item.result.done():  # its client went away
+        return
+    if isinstance(result, Ran):
+        item.result.set_result(result)
+    else:
+        item.result.set_exception(result)
+
+
+def _executions(items: Sequence[_Waiting], results: Sequence[Ran | Exception]) -> list[tuple[int, Ran]]:
+    """The runs that there were, each with the rows of its requests."""
+    runs: dict[float, tuple[int, Ran]] = {}
+    for item, result in zip(items, results, strict=True):
+        if isinstance(result, Ran):
+            rows, _ = runs.get(result.begin, (0, result))
+            runs[result.begin] = (rows + item.rows, result)
+    return list(runs.values())
