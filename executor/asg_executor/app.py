@@ -19,6 +19,7 @@ from asg_executor.api import (
     health,
     metrics,
     parameters,
+    parts,
     sessions,
     steps,
 )
@@ -127,6 +128,7 @@ def create_app(
         access,
         graphs,
         sessions,
+        parts,
         parameters,
         checkpoints,
         exports,

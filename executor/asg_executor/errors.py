@@ -7,6 +7,7 @@ AsgError (asg_schema.errors)
     ├── UnknownEngineError     there is no engine of that name
     ├── UnsupportedOpError     the engine has no kernel for an op
     ├── MemoryLimitError       a program would take more memory than it may
+    ├── LimitExceededError     a program would be larger, or compute more, than it may
     └── RunError               a node could not be computed for the data that it met
         └── IndexOutOfRangeError
 """
@@ -21,6 +22,7 @@ __all__ = [
     "ExecutorError",
     "IndexOutOfRangeError",
     "InterfaceError",
+    "LimitExceededError",
     "MemoryLimitError",
     "RunError",
     "SymbolError",
@@ -67,6 +69,26 @@ class MemoryLimitError(ExecutorError):
     """A program would take more memory than it may."""
 
     code: ClassVar[str] = "memory_limit"
+
+
+class LimitExceededError(ExecutorError):
+    """A program would be larger, or compute more, than it may.
+
+    Args:
+        limit: the name of the limit, as `/v1` publishes it.
+        what: what exceeds it.
+        value: how much that is.
+        maximum: how much may be.
+        unit: what is counted.
+    """
+
+    code: ClassVar[str] = "limit_exceeded"
+
+    def __init__(self, limit: str, what: str, value: int, maximum: int, unit: str) -> None:
+        self.limit = limit
+        self.value = value
+        self.maximum = maximum
+        super().__init__(f"{what} {value:,} {unit}; at most {maximum:,} are allowed ({limit})")
 
 
 class RunError(ExecutorError):

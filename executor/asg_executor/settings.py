@@ -96,6 +96,17 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."
     )
+    max_parts: int = Field(
+        default=10_000, ge=1, le=100_000, description="How many parts a step may have that are sent one by one."
+    )
+    max_parts_bytes: int = Field(
+        default=1024 * _MIB,
+        ge=1,
+        description="How many bytes of inputs and answers are held for the parts of one session's next step.",
+    )
+    parts_idle_seconds: float = Field(
+        default=600.0, gt=0, description="After how long without a further one the parts of a step are forgotten."
+    )
     export_urls: tuple[str, ...] | None = Field(
         default=None,
         description="Where checkpoints may be exported to, and imported from: a JSON list of beginnings of URLs such "

@@ -46,6 +46,9 @@ async def capabilities(service: PublicAccess) -> Response:
                 "batching_max_size": settings.batching_max_size,
                 "workers": settings.workers,
                 "max_queue": settings.max_queue,
+                "max_parts": settings.max_parts,
+                "max_parts_bytes": settings.max_parts_bytes,
+                "parts_idle_seconds": settings.parts_idle_seconds,
             },
         }
     )

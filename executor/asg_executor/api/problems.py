@@ -16,9 +16,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from asg_executor.errors import ExecutorError
+from asg_executor.errors import ExecutorError, LimitExceededError
 from asg_executor.optimizers.errors import OptimizerError
-from asg_executor.sessions.errors import SessionError, StepError
+from asg_executor.sessions.errors import PartError, SessionError, StepError
 from asg_schema.errors import MOST_PROBLEMS, AsgError, DocumentError, Problem
 
 __all__ = [
@@ -76,6 +76,7 @@ KINDS: dict[str, ProblemKind] = {
     "session_busy": ProblemKind(409, "A job trains the session"),
     "step_gap": ProblemKind(409, "A step before this one is missing"),
     "step_passed": ProblemKind(409, "A later step was taken already"),
+    "part_gap": ProblemKind(409, "A part before this one is missing"),
     "state_changed": ProblemKind(412, "The state is not the one that If-Match names"),
     "body_too_large": ProblemKind(413, "The body is too large"),
     "unsupported_media_type": ProblemKind(415, "The body is of a type that is not read here"),
@@ -90,10 +91,12 @@ KINDS: dict[str, ProblemKind] = {
     "unbound_symbol": ProblemKind(422, "The symbols of the document's shapes have no value, or contradictory ones"),
     "creation_mismatch": ProblemKind(422, "The key was sent with another request"),
     "step_mismatch": ProblemKind(422, "The step was taken with another request"),
+    "part_mismatch": ProblemKind(422, "The part came before, and was another one"),
     "step_not_finite": ProblemKind(422, "The step would leave numbers that are not finite"),
     "run_failed": ProblemKind(422, "A node could not be computed for this data"),
     "index_out_of_range": ProblemKind(422, "An index is out of range"),
     "infinite_learning_rate": ProblemKind(422, "The schedule of a learning rate gives no finite one"),
+    "limit_exceeded": ProblemKind(422, "A document or a run is larger than it may be"),
     "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
     "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),
@@ -143,6 +146,7 @@ PROBLEM_RESPONSE: dict[str, Any] = {
                     "code": {"enum": list(KINDS)},
                     "retryable": {"type": "boolean"},
                     "expected_step": {"type": "integer", "description": "The number of the session's next step."},
+                    "expected_part": {"type": "integer", "description": "The number of the step's next part."},
                     "problems": {
                         "type": "array",
                         "items": {
@@ -246,10 +250,8 @@ def problem_for(error: Exception) -> ProblemError:
         return ProblemError("invalid_document", str(error), problems=error.problems)
     if isinstance(error, SessionError | OptimizerError):
         return problem_of(error.code, error.problems)
-    if isinstance(error, StepError):
-        return ProblemError(error.code, str(error), extensions={"expected_step": error.expected})
     if isinstance(error, ExecutorError):
-        return ProblemError(error.code, str(error))
+        return ProblemError(error.code, str(error), extensions=_extensions(error))
     if isinstance(error, AsgError):
         return ProblemError("executor_error", str(error))
     if isinstance(error, MemoryError):
@@ -259,6 +261,17 @@ def problem_for(error: Exception) -> ProblemError:
         return _http_problem(error)
     _log.error("unexpected error", exc_info=error)
     return ProblemError("internal_error", "an unexpected error happened; the server's log has it under the request_id")
+
+
+def _extensions(error: ExecutorError) -> dict[str, Any]:
+    """What a program needs to know of an error, beside its code."""
+    if isinstance(error, StepError):
+        return {"expected_step": error.expected}
+    if isinstance(error, PartError):
+        return {"expected_part": error.expected}
+    if isinstance(error, LimitExceededError):
+        return {"limit": error.limit, "value": error.value, "maximum": error.maximum}
+    return {}
 
 
 def _method_problem(request: Request, error: HTTPException) -> ProblemError:

@@ -21,12 +21,13 @@ from asg_executor.api.timing import server_timing
 from asg_executor.observability.telemetry import trace_phases
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
+from asg_executor.sessions.sent_parts import SentPartsRequest
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.step_request import StepRequest
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["router"]
+__all__ = ["router", "step_number"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["steps"], route_class=DirectRoute)
 
@@ -45,11 +46,21 @@ class StepBody(Body):
         description="The batch in parts: the inputs of each, whose gradients are applied together. In safetensors the "
         "metadata has their number, and the tensors are named 0/x, 1/x, ….",
     )
-    outputs: list[StrictStr] | None = Field(default=None, description="The outputs to answer; absent: the default.")
+    parts: int | None = Field(
+        default=None, ge=1, description="In their place: the number of the parts that were sent one by one before."
+    )
+    digest: StrictStr | None = Field(
+        default=None, description="With `parts`: the digest that the answer of the last one had; others are refused."
+    )
+    outputs: list[StrictStr] | None = Field(
+        default=None, description="The outputs to answer; absent: the default. Not with `parts`, which have named them."
+    )
 
     @classmethod
     @override
     def with_tensors(cls, fields: dict[str, Any], tensors: dict[str, Array]) -> dict[str, Any]:
+        if "parts" in fields and not tensors:
+            return fields
         if FIELD not in fields:
             return super().with_tensors(fields, tensors)
         return {**fields, FIELD: separated(fields[FIELD], tensors)}
@@ -60,13 +71,22 @@ class StepBody(Body):
         fields = cast("dict[str, Any]", source) if isinstance(source, dict) else {}
         refuse("invalid_request", too_many_entries(fields.get(FIELD)))
         body = super().check(source)
-        if (body.inputs is None) == (body.micro_batches is None):
-            if body.inputs is None:
-                problem = Problem("/inputs", "missing_field", f"a step needs the field inputs, or {FIELD}")
-            else:
-                problem = Problem(f"/{FIELD}", "unknown_field", f"a step has either inputs or {FIELD}, not both")
-            refuse("invalid_request", [problem])
+        refuse("invalid_request", body.contradictions())
         return body
+
+    def contradictions(self) -> list[Problem]:
+        """What is wrong with the fields that are there together."""
+        given = [name for name in ("inputs", FIELD, "parts") if getattr(self, name) is not None]
+        if not given:
+            return [Problem("/inputs", "missing_field", f"a step needs the field inputs, or {FIELD}, or parts")]
+        if len(given) > 1:
+            message = f"a step has one of inputs, {FIELD} and parts, not {' and '.join(given)}"
+            return [Problem(f"/{given[1]}", "unknown_field", message)]
+        if self.parts is None and self.digest is not None:
+            return [Problem("/digest", "unknown_field", "a digest belongs to parts")]
+        if self.parts is not None and self.outputs is not None:
+            return [Problem("/outputs", "unknown_field", "the parts that were sent have named the outputs")]
+        return []
 
 
 @router.put("/{session_id}/steps/{number}", openapi_extra={**body_documentation(StepBody), **IF_MATCH})
@@ -74,7 +94,8 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
 
     With `micro_batches` in the place of `inputs` `train` runs for each of them, their gradients are summed (averaged
-    where the optimizer's `accumulation` is "mean") and applied once, and the answer has the outputs of each.
+    where the optimizer's `accumulation` is "mean") and applied once, and the answer has the outputs of each. With
+    `parts` these are the parts that were sent to `…/parts/{k}` before: the step is the same, bit for bit.
 
     `number` is that of the session's last step plus one. The same step sent again is not taken again: it is answered
     from memory, with the header `Idempotent-Replayed: true`; with another body it is refused. So whoever loses an
@@ -86,7 +107,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
     async with service.admit():
         begin = time.perf_counter()
         held = service.session(session_id)
-        step, required = _step_number(number), required_state(request)
+        step, required = step_number(number), required_state(request)
         answer_type, request_type = accepted_type(request), body_type(request)
         content = await service.body_bytes(request, request_type)
         asked = await service.decode(content, request_type, lambda: _read(held.session, content, request_type))
@@ -114,14 +135,21 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
         return await service.pool.run_locked(held.lock, answer)
 
 
-def _step_number(text: str) -> int:
+def step_number(text: str) -> int:
+    """The number of a step in a path.
+
+    Raises:
+        ProblemError: it is none.
+    """
     if not _NUMBER.match(text):
         raise ProblemError("invalid_request", f'"{text}" is not the number of a step: an integer from 1 is needed')
     return int(text)
 
 
-def _read(session: Session, content: bytes, media_type: str) -> StepRequest:
+def _read(session: Session, content: bytes, media_type: str) -> StepRequest | SentPartsRequest:
     body = parse_body(StepBody, content, media_type)
+    if body.parts is not None:
+        return SentPartsRequest(body.parts, body.digest)
     types: dict[str, TensorType] = {item.id: item.type for item in session.graph(TRAIN).inputs}
     given: list[tuple[list[str | int], Tensors]] = [(["inputs"], body.inputs or {})]
     if body.micro_batches is not None:
@@ -136,6 +164,6 @@ def _read(session: Session, content: bytes, media_type: str) -> StepRequest:
     return StepRequest(parts, body.outputs, micro_batches=body.micro_batches is not None)
 
 
-def _answered(session: Session, asked: StepRequest) -> list[str]:
+def _answered(session: Session, asked: StepRequest | SentPartsRequest) -> list[str]:
     """The names of the outputs that the step answers."""
     return default_outputs(session.graph(TRAIN)) if asked.outputs is None else asked.outputs

@@ -11,6 +11,9 @@ ExecutorError (asg_executor.errors)
 ├── SessionDeletedError    the session was deleted while a request waited for it
 ├── NothingKeptError       the service has no data directory
 ├── StateMismatchError     a state has another digest than it says
+├── PartError              a part of a step cannot be taken under the number that it was sent with
+│   ├── PartGapError       a part before it is missing
+│   └── PartMismatchError  the part came before, and was another one
 ├── NonFiniteStepError     a step would leave NaN or an infinity in the state
 └── StepError              a step cannot be taken under the number that it was sent with
     ├── StepGapError       a step before it is missing
@@ -31,6 +34,9 @@ __all__ = [
     "InitializationError",
     "NonFiniteStepError",
     "NothingKeptError",
+    "PartError",
+    "PartGapError",
+    "PartMismatchError",
     "SessionBusyError",
     "SessionDamagedError",
     "SessionDeletedError",
@@ -110,6 +116,31 @@ class StateMismatchError(ExecutorError):
     """A state that came from elsewhere has another digest than it says."""
 
     code: ClassVar[str] = "state_mismatch"
+
+
+class PartError(ExecutorError):
+    """A part of a step cannot be taken under the number that it was sent with.
+
+    Args:
+        expected: the number of the step's next part.
+        message: what is wrong.
+    """
+
+    def __init__(self, expected: int, message: str) -> None:
+        self.expected = expected
+        super().__init__(message)
+
+
+class PartGapError(PartError):
+    """A part before it is missing."""
+
+    code: ClassVar[str] = "part_gap"
+
+
+class PartMismatchError(PartError):
+    """The part came before, and was another one."""
+
+    code: ClassVar[str] = "part_mismatch"
 
 
 class NonFiniteStepError(ExecutorError):

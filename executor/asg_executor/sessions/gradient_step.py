@@ -38,6 +38,9 @@ class GradientStep:
         optimizer: the settings.
         arenas: the memory.
         memory_limit: how many bytes a compiled document may take.
+
+    Attributes:
+        accumulations: how many sums of micro-batches were begun.
     """
 
     def __init__(self, engine: Engine, optimizer: Optimizer, arenas: Arenas, memory_limit: int | None) -> None:
@@ -53,6 +56,7 @@ class GradientStep:
         self._totals: list[Array] | None = None
         self._add: list[Executable] = []
         self._divide: list[Executable] = []
+        self.accumulations = 0
 
     def prepare(self) -> None:
         """Compile what is not compiled. Whatever can fail for the settings fails here."""
@@ -138,6 +142,7 @@ class GradientStep:
         self.prepare()
         if self._totals is None:
             self._totals = self._make_totals()
+        self.accumulations += 1
         for total in self._totals:
             total.fill(0)
 

@@ -18,9 +18,10 @@ from asg_executor.sessions.errors import (
     StateMismatchError,
 )
 from asg_executor.sessions.retention import Retention
+from asg_executor.sessions.sent_parts import PartLimits, SentParts, SentPartsRequest
 from asg_executor.sessions.session import Recorder, Session
 from asg_executor.sessions.session_settings import SessionSettings
-from asg_executor.sessions.step_record import StepRecord
+from asg_executor.sessions.step_record import RecordedRequest, StepRecord
 from asg_executor.sessions.step_request import StepRequest, tensors_digest
 from asg_executor.store.checkpoints import Checkpoint, CheckpointFiles
 from asg_executor.store.errors import StoreError
@@ -28,7 +29,7 @@ from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
 from asg_executor.store.sessions import SessionStore, StoredSession
 
-__all__ = ["AddedCheckpoint", "HeldSession", "TakenStep"]
+__all__ = ["AddedCheckpoint", "HeldSession", "TakenPart", "TakenStep"]
 
 _log = logging.getLogger("asg_executor")
 
@@ -50,6 +51,22 @@ class TakenStep(NamedTuple):
     replayed: bool
     run_seconds: float
     persist_seconds: float
+
+
+class TakenPart(NamedTuple):
+    """A part of a step that was computed, now or before.
+
+    Attributes:
+        answer: its outputs, by name.
+        digest: the digest of the parts up to this one.
+        expected: the number of the step's next part.
+        replayed: whether it was computed before.
+    """
+
+    answer: Mapping[str, Array]
+    digest: str
+    expected: int
+    replayed: bool
 
 
 class AddedCheckpoint(NamedTuple):
@@ -99,6 +116,7 @@ class HeldSession:
         self._is_closed = False
         self._unsaved_seconds = 0.0
         self._digest: tuple[int, str] | None = None
+        self._parts: SentParts | None = None
 
     @classmethod
     def create(
@@ -150,7 +168,7 @@ class HeldSession:
             self._digest = self.revision, self.session.digest()
         return self._digest[1]
 
-    def has_taken(self, number: int, request: StepRequest) -> bool:
+    def has_taken(self, number: int, request: RecordedRequest) -> bool:
         """Whether a step was taken, and `take` would answer it from memory.
 
         Raises:
@@ -158,7 +176,7 @@ class HeldSession:
         """
         return self._record.replay(number, request, self.session.number) is not None
 
-    def take(self, number: int, request: StepRequest, *, job: str | None = None) -> TakenStep:
+    def take(self, number: int, request: StepRequest | SentPartsRequest, *, job: str | None = None) -> TakenStep:
         """Take a step, or find that it was taken.
 
         Args:
@@ -170,6 +188,7 @@ class HeldSession:
             SessionBusyError: another job has the session, or one where none takes the step.
             SessionDeletedError: the session was deleted.
             StepError: the step cannot be taken under this number.
+            PartError: it is to be made of parts that are not there.
             StoreError: the step could not be kept; it was not taken.
             ExecutorError: as `Session.step` does; the step was not taken.
         """
@@ -178,6 +197,8 @@ class HeldSession:
         if stored is not None:
             return TakenStep(stored, replayed=True, run_seconds=0.0, persist_seconds=0.0)
         self._check_free(job)
+        if isinstance(request, SentPartsRequest):
+            request = request.check(self._open_parts(), number)
         begin, persist = time.perf_counter(), 0.0
 
         def keep(answers: Sequence[Mapping[str, Array]]) -> None:
@@ -188,11 +209,78 @@ class HeldSession:
 
         answers = self._take(number, request, keep)
         run = time.perf_counter() - begin - persist
-        self._record.keep(number, request.digest, answers)
+        self._parts = None
+        self._record.keep(number, request.identity, answers)
         self._unsaved_seconds += run
         self._bound_log()
         self._tell_followers()
         return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
+
+    def parts(self, number: int) -> SentParts | None:
+        """The parts of a step that came so far, if there are any.
+
+        Raises:
+            SessionDeletedError: the session was deleted.
+            StepError: it is not the next step.
+        """
+        self._check_open()
+        self._record.check_next(number, self.session.number)
+        return self._open_parts()
+
+    def _open_parts(self) -> SentParts | None:
+        if self._parts is not None and not self.session.goes_on(self._parts.partial):
+            self._parts = None
+        return self._parts
+
+    def add_part(self, number: int, part: int, request: StepRequest, limits: PartLimits) -> TakenPart:
+        """Compute a part of the next step, or find that it was computed. The state stays as it is.
+
+        The part is held in memory until the step is taken, and is lost with the process.
+
+        Args:
+            number: the number of the step.
+            part: the number of the part.
+            request: what it is given.
+            limits: how much may be held.
+
+        Raises:
+            SessionBusyError: a job has the session.
+            SessionDeletedError: the session was deleted.
+            StepError: it is not the next step.
+            PartError: the part cannot be taken under this number.
+            LimitExceededError: too much would be held.
+            ExecutorError: as `Session.add_part` does; the part is none.
+        """
+        sent = self.parts(number)
+        self._check_free(None)
+        if sent is None:
+            sent = SentParts(self.session.begin_partial_step(request.outputs), request.outputs)
+        answer = sent.find(part, request)
+        if answer is not None:
+            return TakenPart(answer, sent.digest_after(part), sent.count, replayed=True)
+        limits.check(sent, request)
+        self._parts = sent
+        answer = self.session.add_part(sent.partial, request.parts[0])
+        sent.add(request)
+        return TakenPart(answer, sent.digest, sent.count, replayed=False)
+
+    def drop_parts(self) -> None:
+        """Forget the parts of the next step that came so far."""
+        self._parts = None
+
+    def drop_idle_parts(self, seconds: float) -> float | None:
+        """Forget the parts of the next step if none came for so long.
+
+        Returns:
+            After how many seconds to ask again; None where there are no parts any more.
+        """
+        if self._parts is None:
+            return None
+        rest = self._parts.last_used + seconds - time.monotonic()
+        if rest > 0:
+            return rest
+        self._parts = None
+        return None
 
     def _tell_followers(self) -> None:
         self.revision += 1
@@ -230,7 +318,7 @@ class HeldSession:
         if durability == "every_step":
             self._files.finish(tensors_digest(answers))
         elif isinstance(durability, SnapshotEvery) and number - self._saved >= durability.snapshot_every:
-            self._save(request.digest, answers)
+            self._save(request.identity, answers)
 
     def _bound_log(self) -> None:
         """Take a snapshot where replaying the log would take long, or much of the disk."""
@@ -239,7 +327,7 @@ class HeldSession:
         if self._unsaved_seconds < _LOG_SECONDS and self._files.log_size < _LOG_BYTES:
             return
         try:
-            self._save(self._record.digest, self._record.answer)
+            self._save(self._record.identity, self._record.answer)
         except StoreError as error:  # the step is in the log; only the log grows on
             _log.warning("session %s: no snapshot after step %d: %s", self.id, self.session.number, error)
 
@@ -254,7 +342,7 @@ class HeldSession:
         Raises:
             StoreError: it could not be kept.
         """
-        self._save(self._record.digest, self._record.answer)
+        self._save(self._record.identity, self._record.answer)
 
     def _state(self, request: str, answers: Sequence[Mapping[str, Array]]) -> SavedState:
         """The present state, after a step that was asked for so and answered so."""
@@ -289,12 +377,13 @@ class HeldSession:
         change()
         try:
             if self._files is not None:
-                self._files.replace(self._state(record.digest, record.answer))
+                self._files.replace(self._state(record.identity, record.answer))
                 self._saved, self._unsaved_seconds = session.number, 0.0
         except BaseException:
             session.restore(number, before, skipped=skipped)
             raise
         self._record = record
+        self._parts = None
         self._tell_followers()
 
     @property
@@ -334,7 +423,7 @@ class HeldSession:
             StoreError: it could not be kept; nothing was removed.
         """
         figures = dict(metrics or {})
-        state = self._state(self._record.digest, self._record.answer)
+        state = self._state(self._record.identity, self._record.answer)
         present = self.checkpoints.find(name)
         if present is None:
             lasting = retention is None if pinned is None else pinned
@@ -413,10 +502,11 @@ class HeldSession:
         self._record.keep(state.number, state.request, state.answers)
         self._saved = state.number
         for number, payload, digest, answer in files.steps(state.number):
-            answers = StepRequest.from_record(payload).take(self.session)
+            request = StepRequest.from_record(payload)
+            answers = request.take(self.session)
             if tensors_digest(answers) != answer.hex():
                 raise SessionDamagedError(f"step {number} was taken again and gave another answer than before")
-            self._record.keep(number, digest.hex(), answers)
+            self._record.keep(number, request.identity_with(digest.hex()), answers)
         if self.session.number > state.number:
             _log.info("session %s: took steps %d to %d again", self.id, state.number + 1, self.session.number)
 

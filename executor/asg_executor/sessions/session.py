@@ -21,6 +21,7 @@ from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
 from asg_executor.sessions.initialization import initial_value
+from asg_executor.sessions.partial_step import PartialStep
 from asg_executor.sessions.random_keys import MOST_SEED, step_key
 from asg_executor.sessions.selection import check_outputs, rng_key_inputs, select_outputs
 from asg_executor.sessions.state_arrays import check_state, state_digest
@@ -331,7 +332,7 @@ class Session:
         """
         document, chosen, number = self._next_step(outputs)
         arrays = self._step_arrays(document, inputs, number, 0)
-        return self._commit(number, [arrays], chosen, recorder)[0]
+        return self._commit(number, lambda: [self._run_part(arrays, chosen)], recorder)[0]
 
     def step_micro_batches(
         self,
@@ -368,7 +369,7 @@ class Session:
                 arrays.append(self._step_arrays(document, inputs, number, part))
             except InterfaceError as error:
                 raise InterfaceError(f"micro-batch {part}: {error}") from None
-        return self._commit(number, arrays, chosen, recorder, accumulate=True)
+        return self._commit(number, lambda: self._sum_parts(arrays, chosen), recorder)
 
     def _next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
         """The document that the next step runs, the outputs that it returns, and its number."""
@@ -382,31 +383,17 @@ class Session:
         return arrays
 
     def _commit(
-        self,
-        number: int,
-        parts: Sequence[Mapping[str, Array]],
-        chosen: Sequence[str],
-        recorder: Recorder | None,
-        *,
-        accumulate: bool = False,
+        self, number: int, compute: Callable[[], list[dict[str, Array]]], recorder: Recorder | None
     ) -> list[dict[str, Array]]:
-        """Run `train` for each part, apply gradients and state updates: all of it or nothing."""
+        """Have `compute` leave gradients and state updates, and apply them: all of it or nothing."""
         step = self._gradient_step
         if step is not None:
             step.prepare()
-            if accumulate:
-                step.begin_accumulation()
         self._arenas.save()
         skipped_before = self._skipped
         try:
-            results: list[dict[str, Array]] = []
-            for arrays in parts:
-                results.append(self._run_part(arrays, chosen))
-                if step is not None and accumulate:
-                    step.accumulate()
+            results = compute()
             if step is not None:
-                if accumulate:
-                    step.finish_accumulation(len(parts))
                 step.apply(number)
             # The recorder sees the session as it is after the step.
             self._skipped, self._number = self._check_finite(number), number
@@ -417,6 +404,99 @@ class Session:
             self._arenas.restore()
             raise
         return results
+
+    def _sum_parts(self, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str]) -> list[dict[str, Array]]:
+        """Run `train` for each part, and leave the sums of their gradients."""
+        step = self._gradient_step
+        if step is not None:
+            step.begin_accumulation()
+        results: list[dict[str, Array]] = []
+        for arrays in parts:
+            results.append(self._run_part(arrays, chosen))
+            if step is not None:
+                step.accumulate()
+        if step is not None:
+            step.finish_accumulation(len(parts))
+        return results
+
+    def begin_partial_step(self, outputs: Sequence[str] | None) -> PartialStep:
+        """Begin the next step, whose parts come one by one. Another one that was begun is no more.
+
+        Args:
+            outputs: as for `step`.
+
+        Raises:
+            InterfaceError: there is no graph `train`, or no such output.
+            MemoryLimitError: there is no room for the sums of gradients.
+        """
+        _, chosen, number = self._next_step(outputs)
+        if self._gradient_step is not None:
+            self._gradient_step.begin_accumulation()
+        return PartialStep(number, chosen, self._accumulations())
+
+    def _accumulations(self) -> int:
+        return 0 if self._gradient_step is None else self._gradient_step.accumulations
+
+    def goes_on(self, partial: PartialStep) -> bool:
+        """Whether a step that was begun can go on: no other one was taken, or begun in parts, since."""
+        return partial.is_sound and (partial.number, partial.sums) == (self._number + 1, self._accumulations())
+
+    def add_part(self, partial: PartialStep, inputs: Mapping[str, Any]) -> dict[str, Array]:
+        """Run `train` for a further part. The state stays as it is; what the part leaves shows when the step is taken.
+
+        Args:
+            partial: the step, which `goes_on`.
+            inputs: as for `step`.
+
+        Returns:
+            The part's outputs. A part that fails is none, and may be sent again.
+
+        Raises:
+            InterfaceError: an input is missing, or a value does not fit.
+            RunError: a node could not be computed for this data.
+        """
+        arrays = self._step_arrays(self.graph(TRAIN), inputs, partial.number, len(partial.answers))
+        before = {name: self._arenas.parameters[name].copy() for name in self._set.state_updates}
+        try:
+            self._put(partial.updates)
+            answer = self._run_part(arrays, partial.outputs)
+            updates = {name: self._arenas.parameters[name].copy() for name in before}
+        finally:
+            self._put(before)
+        if self._gradient_step is not None:
+            partial.is_sound = False  # until all of the sums have it
+            self._gradient_step.accumulate()
+        partial.updates = updates
+        partial.answers.append(answer)
+        partial.is_sound = True
+        return answer
+
+    def _put(self, values: Mapping[str, Array]) -> None:
+        for name, value in values.items():
+            self._arenas.parameters[name][...] = value
+
+    def take_partial_step(self, partial: PartialStep, *, recorder: Recorder | None = None) -> list[dict[str, Array]]:
+        """Take the step whose parts came: apply their gradients and state updates, as `step_micro_batches` does.
+
+        Args:
+            partial: the step, which `goes_on`, with one part at least. Where this fails it still does.
+            recorder: as for `step`.
+
+        Returns:
+            The outputs of each part, in order.
+
+        Raises:
+            LearningRateError: the schedule of a learning rate gives no finite one.
+            NonFiniteStepError: the step is not finite, and the session takes none such.
+        """
+
+        def compute() -> list[dict[str, Array]]:
+            self._put(partial.updates)
+            if self._gradient_step is not None:
+                self._gradient_step.finish_accumulation(len(partial.answers))
+            return partial.answers
+
+        return self._commit(partial.number, compute, recorder)
 
     def _check_finite(self, number: int) -> bool:
         """Take back a step whose result is not finite, where the session says so; whether that was done."""

@@ -1,33 +1,41 @@
 """`StepRecord`: the memory that makes a step happen exactly once, however often it is sent."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPassedError
-from asg_executor.sessions.step_request import StepRequest
 
-__all__ = ["StepRecord"]
+__all__ = ["RecordedRequest", "StepRecord"]
+
+
+class RecordedRequest(Protocol):
+    """A step as it was asked for, that can be known again."""
+
+    def is_recorded_as(self, identity: str, parts: int) -> bool:
+        """Whether a step that was recorded under this identity, of so many parts, is the one that is meant."""
+        ...
 
 
 class StepRecord:
-    """The last step of a session: the digest of its request, and its answer."""
+    """The last step of a session: the identity of its request, and its answer."""
 
     def __init__(self) -> None:
         self._number = 0
-        self._digest = ""
+        self._identity = ""
         self._answer: Sequence[Mapping[str, Array]] = ()
 
     @property
-    def digest(self) -> str:
-        """The digest of the last step's request; empty before the first."""
-        return self._digest
+    def identity(self) -> str:
+        """The identity of the last step's request; empty before the first."""
+        return self._identity
 
     @property
     def answer(self) -> Sequence[Mapping[str, Array]]:
         """The outputs of each part of the last step."""
         return self._answer
 
-    def replay(self, number: int, request: StepRequest, current: int) -> Sequence[Mapping[str, Array]] | None:
+    def replay(self, number: int, request: RecordedRequest, current: int) -> Sequence[Mapping[str, Array]] | None:
         """The stored answer where the request is the last step again; None where it is the next step.
 
         Args:
@@ -40,22 +48,36 @@ class StepRecord:
             StepPassedError: a later step was taken already.
             StepMismatchError: the last step was taken with another request.
         """
-        expected = current + 1
-        if number == expected:
+        if number == current + 1:
             return None
+        self._check_last(number, current)
+        if not request.is_recorded_as(self._identity, len(self._answer)):
+            message = (
+                f"step {number} was taken already, with other inputs or outputs; the same step can only be sent again "
+                f"as it was, and the next step is {current + 1}"
+            )
+            raise StepMismatchError(number, current + 1, message)
+        return self._answer
+
+    def _check_last(self, number: int, current: int) -> None:
+        expected = current + 1
         if number > expected:
             raise StepGapError(number, expected, f"step {number} was sent, but the next step is {expected}")
         if number != self._number:
             message = f"step {number} was taken already, and step {current} after it; the next step is {expected}"
             raise StepPassedError(number, expected, message)
-        if request.digest != self._digest:
-            message = (
-                f"step {number} was taken already, with other inputs or outputs; the same step can only be sent again "
-                f"as it was, and the next step is {expected}"
-            )
-            raise StepMismatchError(number, expected, message)
-        return self._answer
 
-    def keep(self, number: int, digest: str, answer: Sequence[Mapping[str, Array]]) -> None:
+    def check_next(self, number: int, current: int) -> None:
+        """Find that a number is that of the next step.
+
+        Raises:
+            StepGapError: a step before it is missing.
+            StepPassedError: it was taken already.
+        """
+        if number != current + 1:
+            self._check_last(number, current)
+            raise StepPassedError(number, current + 1, f"step {number} was taken already; the next is {current + 1}")
+
+    def keep(self, number: int, identity: str, answer: Sequence[Mapping[str, Array]]) -> None:
         """Remember a step that was taken, and the outputs of each of its parts."""
-        self._number, self._digest, self._answer = number, digest, answer
+        self._number, self._identity, self._answer = number, identity, answer

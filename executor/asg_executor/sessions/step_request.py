@@ -12,10 +12,10 @@ from asg_executor.plan.arrays import Array
 from asg_executor.safetensors_bytes import canonical_safetensors, read_safetensors
 from asg_executor.sessions.session import Recorder, Session
 
-__all__ = ["StepRequest", "joined", "parts_of", "tensors_digest"]
+__all__ = ["StepRequest", "joined", "parts_identity", "parts_of", "tensors_digest"]
 
 
-_PARTS, _MICRO_BATCHES, _OUTPUTS = "parts", "micro_batches", "outputs"
+_PARTS, _MICRO_BATCHES, _OUTPUTS, _SENT = "parts", "micro_batches", "outputs", "sent"
 
 
 class StepRequest:
@@ -25,14 +25,21 @@ class StepRequest:
         parts: the inputs of each part of the batch.
         outputs: the outputs that are asked for; None where the choice is left to the service.
         micro_batches: whether the parts are micro-batches; else there is one, the batch.
+        sent: the digest of the parts where they were sent one by one.
     """
 
     def __init__(
-        self, parts: Sequence[Mapping[str, Array]], outputs: list[str] | None, *, micro_batches: bool = False
+        self,
+        parts: Sequence[Mapping[str, Array]],
+        outputs: list[str] | None,
+        *,
+        micro_batches: bool = False,
+        sent: str | None = None,
     ) -> None:
         self.parts = parts
         self.outputs = outputs
         self.micro_batches = micro_batches
+        self._sent = sent
 
     @property
     def nbytes(self) -> int:
@@ -50,7 +57,9 @@ class StepRequest:
             _MICRO_BATCHES: json.dumps(self.micro_batches),
             _OUTPUTS: json.dumps(None if self.outputs is None else sorted(set(self.outputs))),
         }
-        return canonical_safetensors(joined(self.parts), metadata)
+        return canonical_safetensors(
+            joined(self.parts), metadata if self._sent is None else {**metadata, _SENT: self._sent}
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -59,6 +68,19 @@ class StepRequest:
         for piece in self.record:
             digest.update(piece)
         return digest.hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """By what it is known again: its digest; of parts that were sent one by one the digest of these."""
+        return self.identity_with(None)
+
+    def identity_with(self, digest: str | None) -> str:
+        """Its identity, where its digest may be known already."""
+        return (digest or self.digest) if self._sent is None else parts_identity(self._sent)
+
+    def is_recorded_as(self, identity: str, parts: int) -> bool:
+        """Whether a step that was recorded under this identity, of so many parts, is the one that is meant."""
+        return identity == self.identity
 
     @classmethod
     def from_record(cls, record: bytes) -> Self:
@@ -69,7 +91,8 @@ class StepRequest:
         """
         tensors, fields = read_safetensors(record)
         parts = parts_of(tensors, int(fields[_PARTS]))
-        return cls(parts, json.loads(fields[_OUTPUTS]), micro_batches=json.loads(fields[_MICRO_BATCHES]))
+        outputs, micro_batches = json.loads(fields[_OUTPUTS]), json.loads(fields[_MICRO_BATCHES])
+        return cls(parts, outputs, micro_batches=micro_batches, sent=fields.get(_SENT))
 
     def take(self, session: Session, recorder: Recorder | None = None) -> Sequence[Mapping[str, Array]]:
         """Take the step in a session.
@@ -87,6 +110,11 @@ class StepRequest:
         if self.micro_batches:
             return session.step_micro_batches(self.parts, self.outputs, recorder=recorder)
         return [session.step(self.parts[0], self.outputs, recorder=recorder)]
+
+
+def parts_identity(digest: str) -> str:
+    """The identity of a step whose parts were sent one by one, and have this digest."""
+    return f"parts:{digest}"
 
 
 def tensors_digest(parts: Sequence[Mapping[str, Array]]) -> str:

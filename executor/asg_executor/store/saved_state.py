@@ -23,7 +23,7 @@ class SavedState:
         number: the number of the step.
         digest: the digest of the session's state.
         arrays: the state itself, by name.
-        request: the digest of the step's request; empty before the first step.
+        request: the identity of the step's request; empty before the first step.
         answers: what the step answered: the outputs of each part, by name.
         skipped: whether the step was taken without its changes.
     """
