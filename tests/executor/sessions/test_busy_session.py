@@ -19,7 +19,7 @@ def held_session() -> HeldSession:
 
 def test_the_job_alone_changes_the_session() -> None:
     held = held_session()
-    first, second = (StepRequest.of([regression_data(seed=seed)], ["loss"]) for seed in (1, 2))
+    first, second = (StepRequest([regression_data(seed=seed)], ["loss"]) for seed in (1, 2))
     held.take(1, first)
     held.job = "mine"
     before = held.session.digest()
