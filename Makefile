@@ -5,13 +5,14 @@ BIN := .venv/bin
 # One core is left to the servers that tests start.
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check format parity bench generate clean
+.PHONY: help demo test check faults format parity bench generate clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      build, differentiate and train a transformer block over HTTP"
 	@echo "make test      the whole test suite"
 	@echo "make check     format, lint, types, import contracts, and the tests"
+	@echo "make faults    kills, full disks, lost answers and load, for some ten minutes; FAULT_ROUNDS=20 for less"
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     milliseconds per training step, beside PyTorch and JAX"
 	@echo "make format    format the code"
@@ -30,6 +31,9 @@ check: .venv/installed-dev
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(PYTEST) -q -n 2
+
+faults: .venv/installed-dev
+	$(PYTEST) -q -s tests/faults
 
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity

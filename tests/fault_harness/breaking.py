@@ -117,6 +117,7 @@ class Breaker:
             target = self._directory / "remains"
             if target.exists():
                 shutil.rmtree(target)
+            assert disk.durable is not None
             disk.durable.write_remains(target, chance)
             return target
 

@@ -45,19 +45,29 @@ class FaultyDisk:
         fault: `CRASH`, or the number of the system's error.
         only: the kinds of operations that fail with an error; absent: those that need room, for `ENOSPC` and the like,
             else all.
+        follows: whether to follow what is durable.
 
     Attributes:
         operations: what was done so far, each as its kind and its path.
-        durable: what a loss of power would leave.
+        at: the number of the operation that the fault happens at.
+        durable: what a loss of power would leave, if that is followed.
         happened: whether the fault came to pass.
     """
 
-    def __init__(self, root: Path, at: int = NEVER, fault: int = CRASH, only: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        at: int = NEVER,
+        fault: int = CRASH,
+        only: frozenset[str] | None = None,
+        *,
+        follows: bool = True,
+    ) -> None:
         self.root = root.resolve()
         self.operations: list[str] = []
-        self.durable = DurableState(self.root)
+        self.durable = DurableState(self.root) if follows else None
         self.happened = False
-        self._at, self._fault = at, fault
+        self.at, self._fault = at, fault
         self._only = _NEEDS_ROOM if only is None and fault in (errno.ENOSPC, errno.EFBIG) else only
         self._begun_writes: set[int] = set()
         self._originals: dict[str, Any] = {}
@@ -84,11 +94,11 @@ class FaultyDisk:
 
     def fail_from_now_on(self) -> None:
         """Let the fault happen at the next operation."""
-        self._at = len(self.operations)
+        self.at = len(self.operations)
 
     def mend(self) -> None:
         """Let operations succeed again."""
-        self._at = NEVER
+        self.at = NEVER
 
     def operation(self, kind: str, path: object) -> None:
         """Count an operation that is about to happen.
@@ -100,7 +110,7 @@ class FaultyDisk:
         relative = str(path).removeprefix(f"{self.root}/")
         self.operations.append(f"{kind} {relative}")
         fails = self._fault == CRASH or self._only is None or kind in self._only
-        if number >= self._at >= 0 and fails:
+        if number >= self.at >= 0 and fails:
             self.happened = True
             code = self._fault or errno.EIO
             raise OSError(code, os.strerror(code), str(path))
@@ -129,7 +139,7 @@ class FaultyDisk:
                 if name == "write":
                     arguments = (self._half(number, arguments[0]),)
                 result = original(descriptor, *arguments)
-                if name in ("fsync", "fdatasync"):
+                if name in ("fsync", "fdatasync") and self.durable is not None:
                     self.durable.synced(number, path)
                 return result
 
@@ -154,7 +164,7 @@ class FaultyDisk:
             with self._lock:
                 self.operation(name, where)
                 result = original(path, *arguments, **options)
-                if name == "mkdir":
+                if name == "mkdir" and self.durable is not None:
                     self.durable.made(where)
                 return result
 
@@ -169,7 +179,8 @@ class FaultyDisk:
         with self._lock:
             self.operation("create", where)
             descriptor = original(path, flags, *arguments, **options)
-            self.durable.made(where)
+            if self.durable is not None:
+                self.durable.made(where)
             return descriptor
 
     def _connect(self, database: Any, *arguments: Any, **options: Any) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from asg_builder import losses, nn
 from asg_executor import Session
 from asg_schema.document import Document
 
-__all__ = ["ADAM", "MOMENTUM", "SEED", "batch", "gradient", "network", "oracle", "poisoned", "step_body"]
+__all__ = ["ADAM", "MOMENTUM", "SEED", "batch", "gradient", "network", "oracle", "oracle_step", "poisoned", "step_body"]
 
 ADAM: dict[str, Any] = {"kind": "adam", "learning_rate": 0.05, "average_decay": 0.9, "accumulation": "mean"}
 MOMENTUM: dict[str, Any] = {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True}
@@ -73,8 +73,13 @@ def oracle(steps: int, optimizer: dict[str, Any] = ADAM) -> Session:
     """A session in this process that took the steps without a break."""
     session = Session({"predict": network(), "train": gradient()}, optimizer, seed=SEED)
     for number in range(1, steps + 1):
-        if _has_parts(number):
-            session.step_micro_batches([batch(number), batch(number + 1000)], ["loss"])
-        else:
-            session.step(batch(number), ["loss"])
+        oracle_step(session, number)
     return session
+
+
+def oracle_step(session: Session, number: int) -> None:
+    """Take the step that `step_body` asks for."""
+    if _has_parts(number):
+        session.step_micro_batches([batch(number), batch(number + 1000)], ["loss"])
+    else:
+        session.step(batch(number), ["loss"])
