@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rich.console import Console
 
 import asg_builder as asg
 from asg_builder import optim
-from asg_builder.client import Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem
+from asg_builder.client import Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem, transfers
 from asg_builder.client.payload import decode, encode
 from asg_schema import AsgError, Document
 from builder_harness.played_executor import DOCUMENT, SAFETENSORS, Server, decode_request
@@ -396,3 +397,80 @@ def test_answers_are_arrays_to_be_changed() -> None:
     loss = Server().client.create_session({"train": DOCUMENT}).step(x=[[1, 2]])["loss"]
     loss += 1
     assert float(loss) == 1.5
+
+
+def test_fit_goes_on_with_a_training() -> None:
+    server = Server()
+    session = server.session()
+    batches = [{"x": [[number, number]], "n": number} for number in range(4)]
+    steps: list[tuple[int, float]] = []
+
+    def on_step(number: int, figures: Mapping[str, float]) -> bool:
+        steps.append((number, figures["loss"]))
+        return number == 2
+
+    assert len(session.fit(batches, epochs=3, start_step=0, on_step=on_step)["loss"]) == 1
+    assert steps == [(1, 0.5), (2, 0.25)]
+    epochs: list[int] = []
+    history = session.fit(batches, epochs=3, start_step=0, on_epoch=lambda epoch, figures: epochs.append(epoch))
+    assert epochs == [1, 2, 3]
+    assert server.step == 12
+    sent = [int(decode_request(server.steps[number])[0]["n"]) for number in range(1, 13)]
+    assert sent == [0, 1, 2, 3] * 3
+    np.testing.assert_allclose(history["loss"][0], (0.5 / 3 + 0.5 / 4) / 2, rtol=1e-6)
+    assert session.fit(batches, epochs=3, start_step=0) == {}
+    assert session.fit(batches, epochs=1, start_step=12) == {
+        "loss": [pytest.approx(np.mean([0.5 / n for n in (13, 14, 15, 16)]))]
+    }
+
+
+def test_the_bar_has_the_loss_the_speed_and_the_time_that_is_left() -> None:
+    drawn = StringIO()
+    console = Console(file=drawn, force_terminal=True, width=100)
+    batches = [{"x": [[1, 2]], "n": 0}] * 3
+    Server().session().fit(batches, epochs=2, console=console, on_step=lambda number, figures: time.sleep(0.15))
+    text = drawn.getvalue()
+    assert re.search(r"epoch 2/2, loss 0\.\d{4}", text)
+    assert re.search(r"[\d.]+ steps/s", text)
+    assert re.search(r"\d/6", text)
+    assert re.search(r"\d:\d\d:\d\d", text)
+
+
+def test_transfers_tell_their_progress(tmp_path: Path) -> None:
+    session = Server().session()
+    told: list[tuple[int, int]] = []
+
+    def progress(done: int, total: int) -> None:
+        told.append((done, total))
+
+    session.save(tmp_path / "w.safetensors", progress=progress)
+    size = (tmp_path / "w.safetensors").stat().st_size
+    assert told == [(size, size)]
+    told.clear()
+    session.load_parameters(tmp_path / "w.safetensors", progress=progress)
+    assert told[0][0] == 0
+    assert told[-1][0] == told[-1][1] > 0
+    session.load_parameters(tmp_path / "w.safetensors", progress=True)  # no terminal, no bar
+
+
+def test_a_transfer_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = StringIO()
+    terminal = Console(file=drawn, force_terminal=True, width=100)
+
+    def console(*, stderr: bool) -> Console:
+        assert stderr
+        return terminal
+
+    monkeypatch.setattr(transfers, "Console", console)
+    with transfers.reporting(True, "sending") as report:
+        assert report is not None
+        report(500_000, 1_000_000)
+    assert "sending" in drawn.getvalue()
+    assert "MB" in drawn.getvalue()
+
+
+def test_a_document_of_a_newer_format_is_told_as_such() -> None:
+    newer = {**DOCUMENT.to_dict(), "asg": 99}
+    http = httpx.MockTransport(lambda _: httpx.Response(200, json={"document": newer}))
+    with pytest.raises(UnexpectedAnswer, match=r"none that this version of asgraph reads: .*99"):
+        Client("http://executor", transport=http).graph("d")
