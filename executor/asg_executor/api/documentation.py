@@ -54,6 +54,9 @@ def _page(description: dict[str, Any], url: str) -> str:
             f"<p>{escape(description['info']['description'])}</p>",
             '<p>The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>',
             f"<h2>By hand</h2><pre>{escape(_EXAMPLES.replace('URL', url))}</pre>",
+            "<p>Where the service asks for a key, each of them has <code>-H 'Authorization: Bearer KEY'</code> too; "
+            "<code>asg keys create</code> makes one. Below each stands the scope that it needs: <code>run</code>, "
+            "<code>train</code> or <code>admin</code>, each of which includes those before it.</p>",
             "<h2>Resources</h2>",
             *_resources(description["paths"]),
             "<h2>Problems</h2>",
@@ -74,12 +77,17 @@ def _resources(paths: dict[str, Any]) -> Iterable[str]:
     for path, methods in paths.items():
         for method, operation in cast("dict[str, Any]", methods).items():
             yield f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
-            yield f"<p>{_prose(operation.get('description', ''))}</p>"
+            yield f"<p>{_prose(operation.get('description', ''))}{_needed_scope(operation)}</p>"
             content = operation.get("requestBody", {}).get("content", {})
             for media_type, body in content.items():
                 yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
                 yield from _schema(body["schema"])
                 yield "</details>"
+
+
+def _needed_scope(operation: dict[str, Any]) -> str:
+    scopes = [scope for item in operation.get("security", ()) for scope in item["key"]]
+    return f" Scope: <code>{escape(scopes[0])}</code>." if scopes else ""
 
 
 def _schema(schema: dict[str, Any]) -> Iterable[str]:
