@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from asg_executor.exports.places import is_prefix
@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     Command line options of `asg serve` come before the environment.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ASG_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="ASG_", env_ignore_empty=True, frozen=True, extra="forbid")
 
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8765, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
@@ -121,6 +121,12 @@ class Settings(BaseSettings):
         default="auto",
         description="How: `json` has a JSON object in each line, `text` is for people; `auto` is text on a terminal, "
         "else JSON.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="A bearer token of at least 16 characters that opens `/metrics` and nothing else, for Prometheus; "
+        "keys with the scope `admin` open it, too.",
     )
     telemetry: bool = Field(
         default=False,

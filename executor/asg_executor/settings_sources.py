@@ -87,7 +87,7 @@ def _message(error: ValidationError, origins: Mapping[str, str]) -> str:
     for fault in error.errors():
         name = str(fault["loc"][0])
         given = "" if _is_secret(name) else f", not {fault['input']!r}"
-        lines.append(f"{_place(name, origins[name])}: {fault['msg']}{given}")
+        lines.append(f"{_place(name, origins[name])}: {fault['msg'].removeprefix('Value error, ')}{given}")
     return "\n".join(lines)
 
 

@@ -1,17 +1,20 @@
 """What `asg serve --show-settings` shows: every setting, its value, and where it came from."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretStr
 
 from asg_executor.settings_sources import LoadedSettings
+from asg_executor.store.location import data_directory
 
 __all__ = ["settings_json", "settings_table"]
 
 _MASK = "********"
+_PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 
 def settings_table(loaded: LoadedSettings) -> str:
@@ -21,7 +24,7 @@ def settings_table(loaded: LoadedSettings) -> str:
         loaded: the settings.
 
     Returns:
-        Lines of name, value and origin. Secrets are masked.
+        Lines of name, value and origin. Secrets are masked, and passwords in URLs.
     """
     rows = [(name, _text(value), loaded.origins[name]) for name, value in _values(loaded).items()]
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
@@ -29,7 +32,7 @@ def settings_table(loaded: LoadedSettings) -> str:
 
 
 def settings_json(loaded: LoadedSettings) -> str:
-    """The settings as JSON for a program: `{name: {"value": …, "origin": …}}`. Secrets are masked.
+    """The settings as JSON for a program: `{name: {"value": …, "origin": …}}`, masked likewise.
 
     Args:
         loaded: the settings.
@@ -39,14 +42,17 @@ def settings_json(loaded: LoadedSettings) -> str:
 
 
 def _values(loaded: LoadedSettings) -> Mapping[str, Any]:
-    fields = type(loaded.settings).model_fields
-    return {name: _shown(getattr(loaded.settings, name)) for name in fields}
+    settings = loaded.settings
+    shown = {name: _shown(getattr(settings, name)) for name in type(settings).model_fields}
+    return {**shown, "data_dir": _shown(data_directory(settings))}
 
 
 def _shown(value: object) -> object:
     if isinstance(value, SecretStr):
         return _MASK
-    return str(value) if isinstance(value, Path) else value
+    if isinstance(value, tuple):
+        return [_shown(item) for item in cast("tuple[object, ...]", value)]
+    return _PASSWORD.sub(rf"\1{_MASK}@", str(value)) if isinstance(value, str | Path) else value
 
 
 def _text(value: object) -> str:

@@ -31,6 +31,7 @@ from asg_executor.store.data_directory import DataDirectory
 from asg_schema.document import Document
 
 __all__ = [
+    "Access",
     "AdminAccess",
     "PublicAccess",
     "RunAccess",
@@ -238,7 +239,7 @@ def unknown_session(id: str) -> ProblemError:
     return ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
 
 
-class _Access(SecurityBase):
+class Access(SecurityBase):
     """The dependency by which a route has the service; as a `SecurityBase` it stands in the OpenAPI description.
 
     Args:
@@ -252,6 +253,11 @@ class _Access(SecurityBase):
         self.scope = scope
 
     async def __call__(self, request: Request) -> TenantService:  # FastAPI would call a plain function in a thread
+        """The service as a request sees it.
+
+        Raises:
+            ProblemError: the request may not have what is needed.
+        """
         service: Service = request.app.state.service
         return TenantService(service, authenticate(request, service, self.scope))
 
@@ -263,13 +269,13 @@ async def _public(request: Request) -> TenantService:
 PublicAccess = Annotated[TenantService, Depends(_public)]
 """For what anybody may know, with or without a key."""
 
-RunAccess = Annotated[TenantService, Security(_Access(Scope.RUN), scopes=[Scope.RUN])]
+RunAccess = Annotated[TenantService, Security(Access(Scope.RUN), scopes=[Scope.RUN])]
 """For reading, and for running graphs."""
 
-TrainAccess = Annotated[TenantService, Security(_Access(Scope.TRAIN), scopes=[Scope.TRAIN])]
+TrainAccess = Annotated[TenantService, Security(Access(Scope.TRAIN), scopes=[Scope.TRAIN])]
 """For what changes graphs, sessions or jobs."""
 
-AdminAccess = Annotated[TenantService, Security(_Access(Scope.ADMIN), scopes=[Scope.ADMIN])]
+AdminAccess = Annotated[TenantService, Security(Access(Scope.ADMIN), scopes=[Scope.ADMIN])]
 """For what concerns all tenants."""
 
 

@@ -1,26 +1,45 @@
 """The container files, without a container engine: keys, references, and commands that exist."""
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+import zipfile
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
+import httpx
 import pytest
 import yaml
 
+from asg_executor.app import create_app
 from asg_executor.settings import Settings
 from executor_harness.command import asg
+from executor_harness.regression import regression_data, regression_gradient
 
 ROOT = Path(__file__).parents[3]
 DOCKERFILE = ROOT / "executor" / "Dockerfile"
 COMPOSE = ROOT / "docker-compose.yml"
+
+PROMETHEUS = ROOT / "executor" / "prometheus.yml"
 
 # The keys of the Compose specification that this project uses, each with the type of its value.
 SERVICE_KEYS: dict[str, type] = {
     "build": dict,
     "image": str,
     "command": list,
+    "entrypoint": list,
+    "depends_on": dict,
+    "deploy": dict,
+    "environment": dict,
+    "logging": dict,
+    "ulimits": dict,
     "ports": list,
     "volumes": list,
     "read_only": bool,
@@ -68,22 +87,85 @@ def instructions() -> list[tuple[str, str]]:
 def test_the_compose_file_has_known_keys_of_the_right_types() -> None:
     document = compose()
     assert document.keys() == {"services", "volumes"}
-    assert document["services"].keys() == {"executor", "transformer"}
+    assert document["services"].keys() == {"executor", "transformer", "prometheus"}
     for name, service in services().items():
         for key, value in service.items():
             assert isinstance(value, SERVICE_KEYS[key]), (name, key)
-        assert service["build"].keys() == {"context", "dockerfile"}
-        for key in ("command", "cap_drop", "security_opt"):
-            assert all(isinstance(item, str) for item in service[key]), (name, key)
+        for key in ("command", "entrypoint", "cap_drop", "security_opt"):
+            assert all(isinstance(item, str) for item in service.get(key, ())), (name, key)
 
 
 def test_the_compose_file_refers_to_what_is_there() -> None:
     document = compose()
-    named = {volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", ())}
-    assert named == document["volumes"].keys()
+    sources = [volume.partition(":")[0] for service in services().values() for volume in service.get("volumes", ())]
+    assert {source for source in sources if not source.startswith("./")} == document["volumes"].keys()
+    for source in sources:
+        assert not source.startswith("./") or (ROOT / source).is_file()
     for service in services().values():
-        context = ROOT / service["build"]["context"]
-        assert (context / service["build"]["dockerfile"]).resolve() == DOCKERFILE
+        assert service.get("depends_on", {}).keys() <= document["services"].keys()
+        if "build" in service:
+            assert service["build"].keys() == {"context", "dockerfile"}
+            context = ROOT / service["build"]["context"]
+            assert (context / service["build"]["dockerfile"]).resolve() == DOCKERFILE
+
+
+@pytest.mark.parametrize("name", ["executor", "transformer", "prometheus"])
+def test_every_container_has_no_privileges_and_writes_to_its_volume_alone(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_executor_takes_no_more_than_its_share() -> None:
+    executor = services()["executor"]
+    limits = executor["deploy"]["resources"]["limits"]
+    assert limits.keys() == {"cpus", "memory", "pids"}
+    (memory,) = re.findall(r"\$\{EXECUTOR_MEMORY:-(\d+)g\}", limits["memory"])
+    assert int(memory) * 2**30 >= 2 * Settings.model_fields["max_memory_bytes"].default
+    assert float(re.findall(r"\$\{EXECUTOR_CPUS:-(\d+)\}", limits["cpus"])[0]) >= 1
+    # A session has a log open, and a connection is a file, too.
+    assert executor["ulimits"]["nofile"] > 4 * Settings.model_fields["max_sessions"].default
+    assert executor["ulimits"]["core"] == 0
+    assert executor["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+def test_the_variables_that_compose_gives_are_settings() -> None:
+    variables = services()["executor"]["environment"]
+    assert {name.removeprefix("ASG_").lower() for name in variables} <= Settings.model_fields.keys()
+
+
+def test_prometheus_asks_the_executor_for_its_metrics_with_the_token() -> None:
+    (job,) = yaml.load(PROMETHEUS.read_text(), UniqueKeys)["scrape_configs"]
+    prometheus, executor = services()["prometheus"], services()["executor"]
+    (target,) = job["static_configs"][0]["targets"]
+    assert target == f"executor:{Settings.model_fields['port'].default}"
+    assert job["metrics_path"] in create_app(Settings()).openapi()["paths"]
+    assert job["authorization"]["type"] == "Bearer"
+    assert executor["environment"]["ASG_METRICS_TOKEN"] == prometheus["environment"]["METRICS_TOKEN"]
+    assert (ROOT / prometheus["volumes"][0].partition(":")[0]).resolve() == PROMETHEUS
+    shell, option, script = prometheus["entrypoint"]
+    assert (shell, option) == ("/bin/sh", "-c")
+    assert f"> {job['authorization']['credentials_file']}\n" in script
+    assert prometheus["depends_on"] == {"executor": {"condition": "service_healthy"}}
+    assert prometheus["profiles"] == ["prometheus"]
+
+
+def test_prometheus_does_not_start_without_a_token(tmp_path: Path) -> None:
+    script = services()["prometheus"]["entrypoint"][2].replace("$$", "$")
+    script = script.replace("/tmp/", f"{tmp_path}/").replace("exec /bin/prometheus", "echo started")
+    run = partial(subprocess.run, ["sh", "-c", script], capture_output=True, text=True, check=False)
+    done = run(env={"METRICS_TOKEN": ""})
+    assert done.returncode != 0
+    assert "docker-compose.yml" in done.stderr
+    assert "started" not in done.stdout
+    done = subprocess.run(
+        ["sh", "-c", script], env={"METRICS_TOKEN": "to ken"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("started --config.file=")
+    file = tmp_path / "metrics-token"
+    assert file.read_text() == "to ken"
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_this_machine_reaches_the_executor() -> None:
@@ -133,38 +215,105 @@ def test_everything_that_is_copied_is_there() -> None:
         assert (ROOT / source).exists(), source
 
 
-def test_what_is_copied_is_not_ignored() -> None:
+def sent_to_the_build(folder: Path) -> None:
+    """Copy into a folder what the Dockerfile copies of what .dockerignore lets through."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert lines[0] == "*"
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    copied = {
-        word.removeprefix("./")
-        for name, text in instructions()
-        if name == "COPY" and "--from=" not in text
-        for word in text.split()[:-1]
-    }
-    assert copied == kept
+    for name, text in instructions():
+        if name != "COPY" or "--from=" in text:
+            continue
+        *sources, target = text.split()
+        for source in sources:
+            assert source.removeprefix("./") in kept, f"{source} is ignored"
+            if (ROOT / source).is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(ROOT / source, folder / target, ignore=ignored)
+            else:
+                shutil.copy(ROOT / source, folder / target)
 
 
-def test_the_build_has_what_the_distribution_is_built_from() -> None:
-    import tomllib
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packages as the image has them."""
+    context, target = tmp_path_factory.mktemp("context"), tmp_path_factory.mktemp("installed")
+    sent_to_the_build(context)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)]
+    done = subprocess.run(command, cwd=context, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = target.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(target)
+    return target
 
-    copied = {word.removeprefix("./") for name, text in instructions() if name == "COPY" for word in text.split()[:-1]}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
-        assert package.partition("/")[0] in copied
-    assert project["project"]["readme"] in copied
-    assert set(project["project"]["license-files"]) <= copied
+
+READ_ONLY = 'mount --make-rprivate / && mount -o remount,ro,bind / && mount -t tmpfs tmpfs /tmp && exec "$@"'
+
+
+def can_remount() -> bool:
+    """Whether this user may have a root file system of its own that is read-only."""
+    if shutil.which("unshare") is None:
+        return False
+    command = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def train_a_step(url: str, key: str) -> None:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as http:
+        graph = http.post("/v1/graphs", content=regression_gradient().to_json()).json()["digest"]
+        body = {"graphs": {"train": graph}, "optimizer": {"kind": "sgd", "learning_rate": 0.1}}
+        session = http.post("/v1/sessions", json=body).headers["Location"]
+        inputs = {name: value.tolist() for name, value in regression_data().items()}
+        assert http.put(f"{session}/steps/1", json={"inputs": inputs}).status_code == 200
+
+
+@pytest.mark.skipif(not can_remount(), reason="needs the right to mount")
+def test_the_installed_executor_needs_no_home_and_writes_to_its_volume_alone(installed: Path) -> None:
+    # /dev/shm stands for the volume: it is a file system of its own, and stays writable.
+    with TemporaryDirectory(dir="/dev/shm") as volume:
+        site = Path(volume) / "site"  # /tmp, where the packages are, is another one inside
+        shutil.copytree(installed, site)
+        code = f"import sys; sys.path.insert(0, {str(site)!r}); from asg_schema.cli import main; main()"
+        started = [sys.executable, "-I", "-c", code]
+        environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"ASG_DATA_DIR": f"{volume}/data", "ASG_HOST": "127.0.0.1", "ASG_PORT": "0"}
+        environment |= {"ASG_LOG_LEVEL": "info", "ASG_LOG_FORMAT": "json", "ASG_REQUIRE_KEY": "true"}
+        inside = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh"]
+        run = partial(subprocess.run, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        refused = run([*inside, *started, "serve"])
+        assert refused.returncode == 2, refused.stderr
+        assert "keys create" in refused.stderr
+        made = run([*inside, *started, "keys", "create", "--name", "laptop"])
+        assert made.returncode == 0, made.stderr
+        command = [*inside, *started, "serve", "--announce-json"]
+        with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stderr is not None
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                train_a_step(json.loads(line)["url"], made.stdout.strip())
+                process.terminate()
+                assert process.wait(60) == 0
+                log = [json.loads(line) for line in process.stderr.read().splitlines()]
+            finally:
+                process.kill()
+        assert (Path(volume) / "data" / "asg.sqlite3").is_file()
+        levels = {record["level"] for record in log}
+        assert levels == {"info"}, log
 
 
 def test_the_image_runs_as_an_unprivileged_user_and_stages_are_known() -> None:
     names = [name for name, _ in instructions()]
     assert set(names) <= {
         *("FROM", "WORKDIR", "COPY", "RUN", "USER", "ENV", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT", "CMD"),
+        *("ARG", "LABEL"),
     }
     last_stage = max(index for index, name in enumerate(names) if name == "FROM")
     final = dict(instructions()[last_stage + 1 :])
-    assert final["USER"] == "asg"
+    user, group = final["USER"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
     stages = {text.split()[-1] for name, text in instructions() if name == "FROM" and " AS " in text}
     sources = {word for name, text in instructions() if name == "COPY" for word in text.split() if "--from=" in word}
     assert {source.removeprefix("--from=") for source in sources} <= stages
@@ -173,5 +322,5 @@ def test_the_image_runs_as_an_unprivileged_user_and_stages_are_known() -> None:
 def test_the_settings_of_the_image_are_settings() -> None:
     variables = dict(pair.split("=", 1) for pair in dict(instructions())["ENV"].split())
     own = {name.removeprefix("ASG_").lower() for name in variables if name.startswith("ASG_")}
-    assert own == {"host", "port", "data_dir"}, "whoever reaches the container needs a key"
+    assert own == {"host", "port", "data_dir", "log_level", "log_format"}, "whoever reaches the container needs a key"
     assert own <= Settings.model_fields.keys()

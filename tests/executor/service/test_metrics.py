@@ -75,3 +75,24 @@ def test_any_prometheus_can_read_it(server: Server, accept: str) -> None:
     response = server.http.get("/metrics", headers={"Accept": accept})
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain")
+
+
+def test_a_token_opens_the_metrics_and_nothing_else() -> None:
+    token = "a-token-for-prometheus"
+    with in_process(metrics_token=token, require_key=True) as server:
+
+        def status(path: str, header: str | None) -> int:
+            return server.http.get(path, headers={} if header is None else {"Authorization": header}).status_code
+
+        assert status("/metrics", f"Bearer {token}") == 200
+        assert status("/metrics", None) == 401
+        assert status("/metrics", f"Bearer {token}x") == 401
+        assert status("/metrics", f"Bearer {token[:-1]}") == 401
+        assert status("/metrics", token) == 401
+        assert status("/v1/sessions", f"Bearer {token}") == 401
+
+
+def test_without_a_token_none_opens_the_metrics() -> None:
+    with in_process(require_key=True) as server:
+        for header in ("Bearer ", "Bearer None", "Bearer **********"):
+            assert server.http.get("/metrics", headers={"Authorization": header}).status_code == 401

@@ -101,7 +101,8 @@ def test_a_person_sees_every_setting_and_where_it_came_from(
 def test_a_program_sees_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(asg(capsys, tmp_path, "serve", "--show-settings", "--json", "--port", "5").stdout)
     assert found["port"] == {"value": 5, "origin": "option"}
-    assert found["data_dir"] == {"value": None, "origin": "default"}
+    assert Path(found["data_dir"]["value"]).name == "port-5"
+    assert found["data_dir"]["origin"] == "default"
     assert list(found) == list(Settings.model_fields)
 
 
@@ -109,3 +110,34 @@ def test_json_is_for_settings_alone(tmp_path: Path, capsys: pytest.CaptureFixtur
     found = asg(capsys, tmp_path, "serve", "--json")
     assert found.returncode == 2
     assert "--show-settings" in found.stderr
+
+
+def test_secrets_are_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASG_METRICS_TOKEN", "sesame-sesame-sesame")
+    monkeypatch.setenv("ASG_EXPORT_URLS", '["sftp://user:pass-word@host/place/", "s3://bucket/"]')
+    for options in ((), ("--json",)):
+        text = asg(capsys, tmp_path, "serve", "--show-settings", *options).stdout
+        assert "sesame" not in text
+        assert "pass-word" not in text
+        assert "sftp://user:********@host/place/" in text
+        assert "s3://bucket/" in text
+    assert json.loads(text)["metrics_token"] == {"value": "********", "origin": "environment"}
+    assert "sesame" not in repr(load_settings({}).settings)
+
+
+def test_a_secret_that_is_not_valid_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASG_METRICS_TOKEN", "sesame")
+    with pytest.raises(SettingsError) as raised:
+        load_settings({})
+    assert "ASG_METRICS_TOKEN: " in str(raised.value)
+    assert "sesame" not in str(raised.value)
+
+
+def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASG_PORT", "")
+    monkeypatch.setenv("ASG_METRICS_TOKEN", "")
+    settings, origins = load_settings({})
+    assert (settings.port, settings.metrics_token) == (8765, None)
+    assert origins["port"] == "default"
