@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from asg_executor.access.exposure import key_required
+from asg_executor.allowance import RunBounds
 from asg_executor.api import (
     access,
     capabilities,
@@ -23,6 +24,8 @@ from asg_executor.api import (
     sessions,
     steps,
 )
+from asg_executor.api.answer_flow import AnswerFlow
+from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.open_inference import infer, resources
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
@@ -74,12 +77,19 @@ def create_app(
         tracing = exporting_tracing()
     directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.tenant_max_graphs)
     held = SessionRegistry(settings.max_sessions)
-    pool = WorkerPool(settings.workers, settings.max_queue)
+    bounds = RunBounds(
+        seconds=settings.run_timeout_seconds,
+        operations=settings.max_operations,
+        tensor_bytes=settings.max_tensor_bytes,
+        instructions=settings.max_nodes,
+    )
+    pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
     service = Service(
         settings=settings,
         graphs=_memory_graphs(settings.tenant_max_graphs) if directory is None else directory.graphs,
         sessions=held,
         pool=pool,
+        bytes_in_flight=ByteBudget(settings.max_inflight_bytes),
         metrics=Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted),
         models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes),
         inference=InferenceRunner(pool, settings.batching_max_delay_ms / 1000, settings.batching_max_size),
@@ -117,6 +127,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.service = service
+    app.add_middleware(AnswerFlow, budget=service.bytes_in_flight)
     app.add_middleware(RequestContext, names=host_names)
     app.add_middleware(RequestObserver, metrics=service.metrics, tracing=tracing)
     install_problem_handlers(app)

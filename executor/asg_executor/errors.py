@@ -8,6 +8,9 @@ AsgError (asg_schema.errors)
     ├── UnsupportedOpError     the engine has no kernel for an op
     ├── MemoryLimitError       a program would take more memory than it may
     ├── LimitExceededError     a program would be larger, or compute more, than it may
+    ├── RunStoppedError        a run was stopped between two instructions
+    │   ├── DeadlineError      it took too long
+    │   └── AbandonedError     nobody waits for it any more
     └── RunError               a node could not be computed for the data that it met
         └── IndexOutOfRangeError
 """
@@ -19,12 +22,15 @@ from typing_extensions import override
 from asg_schema.errors import AsgError
 
 __all__ = [
+    "AbandonedError",
+    "DeadlineError",
     "ExecutorError",
     "IndexOutOfRangeError",
     "InterfaceError",
     "LimitExceededError",
     "MemoryLimitError",
     "RunError",
+    "RunStoppedError",
     "SymbolError",
     "UnknownEngineError",
     "UnsupportedOpError",
@@ -89,6 +95,22 @@ class LimitExceededError(ExecutorError):
         self.value = value
         self.maximum = maximum
         super().__init__(f"{what} {value:,} {unit}; at most {maximum:,} are allowed ({limit})")
+
+
+class RunStoppedError(ExecutorError):
+    """A run was stopped between two instructions. It has changed nothing."""
+
+
+class DeadlineError(RunStoppedError):
+    """A run took longer than it may."""
+
+    code: ClassVar[str] = "deadline_exceeded"
+
+
+class AbandonedError(RunStoppedError):
+    """Nobody waits for a run any more."""
+
+    code: ClassVar[str] = "client_disconnected"
 
 
 class RunError(ExecutorError):

@@ -107,7 +107,9 @@ def _serve(settings: Settings, say: Callable[[str, Service], None], *, exit_with
     listener = _listen(settings)
     names = {"localhost", settings.host.lower()} if is_loopback(settings.host) else None
     keep_freed_memory()
-    server = Server(lambda: create_app(settings, host_names=names), lambda service: say(url_of(listener), service))
+    server = Server(
+        settings, lambda: create_app(settings, host_names=names), lambda service: say(url_of(listener), service)
+    )
     if exit_with_parent:
         threading.Thread(target=_wait_for_end_of_input, args=(server.request_stop,), daemon=True).start()
     server.run(sockets=[listener])

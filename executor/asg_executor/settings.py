@@ -47,9 +47,23 @@ class Settings(BaseSettings):
         description="How many requests compute at a time. Each may use all cores in matrix products.",
     )
     max_queue: int = Field(
-        default=64, ge=0, description="How many further requests may wait to compute; more are answered 503."
+        default=256, ge=0, description="How many further requests may wait to compute; more are answered 503."
     )
-    max_body_bytes: int = Field(default=256 * _MIB, ge=1, description="The largest body of a request.")
+    max_queue_per_tenant: int = Field(
+        default=64, ge=0, description="How many of them may be one tenant's; more are answered 429."
+    )
+    max_connections: int = Field(
+        default=1024, ge=1, description="How many connections are held at a time; more are answered 503 and closed."
+    )
+    max_inflight_bytes: int = Field(
+        default=1024 * _MIB,
+        ge=1,
+        description="How many bytes of bodies and of answers that are being sent are held at a time; more bodies are "
+        "answered 503.",
+    )
+    max_body_bytes: int = Field(
+        default=256 * _MIB, ge=1, description="The largest body of a request, once it is decompressed."
+    )
     max_json_bytes: int = Field(
         default=32 * _MIB,
         ge=1,
@@ -61,6 +75,32 @@ class Settings(BaseSettings):
         ge=1,
         description="The most memory that one compiled program, or one session's parameters with gradients, optimizer "
         "slots and backup, may take.",
+    )
+    max_tensor_bytes: int = Field(
+        default=16 * 1024 * _MIB,
+        ge=1,
+        description="The largest value in a program, whether or not its elements are stored: a broadcast one is read "
+        "as often as it is large.",
+    )
+    max_operations: int = Field(
+        default=10**13,
+        ge=1,
+        description="The most arithmetic that one run of a program may take: multiplications, additions, and other "
+        "operations on one element. It bounds how long a single instruction can compute, which nothing interrupts.",
+    )
+    max_nodes: int = Field(
+        default=200_000,
+        ge=1,
+        description="The most nodes of a document, inputs, parameters and outputs counted, too, and the most that it "
+        "may expand to: the gradient of a chain of 30,000 operations fits, and planning takes seconds.",
+    )
+    max_json_depth: int = Field(default=128, ge=1, description="How deep lists and objects in a body may be nested.")
+    max_job_steps: int = Field(default=1_000_000, ge=1, description="The most steps of one job.")
+    run_timeout_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="How long a run or a step may compute; then it is stopped at its next instruction, and changes "
+        "nothing.",
     )
     max_sessions: int = Field(default=1024, ge=0, description="How many sessions are held at a time.")
     tenant_max_sessions: int | None = Field(
@@ -92,7 +132,16 @@ class Settings(BaseSettings):
     batching_max_size: int = Field(
         default=32, ge=1, description="How many rows of inference requests are computed together at most."
     )
+    header_timeout_seconds: float = Field(
+        default=15.0, gt=0, description="How long the first line and the headers of a request may take to arrive."
+    )
     body_timeout_seconds: float = Field(default=60.0, gt=0, description="How long a body may take to arrive.")
+    body_stall_seconds: float = Field(
+        default=15.0, gt=0, description="How long a body may stop arriving before it is given up."
+    )
+    answer_stall_seconds: float = Field(
+        default=30.0, gt=0, description="How long a client may stop reading its answer before the connection is cut."
+    )
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long requests in flight may take after SIGTERM before the server exits."
     )

@@ -1,12 +1,10 @@
-"""Reading the bodies of requests, and writing those of responses, in JSON and in safetensors."""
+"""Parsing the bodies of requests, and writing those of responses, in JSON and in safetensors."""
 
-import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sized
 from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from asg_executor.api.json_tensors import encode_tensor
@@ -19,7 +17,6 @@ from asg_executor.safetensors_bytes import (
     read_safetensors,
     write_safetensors,
 )
-from asg_executor.settings import Settings
 from asg_schema.errors import DocumentError, Problem
 from asg_schema.wire import json_pointer, parse_json, validation_problems
 
@@ -30,7 +27,6 @@ __all__ = [
     "json_response",
     "parse_body",
     "parse_json_body",
-    "read_body",
     "tensor_response",
 ]
 
@@ -111,45 +107,6 @@ class Body(BaseModel):
 
 
 B = TypeVar("B", bound=Body)
-
-
-async def read_body(request: Request, media_type: str, settings: Settings) -> bytes:
-    """The body of a request.
-
-    Args:
-        request: the request.
-        media_type: `JSON` or `SAFETENSORS`: each has a limit of its own.
-        settings: they hold the limits.
-
-    Raises:
-        ProblemError: the body is too large, or did not arrive in time.
-    """
-    limit, hint = settings.max_body_bytes, ""
-    if media_type == JSON and settings.max_json_bytes < limit:
-        hint = f" in JSON; as {SAFETENSORS} it may have {limit}"
-        limit = settings.max_json_bytes
-    too_large = ProblemError(
-        "body_too_large", f"a body has at most {limit} bytes here{hint}", headers={"Connection": "close"}
-    )
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise too_large
-    seconds = settings.body_timeout_seconds
-    chunks: list[bytes] = []
-    received = 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                received += len(chunk)
-                if received > limit:
-                    raise too_large
-                chunks.append(chunk)
-    except TimeoutError:
-        message = f"the body did not arrive within {seconds:g} seconds; {received} bytes had come"
-        raise ProblemError("body_timeout", message, headers={"Connection": "close"}) from None
-    except ClientDisconnect:
-        raise ProblemError("client_disconnected", "the connection was closed before the body had arrived") from None
-    return b"".join(chunks)
 
 
 def parse_json_body(body: bytes) -> Any:

@@ -13,8 +13,40 @@ from asg_executor.optimizers.schedules.choice import schedule_kinds
 from asg_schema.document import FORMAT_VERSION
 from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
+from asg_schema.tensor_type import MOST_AXES
 
 __all__ = ["router"]
+
+_LIMITS = (
+    "max_body_bytes",
+    "max_json_bytes",
+    "max_json_depth",
+    "max_nodes",
+    "max_tensor_bytes",
+    "max_memory_bytes",
+    "max_operations",
+    "max_job_steps",
+    "max_sessions",
+    "max_served_bytes",
+    "batching_max_delay_ms",
+    "batching_max_size",
+    "max_parts",
+    "max_parts_bytes",
+    "parts_idle_seconds",
+    "tenant_max_sessions",
+    "tenant_max_bytes",
+    "tenant_max_graphs",
+    "max_connections",
+    "max_inflight_bytes",
+    "max_queue",
+    "max_queue_per_tenant",
+    "workers",
+    "run_timeout_seconds",
+    "header_timeout_seconds",
+    "body_timeout_seconds",
+    "body_stall_seconds",
+    "answer_stall_seconds",
+)
 
 router = APIRouter(tags=["capabilities"])
 
@@ -33,22 +65,6 @@ async def capabilities(service: PublicAccess) -> Response:
             "engine": engine_named(settings.engine).name,
             "optimizers": optimizer_kinds(),
             "schedules": schedule_kinds(),
-            "limits": {
-                "max_body_bytes": settings.max_body_bytes,
-                "max_json_bytes": settings.max_json_bytes,
-                "max_memory_bytes": settings.max_memory_bytes,
-                "max_sessions": settings.max_sessions,
-                "tenant_max_sessions": settings.tenant_max_sessions,
-                "tenant_max_bytes": settings.tenant_max_bytes,
-                "tenant_max_graphs": settings.tenant_max_graphs,
-                "max_served_bytes": settings.max_served_bytes,
-                "batching_max_delay_ms": settings.batching_max_delay_ms,
-                "batching_max_size": settings.batching_max_size,
-                "workers": settings.workers,
-                "max_queue": settings.max_queue,
-                "max_parts": settings.max_parts,
-                "max_parts_bytes": settings.max_parts_bytes,
-                "parts_idle_seconds": settings.parts_idle_seconds,
-            },
+            "limits": {name: getattr(settings, name) for name in _LIMITS} | {"max_rank": MOST_AXES},
         }
     )

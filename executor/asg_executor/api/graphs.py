@@ -9,7 +9,9 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, parse_json_body, tensor_response
+from asg_executor.api.client_presence import WhileClientWaits
 from asg_executor.api.descriptions import describe_graph
+from asg_executor.api.document_limits import check_document
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
@@ -57,7 +59,9 @@ async def add_graph(request: Request, service: TrainAccess) -> Response:
         content = await service.body_bytes(request, JSON)
 
         def add() -> tuple[dict[str, Any], bool]:
-            document = Document.from_dict(parse_json_body(content))
+            source = parse_json_body(content)
+            check_document(source, service.settings.max_nodes)
+            document = Document.from_dict(source)
             return describe_graph(document), service.add_graph(document)
 
         description, new = await service.pool.run(add)
@@ -85,7 +89,8 @@ async def run_graph(digest: str, request: Request, service: RunAccess) -> Respon
         document = service.graph(digest)
         media_type = accepted_type(request)
         body = await service.body(request, RunGraphBody)
-        return await service.pool.run(lambda: _run(service, document, body, media_type))
+        async with WhileClientWaits(request):
+            return await service.pool.run(lambda: _run(service, document, body, media_type))
 
 
 def _is_binary_parameter(name: str, value: Any, parameters: Mapping[str, TensorType]) -> bool:

@@ -245,7 +245,8 @@ def encode_tensor(array: Array) -> dict[str, Any]:
     flat = array.reshape(-1)
     data: list[Any]
     if dtype.is_floating:
-        doubles = flat.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+            doubles = flat.astype(np.float64)
         data = doubles.tolist()
         for index in np.flatnonzero(~np.isfinite(doubles)).tolist():
             data[index] = "nan" if math.isnan(data[index]) else ("inf" if data[index] > 0 else "-inf")

@@ -54,10 +54,10 @@ class ProblemKind(NamedTuple):
 
 KINDS: dict[str, ProblemKind] = {
     "invalid_body": ProblemKind(400, "The body cannot be read"),
-    "client_disconnected": ProblemKind(400, "The client went away before its body had arrived"),
     "unauthorized": ProblemKind(401, "A key is needed, and none that is good was sent"),
     "forbidden": ProblemKind(403, "The key does not allow this"),
     "export_not_allowed": ProblemKind(403, "The server exports nothing to this URL, and imports nothing from it"),
+    "client_disconnected": ProblemKind(400, "The client went away"),
     "cross_origin": ProblemKind(403, "Requests from other web sites are refused"),
     "unknown_host": ProblemKind(403, "The service is not known by this name"),
     "not_found": ProblemKind(404, "There is no such resource"),
@@ -68,6 +68,7 @@ KINDS: dict[str, ProblemKind] = {
     "unknown_model": ProblemKind(404, "There is no such model"),
     "method_not_allowed": ProblemKind(405, "The resource does not know this method"),
     "not_acceptable": ProblemKind(406, "No media type that the client accepts is at hand"),
+    "header_timeout": ProblemKind(408, "The headers took too long to arrive", retryable=True),
     "body_timeout": ProblemKind(408, "The body took too long to arrive", retryable=True),
     "checkpoint_exists": ProblemKind(409, "There is a checkpoint of that name"),
     "export_exists": ProblemKind(409, "There is another checkpoint at the URL"),
@@ -97,12 +98,15 @@ KINDS: dict[str, ProblemKind] = {
     "index_out_of_range": ProblemKind(422, "An index is out of range"),
     "infinite_learning_rate": ProblemKind(422, "The schedule of a learning rate gives no finite one"),
     "limit_exceeded": ProblemKind(422, "A document or a run is larger than it may be"),
+    "deadline_exceeded": ProblemKind(422, "The run took longer than it may"),
     "memory_limit": ProblemKind(422, "The program would take more memory than it may"),
     "unsupported_op": ProblemKind(422, "The engine cannot run an op of the document"),
     "unknown_engine": ProblemKind(422, "There is no such engine"),
     "not_supported": ProblemKind(422, "The service does not do what is asked for"),
     "executor_error": ProblemKind(422, "The executor refused the request"),
     "quota_exceeded": ProblemKind(429, "The tenant has as much as it may"),
+    "too_many_requests": ProblemKind(429, "The tenant has too many requests under way", retryable=True),
+    "headers_too_large": ProblemKind(431, "The headers are too large"),
     "internal_error": ProblemKind(500, "The server made a mistake"),
     "session_damaged": ProblemKind(500, "The session's files are damaged"),
     "damaged_file": ProblemKind(500, "A file of the server is damaged"),
@@ -113,6 +117,7 @@ KINDS: dict[str, ProblemKind] = {
     "storage_full": ProblemKind(507, "The server's disk is full", retryable=True),
     "out_of_memory": ProblemKind(503, "The server is out of memory", retryable=True),
     "overloaded": ProblemKind(503, "The server has too much to do", retryable=True),
+    "too_many_connections": ProblemKind(503, "The server has as many connections as it may", retryable=True),
     "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
     "starting": ProblemKind(503, "The server is starting", retryable=True),
     "inference_timeout": ProblemKind(503, "The inference did not begin in the time that was given", retryable=True),
@@ -147,6 +152,9 @@ PROBLEM_RESPONSE: dict[str, Any] = {
                     "retryable": {"type": "boolean"},
                     "expected_step": {"type": "integer", "description": "The number of the session's next step."},
                     "expected_part": {"type": "integer", "description": "The number of the step's next part."},
+                    "limit": {"type": "string", "description": "The limit that is exceeded, as /v1 names it."},
+                    "value": {"type": "integer", "description": "How much it would have been."},
+                    "maximum": {"type": "integer", "description": "How much may be."},
                     "problems": {
                         "type": "array",
                         "items": {
@@ -219,7 +227,7 @@ class ProblemError(Exception):
         # There are clients that repeat every 409 and 429 by themselves.
         if kind.status in (409, 422) or (kind.status == 429 and not kind.retryable):
             headers["x-should-retry"] = "false"
-        if kind.status == 503:
+        if kind.status in (429, 503):
             headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))
         body = json.dumps({**content, **self.extensions}, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return Response(body, kind.status, headers, MEDIA_TYPE)

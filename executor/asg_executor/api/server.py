@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
+from asg_executor.api.connections import Connections
 from asg_executor.api.service import Service
 from asg_executor.api.starting import StartingApp
+from asg_executor.settings import Settings
 
 __all__ = ["Server", "url_of"]
 
@@ -32,6 +35,7 @@ class Server(uvicorn.Server):
     balancers. Then it stops. A second signal stops it at once.
 
     Args:
+        settings: they hold the limits of connections.
         make: makes the application, as `create_app` does; called in a thread.
         on_start: called with the service once it is there.
 
@@ -39,10 +43,13 @@ class Server(uvicorn.Server):
         failure: what making the application raised; the server has stopped then.
     """
 
-    def __init__(self, make: Callable[[], FastAPI], on_start: Callable[[Service], None]) -> None:
+    def __init__(self, settings: Settings, make: Callable[[], FastAPI], on_start: Callable[[Service], None]) -> None:
         self._starting = StartingApp(make)
+        self._connections = Connections(settings)
         config = uvicorn.Config(
             self._starting,
+            http=cast("type[asyncio.Protocol]", self._connections),  # a function that makes one, as a class is
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -58,6 +65,7 @@ class Server(uvicorn.Server):
         self._start: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._stop_requested = False
+        self._watch: asyncio.Task[None] | None = None
 
     @property
     def service(self) -> Service | None:
@@ -74,6 +82,7 @@ class Server(uvicorn.Server):
         self._start = asyncio.ensure_future(self._make_application())
         if self._stop_requested:  # before there was a loop
             self._start_draining()
+        self._watch = asyncio.ensure_future(self._connections.watch())
 
     async def _make_application(self) -> None:
         late = self._loop and self._loop.call_later(_PATIENCE_SECONDS, _tell_that_it_takes_long)
@@ -93,6 +102,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         if not self.force_exit:
             await self._starting.stop()
+        if self._watch is not None:
+            self._watch.cancel()
 
     @override
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from asg_executor.access.keys import KeyStore
+from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
@@ -24,6 +25,7 @@ class Service:
         graphs: the documents that were sent, by tenant.
         sessions: the sessions that were created.
         pool: the threads that compute.
+        bytes_in_flight: the room for bodies and answers.
         metrics: what is counted.
         models: sessions' graphs, ready for inference.
         inference: computes inference requests.
@@ -36,6 +38,7 @@ class Service:
     graphs: TenantGraphs
     sessions: SessionRegistry
     pool: WorkerPool
+    bytes_in_flight: ByteBudget
     metrics: Metrics
     models: ModelRepository
     inference: InferenceRunner

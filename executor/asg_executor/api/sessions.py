@@ -11,7 +11,9 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
+from asg_executor.api.client_presence import WhileClientWaits
 from asg_executor.api.descriptions import describe_session, summarize_session
+from asg_executor.api.document_limits import check_optimizer
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
@@ -102,6 +104,7 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
     async with service.admit():
         key = _idempotency_key(request)
         body = await service.body(request, CreateSessionBody)
+        check_optimizer(body.optimizer, service.settings.max_nodes)
         graphs = _graphs(service, body)
         parameters = await service.pool.run(lambda: _first_values(body, graphs))
         creation = None if key is None else CreationKey(key, _request_digest(body, parameters))
@@ -228,4 +231,5 @@ async def run_session(session_id: str, request: Request, service: RunAccess) -> 
             results = session.run(body.graph, inputs, body.outputs, body.parameters)
             return tensor_response("outputs", results, media_type, {"step": session.number})
 
-        return await service.pool.run_locked(held.lock, compute)
+        async with WhileClientWaits(request):
+            return await service.pool.run_locked(held.lock, compute)

@@ -16,11 +16,14 @@ from fastapi import Depends, Request, Security
 from fastapi.security.base import SecurityBase
 
 from asg_executor.access.principal import NOBODY, Principal, Scope
+from asg_executor.api.admission import Admission
 from asg_executor.api.authentication import BEARER, authenticate
-from asg_executor.api.bodies import Body, parse_body, parse_json_body, read_body
+from asg_executor.api.bodies import Body, parse_body, parse_json_body
 from asg_executor.api.body_schema import body_schema
+from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
+from asg_executor.api.request_body import read_body
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.metrics import Metrics
@@ -60,11 +63,12 @@ class TenantService:
         principal: whom the request acts for.
     """
 
-    __slots__ = ("principal", "whole")
+    __slots__ = ("_admission", "principal", "whole")
 
     def __init__(self, whole: Service, principal: Principal) -> None:
         self.whole = whole
         self.principal = principal
+        self._admission = Admission(whole.pool, principal.tenant, whole.bytes_in_flight)
 
     @property
     def settings(self) -> Settings:
@@ -86,13 +90,15 @@ class TenantService:
         """Where graphs and sessions are kept; None where they live in memory alone."""
         return self.whole.directory
 
-    def admit(self) -> AbstractAsyncContextManager[None]:
-        """A place for the request, from before its body is read until its answer is written.
+    def admit(self) -> AbstractAsyncContextManager[object]:
+        """A place for the request, from before its body is read until its answer is made.
+
+        While the body arrives others have the place, so that a slow client keeps nobody from computing.
 
         Raises:
             ProblemError: all places are taken, or the server is shutting down.
         """
-        return self.pool.admit()
+        return self._admission
 
     def add_graph(self, document: Document) -> bool:
         """Keep a document for the tenant; whether it is new to it."""
@@ -201,9 +207,14 @@ class TenantService:
         """The bytes of a request's body, which is of this media type.
 
         Raises:
-            ProblemError: there are too many, or they do not arrive in time.
+            ProblemError: there are too many, they do not arrive in time, or all places are taken when they are there.
+            LimitExceededError: they are JSON that is nested too deep.
         """
-        return await read_body(request, media_type, self.settings)
+        with self._admission.awaiting_client() as room:
+            content = await read_body(request, media_type, self.settings, room)
+        if media_type == JSON:
+            await self.decode(content, JSON, lambda: check_depth(content, self.settings.max_json_depth))
+        return content
 
     async def body(self, request: Request, kind: type[B]) -> B:
         """The body of a request, in JSON or safetensors.

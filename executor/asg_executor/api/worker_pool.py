@@ -1,34 +1,61 @@
 """`WorkerPool`: numerical work off the event loop, and no more of it than the machine can do."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import math
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
+from functools import partial
+from time import perf_counter
 from typing import Any, TypeVar
 
+from asg_executor.allowance import RunBounds, call_within
+from asg_executor.api.fair_queue import FairQueue
 from asg_executor.api.problems import ProblemError
 
-__all__ = ["WorkerPool"]
+__all__ = ["WorkerPool", "current_tenant"]
 
 T = TypeVar("T")
+
+_LONGEST_WAIT_SECONDS = 60
+_WEIGHT_OF_THE_LAST = 0.1  # in the average of how long a call takes
+
+current_tenant: ContextVar[str] = ContextVar("current_tenant", default="")
+"""The tenant in whose queue the calls that are made here wait."""
 
 
 class WorkerPool:
     """A fixed number of threads and a bounded number of requests that use or await them.
 
-    NumPy and BLAS release the interpreter's lock while they compute, so threads do run in parallel.
+    The threads serve the tenants in turn. NumPy and BLAS release the interpreter's lock while they compute, so threads
+    do run in parallel.
 
     Args:
         workers: the number of threads.
         max_queue: how many requests may wait beside those that the threads work on.
+        max_queue_per_tenant: how many of one tenant may; absent: as many as of all.
+        bounds: what each call may take.
     """
 
-    def __init__(self, workers: int, max_queue: int) -> None:
+    def __init__(
+        self,
+        workers: int,
+        max_queue: int,
+        max_queue_per_tenant: int | None = None,
+        bounds: RunBounds = RunBounds(),  # noqa: B008 - it cannot be changed
+    ) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="asg-worker")
+        self._workers = workers
+        self._bounds = bounds
         self._capacity = workers + max_queue
+        self._capacity_per_tenant = workers + (max_queue if max_queue_per_tenant is None else max_queue_per_tenant)
+        self._queue = FairQueue()
         self._unfinished: set[Future[Any]] = set()
+        self._places: Counter[str] = Counter()
         self._admitted = 0
+        self._begun = 0
+        self._seconds = 0.0  # that a call takes, on average
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -40,7 +67,7 @@ class WorkerPool:
 
     @property
     def admitted(self) -> int:
-        """How many requests are worked on or wait."""
+        """How many requests are worked on or wait; not those whose client is awaited."""
         return self._admitted
 
     @property
@@ -48,42 +75,97 @@ class WorkerPool:
         """Whether a thread has something to finish, awaited or not."""
         return bool(self._unfinished)
 
-    @asynccontextmanager
-    async def admit(self) -> AsyncGenerator[None]:
-        """Hold a place for one request, from before its body is read until its answer is written.
+    def check_open(self) -> None:
+        """Refuse new work while the server shuts down.
 
         Raises:
-            ProblemError: all places are taken, or the server is shutting down.
+            ProblemError: it does.
         """
         if self._draining:
             raise ProblemError("draining", "the server is shutting down and takes no new work")
+
+    def take_place(self, tenant: str) -> None:
+        """Count a request that is worked on or waits.
+
+        Raises:
+            ProblemError: all places are taken.
+        """
         if self._admitted >= self._capacity:
             message = f"{self._admitted} requests are being worked on or wait; no more are taken"
-            raise ProblemError("overloaded", message)
+            raise ProblemError("overloaded", message, headers={"Retry-After": self._retry_after(self._admitted)})
+        own = self._places[tenant]
+        if own >= self._capacity_per_tenant:
+            message = f"{own} of your requests are being worked on or wait; no more are taken"
+            raise ProblemError("too_many_requests", message, headers={"Retry-After": self._retry_after(own)})
         self._admitted += 1
+        self._places[tenant] = own + 1
+
+    def free_place(self, tenant: str) -> None:
+        """Count a request no more."""
+        self._admitted -= 1
+        self._places[tenant] -= 1
+        if not self._places[tenant]:
+            del self._places[tenant]
+
+    def begin(self) -> None:
+        """Count a request that `drain` waits for."""
+        self._begun += 1
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self._admitted -= 1
-            if self._admitted == 0:
-                self._idle.set()
+
+    def end(self) -> None:
+        """Count a request that is answered."""
+        self._begun -= 1
+        if self._begun == 0:
+            self._idle.set()
+
+    def _retry_after(self, waiting: int) -> str:
+        """After how many seconds about half of those that wait are done."""
+        seconds = math.ceil(self._seconds * waiting / self._workers / 2)
+        return str(min(max(seconds, 1), _LONGEST_WAIT_SECONDS))
 
     def _submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
-        future = self._threads.submit(copy_context().run, function)
-        self._unfinished.add(future)
-        future.add_done_callback(self._unfinished.discard)
-        return asyncio.wrap_future(future)
+        result: Future[T] = Future()
+        self._unfinished.add(result)
+        result.add_done_callback(self._unfinished.discard)
+        self._queue.put(current_tenant.get(), partial(self._call, copy_context(), function, result))
+        self._threads.submit(self._next)  # a thread that is free takes whatever has its turn then
+        return asyncio.wrap_future(result)
+
+    def _next(self) -> None:
+        work = self._queue.take()
+        if work is not None:
+            work()
+
+    def _call(self, context: Context, function: Callable[[], T], result: Future[T]) -> None:
+        if not result.set_running_or_notify_cancel():
+            return
+        begin = perf_counter()
+        try:
+            value = context.run(call_within, self._bounds, function)
+        except BaseException as error:  # the caller gets it, whatever it is
+            result.set_exception(error)
+        else:
+            result.set_result(value)
+        self._seconds += _WEIGHT_OF_THE_LAST * (perf_counter() - begin - self._seconds)
 
     async def run(self, function: Callable[[], T]) -> T:
-        """Call `function` in a thread."""
+        """Call `function` in a thread.
+
+        Raises:
+            LimitExceededError: it would take more than a call may.
+            RunStoppedError: it takes too long, or nobody waits for it any more.
+        """
         return await self._submit(function)
 
     async def run_locked(self, lock: asyncio.Lock, function: Callable[[], T]) -> T:
-        """Call `function` in a thread while holding `lock`.
+        """Call `function` in a thread while holding `lock`. No thread waits for the lock.
 
         The lock is held until the call has ended even if the caller is cancelled meanwhile: a thread cannot be
         stopped, and what the lock guards must not be touched by the next one beside it.
+
+        Raises:
+            LimitExceededError: it would take more than a call may.
+            RunStoppedError: it takes too long, or nobody waits for it any more.
         """
         await lock.acquire()
         try:

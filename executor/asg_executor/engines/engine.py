@@ -38,6 +38,8 @@ class Executable(Protocol):
             InterfaceError: an array is missing, or is not of the type that this executable was compiled for.
             RunError: a node cannot be computed for this data. No bound array has changed then.
             MemoryLimitError: the machine cannot provide the memory for a step or the answer.
+            RunStoppedError: the allowance of the work that calls is used up (`asg_executor.allowance`). No bound array
+                has changed then that is not a destination.
         """
         ...
 
@@ -74,6 +76,9 @@ class Engine(Protocol):
                 overlap.
             SymbolError: a symbol has no value, or a node's rule does not hold for these values.
             MemoryLimitError: more than `memory_limit` is needed.
+            LimitExceededError: the document takes more than the work that compiles it is allowed
+                (`asg_executor.allowance`).
+            RunStoppedError: compiling it takes too long.
             RunError: a node whose operands are constants cannot be computed.
         """
         ...

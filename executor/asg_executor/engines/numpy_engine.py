@@ -10,6 +10,7 @@ from itertools import product
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.engines.memory import Memory
 from asg_executor.errors import InterfaceError, MemoryLimitError, RunError
 from asg_executor.kernels.kernel import Step
@@ -34,6 +35,9 @@ from asg_schema.wire import nearest
 __all__ = ["NumpyEngine", "NumpyExecutable"]
 
 _STEP_BYTES = 4096  # about what the objects of one instruction and its step take
+_STEP_OPERATIONS = 1000  # about as many operations take as long as one call of a step
+_SECTION_OPERATIONS = 1_000_000  # about a millisecond
+_MOST_FOLDING_BYTES = 256 * 1024 * 1024  # of scratch memory, for what is computed while planning
 
 
 class NumpyEngine:
@@ -87,12 +91,17 @@ class NumpyEngine:
             raise MemoryLimitError(
                 f'document "{document.name}" takes {needed:,} bytes for these shapes; the limit is {memory_limit:,}'
             )
+        current_allowance().check_operations(f'document "{document.name}"', plan.operations)
         workspace = Workspace(None if memory_limit is None else memory_limit - needed)
         return NumpyExecutable(plan, bound, destinations, workspace)
 
 
 class NumpyExecutable:
-    """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it."""
+    """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it.
+
+    Attributes:
+        sections: the steps of a call, in order; between two sections it looks at the time.
+    """
 
     def __init__(
         self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array], workspace: Workspace
@@ -107,10 +116,10 @@ class NumpyExecutable:
         ]
         # A bound array that is not contiguous is copied in at each call.
         self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
-        self._steps = _steps(plan, memory, workspace)
+        self.sections = _sections(plan, memory, workspace)
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
         self._stores = _stores(plan, memory, destinations, workspace)
-        self.held_bytes = plan.peak_bytes + workspace.size + _STEP_BYTES * len(self._steps)
+        self.held_bytes = plan.peak_bytes + workspace.size + _STEP_BYTES * sum(map(len, self.sections))
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `asg_executor.engines.engine.Executable`."""
@@ -119,12 +128,15 @@ class NumpyExecutable:
             if array is None or array.shape != shape or array.dtype != dtype:
                 raise _unfit(name, self.inputs[name], array)
             np.copyto(buffer, array)
+        allowance = current_allowance()
         try:
             with np.errstate(all="ignore"):
                 for load in self._loads:
                     load()
-                for step in self._steps:
-                    step()
+                for section in self.sections:
+                    allowance.check_time()
+                    for step in section:
+                        step()
                 results = {name: array.copy() for name, array in self._returned}
                 for store in self._stores:
                     store()
@@ -133,18 +145,33 @@ class NumpyExecutable:
         return results
 
 
-def _steps(plan: Plan, memory: Memory, workspace: Workspace) -> list[Step]:
-    steps: list[Step] = []
+def _sections(plan: Plan, memory: Memory, workspace: Workspace) -> list[list[Step]]:
+    """The steps in order, parted where those before have taken a while."""
+    allowance = current_allowance()
+    sections: list[list[Step]] = []
+    left = 0
     for stage in plan.stages:
-        if stage.shape is not None:
-            steps.extend(_tile_steps(plan, stage, memory, workspace))
-            continue
-        for instruction in stage.instructions:
-            workspace.reset(_name(instruction.origin))
-            operands = [memory.array(reference) for reference in instruction.operands]
-            results = [memory.array(reference) for reference in instruction.results]
-            steps.append(_step(instruction, operands, results, workspace))
-    return steps
+        allowance.check_time()
+        steps = list(_stage_steps(plan, stage, memory, workspace))
+        each = _STEP_OPERATIONS + stage.operations // max(len(steps), 1)
+        for step in steps:
+            if left <= 0:
+                sections.append([])
+                left = _SECTION_OPERATIONS
+            sections[-1].append(step)
+            left -= each
+    return sections
+
+
+def _stage_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
+    if stage.shape is not None:
+        yield from _tile_steps(plan, stage, memory, workspace)
+        return
+    for instruction in stage.instructions:
+        workspace.reset(_name(instruction.origin))
+        operands = [memory.array(reference) for reference in instruction.operands]
+        results = [memory.array(reference) for reference in instruction.results]
+        yield _step(instruction, operands, results, workspace)
 
 
 def _step(instruction: Instruction, operands: Sequence[Array], results: Sequence[Array], workspace: Workspace) -> Step:
@@ -196,7 +223,7 @@ def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], works
 def _evaluate(instruction: Instruction, arrays: Sequence[Array], types: Sequence[TensorType]) -> tuple[Array, ...]:
     """Compute an instruction once, for planning."""
     results = tuple(np.empty(concrete_shape(type), numpy_dtype(type.dtype)) for type in types)
-    step = _step(instruction, arrays, results, Workspace())
+    step = _step(instruction, arrays, results, Workspace(_MOST_FOLDING_BYTES))
     with np.errstate(all="ignore"):
         step()
     return results

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from asg_executor.plan.arrays import concrete_shape
+from asg_executor.plan.cost import operations
 from asg_executor.plan.layout import Layout, contiguous, element_count, merge_axes
 from asg_executor.plan.plan import Stage
 from asg_executor.plan.program import Instruction
@@ -50,7 +51,7 @@ def group(
         made.update((result, number) for result in instruction.results)
     tiled = sum(len(draft.instructions) for draft in drafts if draft.shape is not None)
     most_tiles = max(1, min(_MOST_TILES, _MOST_STEPS // max(tiled, 1)))
-    return [draft.stage(most_tiles) for draft in drafts]
+    return [draft.stage(most_tiles, sum(operations(item, types) for item in draft.instructions)) for draft in drafts]
 
 
 def _numbers_first(
@@ -115,11 +116,11 @@ class _Draft:
         self.layouts += same.layouts
         self.reads += same.reads
 
-    def stage(self, most_tiles: int) -> Stage:
+    def stage(self, most_tiles: int, operations: int) -> Stage:
         if self.shape is None:
-            return Stage(tuple(self.instructions))
+            return Stage(tuple(self.instructions), operations=operations)
         shape = tuple(size for size, _ in merge_axes(self.layouts))
-        return Stage(tuple(self.instructions), shape, _block(shape, most_tiles))
+        return Stage(tuple(self.instructions), shape, _block(shape, most_tiles), operations)
 
 
 def _joinable(draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], pinned: Collection[str]) -> int | None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Container, Mapping
 
+from asg_executor.allowance import Allowance, current_allowance
 from asg_executor.errors import MemoryLimitError, SymbolError, UnsupportedOpError
 from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.binding import bind_shape
@@ -32,15 +33,19 @@ def lower(document: Document, symbols: Mapping[str, int], supported: Container[t
         SymbolError: a symbol has no value, or a node's rule does not hold for these values.
         UnsupportedOpError: a primitive is not in `supported`.
         MemoryLimitError: a value is too large for any memory.
+        LimitExceededError: a value, or the program, is larger than it may be.
+        RunStoppedError: it takes too long.
     """
     return _Lowering(document, symbols, supported).run()
 
 
-def _check_size(node: str, type: TensorType) -> None:
-    """Refuse an array that cannot exist, before anything is computed from its size."""
+def _check_size(node: str, type: TensorType, allowance: Allowance) -> None:
+    """Refuse an array that cannot or may not exist, before anything is computed from its size."""
     size = math.prod(max(dim, 1) for dim in concrete_shape(type)) * type.dtype.itemsize
     if size > _MOST_BYTES:
         raise MemoryLimitError(f'node "{node}": {type} takes {size:,} bytes; an array has at most {_MOST_BYTES:,}')
+    if 0 not in type.shape:
+        allowance.check_tensor(f'node "{node}": {type}', size)
 
 
 class _Lowering:
@@ -53,6 +58,7 @@ class _Lowering:
         self.editor: Editor = Editor()
         self.aliases: dict[str, str] = {}
         self.origins: dict[str, Op] = {}
+        self.allowance = current_allowance()
 
     def run(self) -> Program:
         document, types = self.document, self.editor.types
@@ -106,6 +112,8 @@ class _Lowering:
         waiting = [origin]
         editor = self.editor
         while waiting:
+            self.allowance.check_time()
+            self.allowance.check_instructions(f'document "{self.document.name}"', len(editor.nodes))
             node = waiting.pop()
             inputs = tuple(map(self._resolve, node.inputs))
             if inputs != node.inputs:
@@ -114,7 +122,7 @@ class _Lowering:
                 for reference in node.references():
                     editor.types.pop(reference, None)  # reserved until now
                 for result in editor.append(node):
-                    _check_size(origin.id, result.type)
+                    _check_size(origin.id, result.type, self.allowance)
                 self.origins[node.id] = origin
             elif isinstance(node, Composite):
                 infer_or_raise(node, "", editor.types)  # with the symbols bound its rule may be broken

@@ -34,11 +34,13 @@ class Stage:
         instructions: in order.
         shape: the shape that all results have, up to a reshape, where the stage runs tile by tile; else None.
         block: the size of a tile along each axis of `shape`; the last one along an axis may be smaller.
+        operations: how many operations on one element it takes (`asg_executor.plan.cost`).
     """
 
     instructions: tuple[Instruction, ...]
     shape: tuple[int, ...] | None = None
     block: tuple[int, ...] = ()
+    operations: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +59,6 @@ class Plan:
         arena_bytes: the size of the arena.
         tile_bytes: the size of the memory that tiles share.
         constant_bytes: the size of the constants.
-        flops: the multiplications and additions, and other element operations, of one call.
     """
 
     program: Program
@@ -70,7 +71,11 @@ class Plan:
     arena_bytes: int
     tile_bytes: int
     constant_bytes: int
-    flops: int
+
+    @property
+    def operations(self) -> int:
+        """The operations on one element that one call takes: multiplications, additions and others."""
+        return sum(stage.operations for stage in self.stages)
 
     @property
     def peak_bytes(self) -> int:

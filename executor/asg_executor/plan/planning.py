@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from asg_executor.plan.arrays import Array, stored_elements
-from asg_executor.plan.cost import program_flops
 from asg_executor.plan.grouping import group
 from asg_executor.plan.layout import Layout, contiguous, natural_strides
 from asg_executor.plan.placement import Placement
@@ -44,7 +43,6 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
         arena_bytes=placement.arena.size,
         tile_bytes=placement.tile_bytes,
         constant_bytes=sum(stored_elements(array).nbytes for array in program.constants.values()),
-        flops=program_flops(program, computed),
     )
 
 

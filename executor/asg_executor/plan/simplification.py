@@ -8,8 +8,10 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.plan.arrays import Array, concrete_shape, stored_elements
 from asg_executor.plan.constants import creation_value
+from asg_executor.plan.cost import operations
 from asg_executor.plan.layout import Layout, contiguous
 from asg_executor.plan.program import Instruction, Program
 from asg_executor.plan.views import view_of
@@ -26,6 +28,8 @@ Evaluate: TypeAlias = Callable[[Instruction, Sequence[Array], Sequence[TensorTyp
 
 _MOST_FOLDED = 65_536  # elements of one instruction's operands and results
 _MOST_FOLDED_IN_ALL = 8 * 1024 * 1024  # that folding may read and make in all, so that it takes little time and memory
+_MOST_FOLDED_OPERATIONS = 2**26  # of one instruction: a convolution of few elements may take billions
+_MOST_FOLDED_OPERATIONS_IN_ALL = 2**30
 _POINTWISE = frozenset({"elementwise", "comparison"})
 
 
@@ -36,11 +40,14 @@ def simplify(program: Program, evaluate: Evaluate) -> Program:
     the same elements in the same order, by whichever reshapes and transpositions they were reached; but what stands
     behind a `barrier` is never the same as what stands before it. An
     instruction whose operands are constants is computed here, once, unless its result is larger than 65,536 elements
-    that are not all one value.
+    that are not all one value, or it takes much arithmetic.
 
     Args:
         program: what `lower` makes.
         evaluate: how the engine computes an instruction; its errors pass through.
+
+    Raises:
+        RunStoppedError: it takes too long.
     """
     return _drop_dead(_Simplification(program, evaluate).run())
 
@@ -56,13 +63,16 @@ class _Simplification:
         self.known: dict[Hashable, tuple[str, ...]] = {}
         self.identities: dict[str, Layout] = {}
         self.folded = 0
+        self.folded_operations = 0
 
     def run(self) -> Program:
         program = self.program
         for name in program.sources:
             self._identify(name, contiguous(name, concrete_shape(program.types[name])))
         kept: list[Instruction] = []
+        allowance = current_allowance()
         for instruction in program.instructions:
+            allowance.check_time()
             operands = tuple(self.aliases.get(reference, reference) for reference in instruction.operands)
             if operands != instruction.operands:
                 instruction = Instruction(instruction.op, operands, instruction.results, instruction.origin)
@@ -134,7 +144,11 @@ class _Simplification:
         sizes = [sum(map(_count, results)), *(array.size for array in arrays)]
         if max(sizes) > _MOST_FOLDED or self.folded + sum(sizes) > _MOST_FOLDED_IN_ALL:
             return False
+        cost = operations(instruction, types)
+        if cost > _MOST_FOLDED_OPERATIONS or self.folded_operations + cost > _MOST_FOLDED_OPERATIONS_IN_ALL:
+            return False
         self.folded += sum(sizes)
+        self.folded_operations += cost
         for reference, array in zip(instruction.results, self.evaluate(instruction, arrays, results), strict=True):
             self._add_constant(reference, array)
         return True

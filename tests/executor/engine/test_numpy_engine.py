@@ -219,7 +219,7 @@ def test_a_plan_knows_its_memory_before_any_is_taken() -> None:
     document, huge = editor.document(), 2**22
     plan = ENGINE.plan(document, {"n": huge})
     assert plan.peak_bytes >= 2 * huge * huge * 4
-    assert plan.flops == 2 * huge**3
+    assert plan.operations == 2 * huge**3
     with pytest.raises(MemoryLimitError, match="the limit is 1,000,000"):
         ENGINE.compile(document, {"n": huge}, memory_limit=1_000_000)
 

@@ -38,7 +38,7 @@ def starting(failure: Exception | None = None) -> Generator[Made]:
         return create_app(Settings())
 
     listener = listen(Settings(port=0))
-    server = Server(make, lambda _: ready.set())
+    server = Server(Settings(), make, lambda _: ready.set())
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

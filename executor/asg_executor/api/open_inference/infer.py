@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from asg_executor.api.bodies import read_body
 from asg_executor.api.body_schema import body_schema
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.media_types import JSON, SAFETENSORS
-from asg_executor.api.open_inference.compression import compress, decompress, wanted_coding
+from asg_executor.api.open_inference.compression import compress, wanted_coding
 from asg_executor.api.open_inference.messages import InferRequest, parse_request
 from asg_executor.api.open_inference.models import FoundModel, find_model
 from asg_executor.api.open_inference.tensors import Answer, decode_inputs, encode_answer
@@ -142,11 +141,7 @@ class _Message(NamedTuple):
 async def _read(request: Request, service: TenantService) -> _Body:
     given = request.headers.get(_HEADER_LENGTH)
     settings = service.settings
-    content = await read_body(request, JSON if given is None else SAFETENSORS, settings)
-    if "content-encoding" in request.headers:
-        limit = settings.max_body_bytes if given is not None else min(settings.max_json_bytes, settings.max_body_bytes)
-        encoded = content
-        content = await _where_it_fits(service, len(encoded), lambda: decompress(encoded, request, limit))
+    content = await service.body_bytes(request, JSON if given is None else SAFETENSORS)
     whole = memoryview(content)
     length = len(content) if given is None else _header_length(given, len(content))
     if length > settings.max_json_bytes:

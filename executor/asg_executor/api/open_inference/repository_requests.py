@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import Field, StrictBool
 
-from asg_executor.api.bodies import Body, parse_json_body, read_body
+from asg_executor.api.bodies import Body, parse_json_body
 from asg_executor.api.media_types import JSON
 from asg_executor.api.tenant_service import TenantService
 
@@ -38,5 +38,5 @@ async def read_repository_body(request: Request, service: TenantService, kind: t
     Raises:
         ProblemError: it cannot be read.
     """
-    content = await read_body(request, JSON, service.settings)
+    content = await service.body_bytes(request, JSON)
     return kind.check(parse_json_body(content) if content else {})
