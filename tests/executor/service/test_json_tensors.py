@@ -129,7 +129,8 @@ def test_every_array_survives_json(dtype: str, data: st.DataObject) -> None:
     if not DType(dtype).is_floating:
         np.testing.assert_array_equal(found, array)
         return
-    numbers = ~np.isnan(array.astype(np.float64))
-    assert (np.isnan(found.astype(np.float64)) == ~numbers).all()
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        numbers = ~np.isnan(array.astype(np.float64))
+        assert (np.isnan(found.astype(np.float64)) == ~numbers).all()
     # Bit for bit, so that the sign of zero counts.
     assert found[numbers].tobytes() == array[numbers].tobytes()
