@@ -10,12 +10,21 @@ from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, json_response, tensor_response
 from asg_executor.api.content_digest import with_content_digest
-from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
+from asg_executor.api.entity_tags import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    EntityTags,
+    check_state,
+    etag,
+    not_modified,
+    required_state,
+)
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess, TrainAccess, json_documentation
+from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, json_documentation
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.retention import KeepBest, Retention
+from asg_executor.sessions.unusable_session import UnusableSession
 from asg_executor.store.checkpoints import Checkpoint, metrics_to_json
 from asg_schema.wire import nearest, show_value
 
@@ -103,7 +112,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
 async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     """All checkpoints, in the order in which they were made."""
     async with service.admit():
-        held = service.session(session_id)
+        held = service.session_with_checkpoints(session_id)
         listed = await service.pool.run_locked(
             held.lock, lambda: [describe_checkpoint(item) for item in held.checkpoints.all()]
         )
@@ -114,7 +123,7 @@ async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
 async def get_checkpoint(session_id: str, name: str, request: Request, service: RunAccess) -> Response:
     """A checkpoint; with `Accept: application/vnd.safetensors` its parameters. The ETag is the digest of its state."""
     async with service.admit():
-        held = service.session(session_id)
+        held = service.session_with_checkpoints(session_id)
         media_type = accepted_type(request, (JSON, SAFETENSORS))
 
         def read() -> Response:
@@ -138,28 +147,62 @@ async def get_checkpoint(session_id: str, name: str, request: Request, service: 
 async def restore_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Make the session what it was, its number included. The steps since are no more.
 
+    A damaged session is usable again then; its damaged files are kept, in the directory below its own that `set_aside`
+    names.
+
     With `If-Match` this happens only in the state that it names, else the answer is 412.
     """
     async with service.admit():
-        held = service.session(session_id)
+        held = service.session_with_checkpoints(session_id)
         body = await service.json_body(request, RestoreBody)
         required = required_state(request)
 
-        def restore() -> Response:
-            found_checkpoint(held, name)
-            check_state(required, held.digest())
-            held.restore(held.checkpoints.read(name), optimizer=body.optimizer)
-            digest = held.digest()
-            return json_response({"step": held.session.number, "digest": digest}, headers=etag(digest))
+        if isinstance(held, UnusableSession):
+            response = await _revive(service, held, name, required, optimizer=body.optimizer)
+            if response is not None:
+                return response
+            held = service.session(session_id)  # another request has restored it meanwhile
+        return await _restore(service, held, name, required, optimizer=body.optimizer)
 
-        return await service.pool.run_locked(held.lock, restore)
+
+async def _restore(
+    service: TenantService, held: HeldSession, name: str, required: EntityTags | None, *, optimizer: bool
+) -> Response:
+    def restore() -> Response:
+        found_checkpoint(held, name)
+        check_state(required, held.digest())
+        held.restore(held.checkpoints.read(name), optimizer=optimizer)
+        digest = held.digest()
+        return json_response({"step": held.session.number, "digest": digest}, headers=etag(digest))
+
+    return await service.pool.run_locked(held.lock, restore)
+
+
+async def _revive(
+    service: TenantService, damaged: UnusableSession, name: str, required: EntityTags | None, *, optimizer: bool
+) -> Response | None:
+    """Restore a checkpoint of a damaged session; None where it is none any more."""
+    if required is not None:
+        raise ProblemError("state_changed", f"If-Match is {required.text}; the session is damaged, and has no state")
+
+    def restore() -> tuple[HeldSession, str]:
+        found_checkpoint(damaged, name)
+        return damaged.restore(name, service.settings.max_memory_bytes, optimizer=optimizer)
+
+    revived = await service.revive_session(damaged, restore)
+    if revived is None:
+        return None
+    held, aside = revived
+    digest = await service.pool.run_locked(held.lock, held.digest)
+    content = {"step": held.session.number, "digest": digest, "set_aside": aside}
+    return json_response(content, headers=etag(digest))
 
 
 @router.delete("/{name}", status_code=204, openapi_extra=IF_MATCH)
 async def delete_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Remove a checkpoint. With `If-Match` only if its state is one that it names."""
     async with service.admit():
-        held = service.session(session_id)
+        held = service.session_with_checkpoints(session_id)
 
         required = required_state(request)
 
@@ -189,7 +232,7 @@ def checkpoint_name(name: str | None, step: int) -> str:
     return name
 
 
-def found_checkpoint(held: HeldSession, name: str) -> Checkpoint:
+def found_checkpoint(held: HeldSession | UnusableSession, name: str) -> Checkpoint:
     """The checkpoint of a name.
 
     Raises:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.unusable_session import UnusableSession
 from asg_schema.attributes import encode_shape
 from asg_schema.document import Document
 from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
 
-__all__ = ["describe_graph", "describe_session", "summarize_session"]
+__all__ = ["describe_damaged", "describe_graph", "describe_session", "summarize_session"]
 
 
 def describe_graph(document: Document) -> dict[str, Any]:
@@ -40,6 +41,11 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
         "durability": held.settings.to_json()["durability"],
         "non_finite": held.settings.non_finite,
     }
+
+
+def describe_damaged(session: UnusableSession) -> dict[str, Any]:
+    """A session that cannot be used, and why."""
+    return {"id": session.id, "damaged": session.reason}
 
 
 def describe_session(held: HeldSession) -> dict[str, Any]:

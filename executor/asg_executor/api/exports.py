@@ -47,7 +47,7 @@ async def export_checkpoint(session_id: str, name: str, request: Request, servic
     It counts there once all of it is written; what was interrupted is sent again. None is replaced by another.
     """
     async with service.admit():
-        held = service.session(session_id)
+        held = service.session_with_checkpoints(session_id)
         body = await service.json_body(request, ExportBody)
         place = await _place(service, body.url)
 

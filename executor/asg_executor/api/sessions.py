@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
 from asg_executor.api.client_presence import WhileClientWaits
-from asg_executor.api.descriptions import describe_session, summarize_session
+from asg_executor.api.descriptions import describe_damaged, describe_session, summarize_session
 from asg_executor.api.document_limits import check_optimizer
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
@@ -183,7 +183,8 @@ def _settings(
 @router.get("")
 async def list_sessions(service: RunAccess) -> Response:
     """All sessions of the tenant, briefly; with the scope `admin` those of all tenants."""
-    return json_response({"sessions": [summarize_session(held) for held in service.sessions()]})
+    sound = [summarize_session(held) for held in service.sessions()]
+    return json_response({"sessions": sound + [describe_damaged(damaged) for damaged in service.damaged_sessions()]})
 
 
 @router.get("/{session_id}", openapi_extra=IF_NONE_MATCH)

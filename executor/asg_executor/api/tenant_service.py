@@ -8,6 +8,7 @@ async def get_session(session_id: str, service: RunAccess) -> Response: ...
 ```
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, TypeVar
@@ -29,6 +30,7 @@ from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import Quota, QuotaError, SessionRequest, TooManySessionsError
+from asg_executor.sessions.unusable_session import UnusableSession
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_schema.document import Document
@@ -144,6 +146,43 @@ class TenantService:
         if held is None:
             raise unknown_session(id)
         return held
+
+    def session_with_checkpoints(self, id: str) -> HeldSession | UnusableSession:
+        """The session of this id, damaged or not.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        damaged = self.whole.sessions.damaged.get(id) if self._sees(id) else None
+        return damaged or self.session(id)
+
+    def damaged_sessions(self) -> list[UnusableSession]:
+        """The sessions that it sees and that cannot be used."""
+        return [damaged for damaged in self.whole.sessions.damaged.values() if self._sees(damaged.id)]
+
+    async def revive_session(
+        self, damaged: UnusableSession, restore: Callable[[], tuple[HeldSession, T]]
+    ) -> tuple[HeldSession, T] | None:
+        """Have a damaged session usable again.
+
+        Args:
+            damaged: the session.
+            restore: makes it what it was; called in a thread, while nothing else is done with it.
+
+        Returns:
+            What `restore` returns; None where the session is none of the damaged ones any more.
+        """
+
+        async def revive() -> tuple[HeldSession, T] | None:
+            async with damaged.lock:
+                if self.whole.sessions.damaged.get(damaged.id) is not damaged:
+                    return None
+                held, rest = await self.pool.run(restore)
+                self.whole.sessions.revive(held)
+                return held, rest
+
+        # Whoever asked may go away: what was begun is finished all the same.
+        return await asyncio.shield(asyncio.ensure_future(revive()))
 
     async def create_session(
         self, request: SessionRequest, make: Callable[[], Awaitable[HeldSession]]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
 
@@ -159,8 +160,57 @@ class HeldSession:
         """
         settings = SessionSettings.from_json(stored.settings)
         held = cls(stored.id, settings.session({}, memory_limit), settings, stored.files, stored.tenant)
-        held._recover(stored.files)
+        try:
+            held._recover(stored.files)
+        except BaseException:
+            stored.files.close()
+            raise
         return held
+
+    @classmethod
+    def revive(
+        cls,
+        id: str,
+        settings: SessionSettings,
+        state: SavedState,
+        memory_limit: int,
+        store: SessionStore,
+        tenant: str,
+        damage: str,
+        *,
+        optimizer: bool,
+    ) -> tuple[Self, Path]:
+        """Make a damaged session what it was once, on disk, too.
+
+        Args:
+            id: its name in URLs.
+            settings: what it was created with.
+            state: what it was.
+            memory_limit: as for `Session`, in bytes.
+            store: where it is kept.
+            tenant: whose it is.
+            damage: what is damaged.
+            optimizer: whether slots and averages are what they were; else they begin anew.
+
+        Returns:
+            The session, and the directory that has the damaged files.
+
+        Raises:
+            StateMismatchError: the state has another digest than it says.
+            StoreError: it could not be kept; everything is as it was.
+            ExecutorError: as `Session` does.
+        """
+        session = settings.session({}, memory_limit)
+        _check_digest(session, state)
+        if optimizer:
+            session.restore(state.number, state.arrays, skipped=state.skipped)
+        else:
+            session.restore_parameters(state.number, state.arrays)
+        held = cls(id, session, settings, None, tenant)
+        held._record.keep(state.number, state.request, state.answers)
+        held._files, aside = store.revive(id, held._state(state.request, state.answers), damage)
+        held._saved = state.number
+        return held, aside
 
     def digest(self) -> str:
         """The digest of the state, computed once for each state that it is asked for."""
@@ -301,7 +351,7 @@ class HeldSession:
         if files is None or self.settings.durability != "every_step":
             return request.take(self.session, keep)
         if not files.is_reliable:  # a write failed, and what is on disk is not known: begin anew with what is known
-            files.replace(self._state(self._record.digest, self._record.answer))
+            files.replace(self._state(self._record.identity, self._record.answer))
             self._saved, self._unsaved_seconds = self.session.number, 0.0
         files.begin(number, request)
         try:

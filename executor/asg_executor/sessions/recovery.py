@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from asg_executor.errors import ExecutorError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
+from asg_executor.sessions.session_settings import SessionSettings
+from asg_executor.sessions.unusable_session import UnusableSession
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.sessions import DamagedSession, StoredSession
+from asg_schema.errors import AsgError
 
 __all__ = ["recover"]
 
@@ -29,21 +32,32 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
     """
     begin = time.perf_counter()
 
-    def open_one(stored: StoredSession | DamagedSession) -> HeldSession | DamagedSession:
+    store = directory.sessions
+
+    def open_one(stored: StoredSession | DamagedSession) -> HeldSession | UnusableSession:
         if isinstance(stored, DamagedSession):
-            return stored
+            return UnusableSession(stored.id, stored.reason, stored.tenant, None, store)
         try:
             return HeldSession.open(stored, memory_limit)
         except ExecutorError as error:
-            return DamagedSession(stored.id, str(error), stored.tenant)
+            return UnusableSession(stored.id, str(error), stored.tenant, _settings(stored), store)
 
     with ThreadPoolExecutor(workers, thread_name_prefix="asg-recovery") as threads:
         for opened in threads.map(open_one, list(directory.sessions.stored())):
-            if isinstance(opened, DamagedSession):
+            if isinstance(opened, UnusableSession):
                 _log.error("session %s is damaged and is not used: %s", opened.id, opened.reason)
-                registry.add_damaged(opened.id, opened.reason, opened.tenant)
+                registry.add_damaged(opened)
             else:
                 registry.add(opened)
     seconds = time.perf_counter() - begin
     fields = {"sessions": len(list(registry)), "damaged": len(registry.damaged), "seconds": round(seconds, 3)}
     _log.info("the sessions were recovered", extra={"fields": fields})
+
+
+def _settings(stored: StoredSession) -> SessionSettings | None:
+    """What a damaged session was created with, if that can be read."""
+    try:
+        return SessionSettings.from_json(stored.settings)
+    except AsgError as error:  # such as an optimizer that this version does not know
+        _log.error("session %s: %s", stored.id, error)
+        return None

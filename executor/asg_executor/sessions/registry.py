@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from asg_executor.sessions.errors import CreationMismatchError, CreationPendingError, SessionDamagedError
+from asg_executor.sessions.errors import CreationMismatchError, CreationPendingError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.session_settings import CreationKey
+from asg_executor.sessions.unusable_session import UnusableSession
 
 __all__ = ["Quota", "QuotaError", "SessionRegistry", "SessionRequest", "TooManySessionsError", "Usage"]
 
@@ -88,8 +89,7 @@ class SessionRegistry:
         self._capacity = capacity
         self._under_construction: dict[object, SessionRequest] = {}
         self._sessions: dict[str, HeldSession] = {}
-        self._damaged: dict[str, str] = {}
-        self._damaged_tenants: dict[str, str | None] = {}
+        self._damaged: dict[str, UnusableSession] = {}
 
     async def create(
         self, request: SessionRequest, quota: Quota, make: Callable[[], Awaitable[HeldSession]]
@@ -161,15 +161,19 @@ class SessionRegistry:
         """Hold a session, such as one that was there before the service was started, however many there are."""
         self._sessions[held.id] = held
 
-    def add_damaged(self, id: str, reason: str, tenant: str | None) -> None:
-        """Remember a session that cannot be used, why, and whose it is, if that is known."""
-        self._damaged[id] = reason
-        self._damaged_tenants[id] = tenant
+    def add_damaged(self, session: UnusableSession) -> None:
+        """Remember a session that cannot be used."""
+        self._damaged[session.id] = session
+
+    def revive(self, held: HeldSession) -> None:
+        """Hold a session that could not be used, and can be again."""
+        del self._damaged[held.id]
+        self.add(held)
 
     def tenant_of(self, id: str) -> str | None:
         """Whose a session is; None where there is none of this id, or not even that is known of it."""
-        held = self._sessions.get(id)
-        return self._damaged_tenants.get(id) if held is None else held.tenant
+        found = self._sessions.get(id) or self._damaged.get(id)
+        return None if found is None else found.tenant
 
     def get(self, id: str) -> HeldSession | None:
         """The session of this id, if there is one.
@@ -178,23 +182,20 @@ class SessionRegistry:
             SessionDamagedError: there is, and it cannot be used.
         """
         if id in self._damaged:
-            raise SessionDamagedError(
-                f"the session {id} is damaged and is not used: {self._damaged[id]}; nothing was removed"
-            )
+            raise self._damaged[id].error()
         return self._sessions.get(id)
 
     def remove(self, id: str) -> HeldSession | None:
         """Let go of a session, damaged or not; what it is doing now is finished."""
         self._damaged.pop(id, None)
-        self._damaged_tenants.pop(id, None)
         return self._sessions.pop(id, None)
 
     def __contains__(self, id: str) -> bool:
         return id in self._sessions or id in self._damaged
 
     @property
-    def damaged(self) -> Mapping[str, str]:
-        """Why the sessions that cannot be used cannot, by id."""
+    def damaged(self) -> Mapping[str, UnusableSession]:
+        """The sessions that cannot be used, by id."""
         return self._damaged
 
     def __iter__(self) -> Iterator[HeldSession]:

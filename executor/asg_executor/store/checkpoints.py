@@ -66,9 +66,16 @@ class CheckpointFiles:
         self._session = session
         make_directory(directory)
         remove_unfinished(directory)
-        rows = database.rows("SELECT directory FROM checkpoints WHERE session = ?", [session])
+
+    def remove_uncounted(self) -> None:
+        """Remove the directories of checkpoints that do not count.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        rows = self._database.rows("SELECT directory FROM checkpoints WHERE session = ?", [self._session])
         counting = {row["directory"] for row in rows}
-        for path in list(directory.iterdir()):
+        for path in list(self._directory.iterdir()):
             if path.name not in counting:  # a crash came before its row, or after that was removed
                 remove_tree(path)
 

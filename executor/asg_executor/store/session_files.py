@@ -4,6 +4,7 @@
 <directory>/logs/<history>/<first step>.log   what the steps were given
 <directory>/snapshots/<step>-<random>/        state.safetensors, answer.safetensors, manifest.json
 <directory>/checkpoints/<step>-<random>/      likewise
+<directory>/damaged-<time>/                   snapshots and logs that were damaged before a checkpoint was restored
 <directory>/acknowledged                      the last step that was acknowledged
 ```
 
@@ -29,7 +30,10 @@ from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState, read_state, write_state
 from asg_executor.store.step_log import LoggedStep, StepLog
 
-__all__ = ["SessionFiles"]
+__all__ = ["CHECKPOINTS", "LOGS", "SNAPSHOTS", "SessionFiles"]
+
+SNAPSHOTS, LOGS, CHECKPOINTS = "snapshots", "logs", "checkpoints"
+"""The folders of a session."""
 
 _KEPT = 2
 _LITTLE_BYTES = 65_536  # to write them takes less time than a thread
@@ -55,7 +59,8 @@ class SessionFiles:
         self._database = database
         self._session = session
         self._history = secrets.token_hex(8)
-        self.checkpoints = CheckpointFiles(directory / "checkpoints", database, session)
+        self.checkpoints = CheckpointFiles(directory / CHECKPOINTS, database, session)
+        self.checkpoints.remove_uncounted()
         self._log: StepLog | None = None
         self._writers = writers
         self._begun: Callable[[], None] | Future[None] | None = None
@@ -64,14 +69,14 @@ class SessionFiles:
             remove_unfinished(folder)
 
     def _place(self, directory: Path) -> None:
-        self._snapshots = directory / "snapshots"
-        self._logs = directory / "logs"
+        self._snapshots = directory / SNAPSHOTS
+        self._logs = directory / LOGS
         self._acknowledged = AcknowledgedStep(directory / "acknowledged")
 
     def moved(self, directory: Path) -> None:
         """Find the files where they are now: their directory was given another name before any step."""
         self._place(directory)
-        self.checkpoints.moved(directory / "checkpoints")
+        self.checkpoints.moved(directory / CHECKPOINTS)
 
     def save(self, state: SavedState) -> None:
         """Have a state on disk that steps led to; those before it need no log from then on.

@@ -15,18 +15,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asg_executor.store.checkpoints import CheckpointFiles
+from asg_executor.store.damage import set_aside
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import (
     TEMPORARY_PREFIX,
     make_directory,
     remove_tree,
+    remove_unfinished,
     storage_errors,
     sync_directory,
     write_directory,
 )
 from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState
-from asg_executor.store.session_files import SessionFiles
+from asg_executor.store.session_files import CHECKPOINTS, LOGS, SNAPSHOTS, SessionFiles
 
 __all__ = ["DamagedSession", "SessionStore", "StoredSession"]
 
@@ -163,6 +166,41 @@ class SessionStore:
             raise DamagedFileError(path, f"its SHA-256 is not {row['settings']}, with which it was written")
         files = SessionFiles(directory, self._database, row["id"], self._writers)
         return StoredSession(row["id"], json.loads(content), files, _tenant(row))
+
+    def checkpoints(self, id: str) -> CheckpointFiles:
+        """The checkpoints of a session that is damaged otherwise.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        return CheckpointFiles(self._directory / id / CHECKPOINTS, self._database, id)
+
+    def revive(self, id: str, state: SavedState, damage: str) -> tuple[SessionFiles, Path]:
+        """Have a state on disk in the place of all that is damaged of a session, which is set aside.
+
+        Args:
+            id: the session's id.
+            state: the state.
+            damage: what is damaged.
+
+        Returns:
+            The session's files, and the directory that has those that were damaged.
+
+        Raises:
+            StorageFullError: there is no room; everything is as it was.
+            StoreError: the system refuses; likewise.
+        """
+        directory = self._directory / id
+        remove_unfinished(directory)
+        rows = self._database.rows("SELECT * FROM snapshots WHERE session = ?", [id])
+        aside = set_aside(directory, [SNAPSHOTS, LOGS], {"reason": damage, "snapshots": [dict(row) for row in rows]})
+        try:
+            files = SessionFiles(directory, self._database, id, self._writers)
+            files.replace(state)
+        except BaseException:
+            remove_tree(aside)
+            raise
+        return files, aside
 
     def remove(self, id: str) -> None:
         """Remove a session and all that belongs to it.
