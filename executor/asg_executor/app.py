@@ -14,10 +14,13 @@ from asg_executor.api import (
     access,
     capabilities,
     checkpoints,
+    datasets,
     documentation,
     exports,
     graphs,
     health,
+    job_events,
+    jobs,
     metrics,
     parameters,
     parts,
@@ -34,6 +37,8 @@ from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
+from asg_executor.jobs.job import JobState
+from asg_executor.jobs.runner import JobLimits, JobRunner
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
 from asg_executor.observability.telemetry import exporting_tracing
@@ -75,44 +80,14 @@ def create_app(
     engine_named(settings.engine)
     if tracing is None and settings.telemetry:
         tracing = exporting_tracing()
-    directory = None if settings.data_dir is None else DataDirectory(settings.data_dir, settings.tenant_max_graphs)
-    held = SessionRegistry(settings.max_sessions)
-    bounds = RunBounds(
-        seconds=settings.run_timeout_seconds,
-        operations=settings.max_operations,
-        tensor_bytes=settings.max_tensor_bytes,
-        instructions=settings.max_nodes,
-    )
-    pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
-    service = Service(
-        settings=settings,
-        graphs=_memory_graphs(settings.tenant_max_graphs) if directory is None else directory.graphs,
-        sessions=held,
-        pool=pool,
-        bytes_in_flight=ByteBudget(settings.max_inflight_bytes),
-        metrics=Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted),
-        models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes),
-        inference=InferenceRunner(pool, settings.batching_max_delay_ms / 1000, settings.batching_max_size),
-        key_required=key_required(settings),
-        keys=None if directory is None else directory.keys,
-        directory=directory,
-    )
-    if directory is not None:
-        try:
-            recover(service.sessions, directory, settings.max_memory_bytes, settings.workers)
-        except BaseException:
-            directory.close()
-            raise
+    service = _service(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        if service.jobs is not None:
+            service.jobs.wake()
         yield
-        service.pool.close()
-        if directory is not None:
-            for held in service.sessions:
-                if not held.lock.locked():  # else a thread that cannot be stopped still works with it
-                    held.close()
-            directory.close()
+        await _end(service)
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
@@ -143,6 +118,9 @@ def create_app(
         parameters,
         checkpoints,
         exports,
+        datasets,
+        jobs,
+        job_events,
         health,
         metrics,
         documentation,
@@ -152,5 +130,68 @@ def create_app(
     return app
 
 
+def _service(settings: Settings) -> Service:
+    """The state of the service, with what its data directory has of an earlier time."""
+    directory = (
+        None
+        if settings.data_dir is None
+        else DataDirectory(settings.data_dir, settings.tenant_max_graphs, settings.max_datasets)
+    )
+    held = SessionRegistry(settings.max_sessions)
+    bounds = RunBounds(
+        seconds=settings.run_timeout_seconds,
+        operations=settings.max_operations,
+        tensor_bytes=settings.max_tensor_bytes,
+        instructions=settings.max_nodes,
+    )
+    pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
+    counted = Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted)
+    runner = None if directory is None else JobRunner(directory, held, pool, counted, _job_limits(settings))
+    if directory is not None and runner is not None:
+        try:
+            recover(held, directory, settings.max_memory_bytes, settings.workers)
+            runner.recover()
+        except BaseException:
+            directory.close()
+            raise
+        counted.watch_jobs(list(JobState), runner.count)
+    return Service(
+        settings=settings,
+        graphs=_memory_graphs(settings.tenant_max_graphs) if directory is None else directory.graphs,
+        sessions=held,
+        pool=pool,
+        bytes_in_flight=ByteBudget(settings.max_inflight_bytes),
+        metrics=counted,
+        models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes),
+        inference=InferenceRunner(pool, settings.batching_max_delay_ms / 1000, settings.batching_max_size),
+        key_required=key_required(settings),
+        keys=None if directory is None else directory.keys,
+        directory=directory,
+        jobs=runner,
+    )
+
+
+async def _end(service: Service) -> None:
+    """Let what is under way end, save every session, and let go of the data directory."""
+    if service.jobs is not None:
+        # A server that drained has waited for them already.
+        await service.jobs.drain(0.0 if service.pool.draining else service.settings.drain_seconds)
+    service.pool.close()
+    if service.directory is not None:
+        for held in service.sessions:
+            if not held.lock.locked():  # else a thread that cannot be stopped still works with it
+                held.close()
+        service.directory.close()
+
+
 def _memory_graphs(capacity: int) -> TenantGraphs:
     return TenantGraphs(lambda _: MemoryGraphStore(capacity))
+
+
+def _job_limits(settings: Settings) -> JobLimits:
+    return JobLimits(
+        running=settings.max_running_jobs,
+        running_of_tenant=settings.max_running_jobs_of_tenant,
+        kept=settings.max_jobs,
+        steps=settings.max_job_steps,
+    )

@@ -1,6 +1,8 @@
 """`Metrics`: what the service does and takes, for Prometheus (https://prometheus.io/docs/concepts/metric_types/)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
@@ -8,6 +10,8 @@ from prometheus_client.process_collector import ProcessCollector
 from asg_executor.inference.statistics import PHASES
 
 __all__ = ["Metrics"]
+
+S = TypeVar("S")
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -76,6 +80,17 @@ class Metrics:
         self.request_seconds.labels(method, route).observe(seconds)
         self.received.inc(received)
         self.sent.inc(sent)
+
+    def watch_jobs(self, states: Sequence[S], count: Callable[[S], float]) -> None:
+        """Show how many jobs are in each state.
+
+        Args:
+            states: the states.
+            count: how many jobs are in one.
+        """
+        gauge = Gauge("asg_jobs", "Jobs that are kept, by state.", ["state"], registry=self.registry)
+        for state in states:
+            gauge.labels(str(state)).set_function(partial(count, state))
 
     def observe_step(self, seconds: Mapping[str, float]) -> None:
         """Count a step that was taken.

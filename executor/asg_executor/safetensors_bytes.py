@@ -19,10 +19,13 @@ from asg_schema.errors import DocumentError
 from asg_schema.wire import parse_json
 
 __all__ = [
+    "DTYPES",
     "MEDIA_TYPE",
+    "METADATA",
     "SafetensorsError",
     "canonical_safetensors",
     "check_tensor_names",
+    "metadata_of",
     "read_safetensors",
     "write_safetensors",
 ]
@@ -31,8 +34,10 @@ MEDIA_TYPE = "application/vnd.safetensors"
 
 _MOST_HEADER_BYTES = 8 * 2**20
 _LENGTH_BYTES = 8
-_METADATA = "__metadata__"
-_DTYPES = {
+METADATA = "__metadata__"
+"""The entry of a header that is no tensor."""
+
+DTYPES = {
     "F16": DType.FLOAT16,
     "BF16": DType.BFLOAT16,
     "F32": DType.FLOAT32,
@@ -44,7 +49,8 @@ _DTYPES = {
     "U32": DType.UINT32,
     "BOOL": DType.BOOL,
 }
-_CODES = {numpy_dtype(dtype): code for code, dtype in _DTYPES.items()}
+"""The format's dtypes, by their names in a header."""
+_CODES = {numpy_dtype(dtype): code for code, dtype in DTYPES.items()}
 
 
 class SafetensorsError(ValueError):
@@ -61,14 +67,14 @@ def read_safetensors(body: bytes) -> tuple[dict[str, Array], dict[str, str]]:
         SafetensorsError: the body is truncated or malformed, or a tensor's dtype is none of the format's.
     """
     header = _header(body)
-    metadata = _metadata(header)
+    metadata = metadata_of(header)
     try:
         content: Any = safetensors.deserialize(body)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - it has no types
     except safetensors.SafetensorError as error:
         raise SafetensorsError(f"the body is not valid safetensors: {error}") from None
     tensors = dict(cast("list[tuple[str, dict[str, Any]]]", content))
     # The library's order changes from call to call.
-    return {name: _array(name, tensors[name]) for name in header if name != _METADATA}, metadata
+    return {name: _array(name, tensors[name]) for name in header if name != METADATA}, metadata
 
 
 def _header(body: bytes) -> dict[str, Any]:
@@ -91,17 +97,22 @@ def _header(body: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", header)
 
 
-def _metadata(header: Mapping[str, Any]) -> dict[str, str]:
-    metadata: Any = header.get(_METADATA, {})
+def metadata_of(header: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of a header.
+
+    Raises:
+        SafetensorsError: they are not texts.
+    """
+    metadata: Any = header.get(METADATA, {})
     if not isinstance(metadata, dict) or not all(isinstance(item, str) for item in cast("Any", metadata).values()):
-        raise SafetensorsError(f'"{_METADATA}" in the safetensors header is not an object of strings')
+        raise SafetensorsError(f'"{METADATA}" in the safetensors header is not an object of strings')
     return cast("dict[str, str]", metadata)
 
 
 def _array(name: str, fields: Mapping[str, Any]) -> Array:
-    dtype = _DTYPES.get(fields["dtype"])
+    dtype = DTYPES.get(fields["dtype"])
     if dtype is None:
-        known = ", ".join(_DTYPES)
+        known = ", ".join(DTYPES)
         raise SafetensorsError(f'the tensor "{name}" has the dtype {fields["dtype"]}; known are {known}')
     array = np.frombuffer(fields["data"], np.uint8)
     if dtype is DType.BOOL and array.size and array.max() > 1:
@@ -117,8 +128,8 @@ def check_tensor_names(names: Iterable[str]) -> None:
     Raises:
         SafetensorsError: a tensor has it.
     """
-    if _METADATA in names:
-        raise SafetensorsError(f'a tensor cannot be named "{_METADATA}" in safetensors; ask for JSON')
+    if METADATA in names:
+        raise SafetensorsError(f'a tensor cannot be named "{METADATA}" in safetensors; ask for JSON')
 
 
 def write_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, str]) -> bytes:
@@ -141,7 +152,7 @@ def canonical_safetensors(tensors: Mapping[str, Array], metadata: Mapping[str, s
         tensors: arrays by name, of the format's dtypes.
         metadata: texts by name.
     """
-    header: dict[str, Any] = {_METADATA: dict(sorted(metadata.items()))}
+    header: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))}
     pieces: list[bytes | memoryview] = []
     end = 0
     for name, array in sorted(tensors.items()):

@@ -132,6 +132,16 @@ class Settings(BaseSettings):
     batching_max_size: int = Field(
         default=32, ge=1, description="How many rows of inference requests are computed together at most."
     )
+    max_dataset_bytes: int = Field(default=4096 * _MIB, ge=1, description="The largest data set.")
+    max_datasets: int = Field(default=1024, ge=1, description="How many data sets are kept.")
+    max_jobs: int = Field(
+        default=1024, ge=1, description="How many jobs are kept; of those that ended the first one goes first."
+    )
+    max_running_jobs: int = Field(default=4, ge=1, description="How many jobs run at a time; others wait.")
+    max_running_jobs_of_tenant: int = Field(default=4, ge=1, description="How many jobs of one tenant run at a time.")
+    max_watchers: int = Field(
+        default=256, ge=0, description="How many requests may wait for news of jobs; more are answered 503."
+    )
     header_timeout_seconds: float = Field(
         default=15.0, gt=0, description="How long the first line and the headers of a request may take to arrive."
     )

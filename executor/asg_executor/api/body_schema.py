@@ -2,12 +2,12 @@
 
 from typing import Any, cast
 
-from asg_executor.api.bodies import Body
+from pydantic import BaseModel
 
 __all__ = ["body_schema"]
 
 
-def body_schema(kind: type[Body]) -> dict[str, Any]:
+def body_schema(kind: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema of a body. References are replaced by what they mean: in another document they lead nowhere."""
     schema = kind.model_json_schema()
     return _without_references(schema, schema.get("$defs", {}))

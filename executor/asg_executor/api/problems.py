@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from asg_executor.errors import ExecutorError, LimitExceededError
+from asg_executor.jobs.errors import InvalidJobError
 from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.sessions.errors import PartError, SessionError, StepError
 from asg_schema.errors import MOST_PROBLEMS, AsgError, DocumentError, Problem
@@ -63,6 +64,8 @@ KINDS: dict[str, ProblemKind] = {
     "not_found": ProblemKind(404, "There is no such resource"),
     "unknown_graph": ProblemKind(404, "There is no such graph"),
     "unknown_session": ProblemKind(404, "There is no such session"),
+    "unknown_dataset": ProblemKind(404, "There is no such data set"),
+    "unknown_job": ProblemKind(404, "There is no such job"),
     "unknown_checkpoint": ProblemKind(404, "There is no such checkpoint"),
     "unknown_export": ProblemKind(404, "There is no exported checkpoint"),
     "unknown_model": ProblemKind(404, "There is no such model"),
@@ -72,6 +75,10 @@ KINDS: dict[str, ProblemKind] = {
     "body_timeout": ProblemKind(408, "The body took too long to arrive", retryable=True),
     "checkpoint_exists": ProblemKind(409, "There is a checkpoint of that name"),
     "export_exists": ProblemKind(409, "There is another checkpoint at the URL"),
+    "dataset_in_use": ProblemKind(409, "A job reads the data set"),
+    "job_active": ProblemKind(409, "The job is not at its end"),
+    "job_not_resumable": ProblemKind(409, "The job cannot go on"),
+    "job_out_of_step": ProblemKind(409, "The session is at another step than the job left it at"),
     "nothing_kept": ProblemKind(409, "The server has no data directory"),
     "creation_pending": ProblemKind(409, "The session is being created", retryable=True),
     "session_busy": ProblemKind(409, "A job trains the session"),
@@ -86,6 +93,8 @@ KINDS: dict[str, ProblemKind] = {
     "export_damaged": ProblemKind(422, "The exported checkpoint is damaged, or is none"),
     "state_mismatch": ProblemKind(422, "The state has another digest than it says"),
     "invalid_session": ProblemKind(422, "The session cannot be created"),
+    "invalid_dataset": ProblemKind(422, "The body is no data set"),
+    "invalid_job": ProblemKind(422, "The job cannot be done"),
     "invalid_optimizer": ProblemKind(422, "The optimizer's settings are not valid"),
     "invalid_initializer": ProblemKind(422, "A parameter cannot be initialised"),
     "interface_mismatch": ProblemKind(422, "A tensor does not fit the document"),
@@ -121,6 +130,8 @@ KINDS: dict[str, ProblemKind] = {
     "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
     "starting": ProblemKind(503, "The server is starting", retryable=True),
     "inference_timeout": ProblemKind(503, "The inference did not begin in the time that was given", retryable=True),
+    "too_many_datasets": ProblemKind(503, "The server keeps as many data sets as it may", retryable=True),
+    "too_many_jobs": ProblemKind(503, "The server has as many jobs as it may", retryable=True),
     "draining": ProblemKind(503, "The server is shutting down", retryable=True),
 }
 """Every code that a problem may have."""
@@ -256,7 +267,7 @@ def problem_for(error: Exception) -> ProblemError:
         return error
     if isinstance(error, DocumentError):
         return ProblemError("invalid_document", str(error), problems=error.problems)
-    if isinstance(error, SessionError | OptimizerError):
+    if isinstance(error, SessionError | OptimizerError | InvalidJobError):
         return problem_of(error.code, error.problems)
     if isinstance(error, ExecutorError):
         return ProblemError(error.code, str(error), extensions=_extensions(error))

@@ -129,7 +129,10 @@ class Server(uvicorn.Server):
             seconds = self.service.settings.drain_seconds
             try:
                 async with asyncio.timeout(seconds):
-                    await self.service.pool.drain()
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self.service.pool.drain())
+                        if self.service.jobs is not None:
+                            group.create_task(self.service.jobs.drain())
             except TimeoutError:
                 _log.error("requests were still in flight after %g seconds; they are abandoned", seconds)
         self.should_exit = True

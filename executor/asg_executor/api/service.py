@@ -1,12 +1,14 @@
 """`Service`: the state of the service, which all requests share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asg_executor.access.keys import KeyStore
 from asg_executor.api.byte_budget import ByteBudget
+from asg_executor.api.watchers import Watchers
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
+from asg_executor.jobs.runner import JobRunner
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -32,6 +34,8 @@ class Service:
         key_required: whether a request needs a key.
         keys: the keys that there are; None where nothing is kept, and no key is known.
         directory: where graphs and sessions are kept; None where they live in memory alone.
+        jobs: the trainings that go on by themselves; None without a directory.
+        watchers: how many requests wait for something to happen.
     """
 
     settings: Settings
@@ -45,3 +49,5 @@ class Service:
     key_required: bool = False
     keys: KeyStore | None = None
     directory: DataDirectory | None = None
+    jobs: JobRunner | None = None
+    watchers: Watchers = field(default_factory=Watchers)

@@ -1,7 +1,6 @@
 """`/v1/sessions`: sessions, and runs of their graphs."""
 
 import json
-import re
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -15,9 +14,10 @@ from asg_executor.api.client_presence import WhileClientWaits
 from asg_executor.api.descriptions import describe_damaged, describe_session, summarize_session
 from asg_executor.api.document_limits import check_optimizer
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
+from asg_executor.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
-from asg_executor.api.problems import ProblemError, refuse
+from asg_executor.api.problems import refuse
 from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import parse_durability
@@ -30,13 +30,11 @@ from asg_executor.sessions.step_request import tensors_digest
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
-from asg_schema.wire import json_pointer, show_value
+from asg_schema.wire import json_pointer
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
-
-_KEY = re.compile(r"[!-~]{1,255}\Z")
 
 
 class CreateSessionBody(Body):
@@ -66,18 +64,7 @@ class CreateSessionBody(Body):
     parameters: Tensors = Field(default={}, description="First values of parameters; the others are initialised.")
 
 
-_CREATION: dict[str, Any] = {
-    **body_documentation(CreateSessionBody),
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-            "description": "The client's name for its wish, so that it can be sent again.",
-        }
-    ],
-}
+_CREATION: dict[str, Any] = {**body_documentation(CreateSessionBody), **IDEMPOTENCY_KEY}
 
 
 class RunBody(Body):
@@ -102,7 +89,7 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
     session as it is now, and `Idempotent-Replayed: true`.
     """
     async with service.admit():
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         body = await service.body(request, CreateSessionBody)
         check_optimizer(body.optimizer, service.settings.max_nodes)
         graphs = _graphs(service, body)
@@ -123,15 +110,6 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     return json_response(description, 201, headers)
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not _KEY.match(key):
-        raise ProblemError(
-            "invalid_request", f"Idempotency-Key is {show_value(key)}; 1 to 255 visible ASCII characters are needed"
-        )
-    return key
 
 
 def _request_digest(body: CreateSessionBody, parameters: Mapping[str, Array]) -> str:

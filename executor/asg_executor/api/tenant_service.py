@@ -10,7 +10,8 @@ async def get_session(session_id: str, service: RunAccess) -> Response: ...
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, Security
@@ -27,12 +28,17 @@ from asg_executor.api.problems import ProblemError
 from asg_executor.api.request_body import read_body
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.jobs.errors import UnknownJobError
+from asg_executor.jobs.job import Job
+from asg_executor.jobs.runner import JobRunner
 from asg_executor.metrics import Metrics
+from asg_executor.sessions.errors import NothingKeptError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import Quota, QuotaError, SessionRequest, TooManySessionsError
 from asg_executor.sessions.unusable_session import UnusableSession
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
+from asg_executor.store.datasets import DatasetStore
 from asg_schema.document import Document
 
 __all__ = [
@@ -101,6 +107,14 @@ class TenantService:
             ProblemError: all places are taken, or the server is shutting down.
         """
         return self._admission
+
+    def awaiting_client(self) -> AbstractContextManager[object]:
+        """Let others have the request's place while its client is awaited.
+
+        Raises:
+            ProblemError: all places are taken when the client has done its part.
+        """
+        return self._admission.awaiting_client()
 
     def add_graph(self, document: Document) -> bool:
         """Keep a document for the tenant; whether it is new to it."""
@@ -221,6 +235,7 @@ class TenantService:
         """
         if not self._sees(id):
             raise unknown_session(id)
+        check = await self._end_job(id, check)
         # With a check the session has to be sound.
         damaged = check is None and id in self.whole.sessions.damaged
         held = None if damaged else self.whole.sessions.get(id)
@@ -241,6 +256,64 @@ class TenantService:
         # Not before: what could not be removed is still there, and must be found.
         self.whole.sessions.remove(id)
         self.whole.models.forget(id)
+
+    async def _end_job(
+        self, id: str, check: Callable[[HeldSession], None] | None
+    ) -> Callable[[HeldSession], None] | None:
+        """Cancel the job of a session that is to be removed, if it has one; what is still to be checked then."""
+        jobs = self.whole.jobs
+        if jobs is None or not jobs.has(id):
+            return check
+        if check is not None:
+            held = self.session(id)
+            await self.pool.run_locked(held.lock, partial(check, held))
+        await jobs.end_of_session(id)
+        return None
+
+    @property
+    def datasets(self) -> DatasetStore:
+        """The data sets, of all tenants.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        if self.directory is None:
+            raise NothingKeptError("the service has no data directory, and keeps no data sets")
+        return self.directory.datasets
+
+    @property
+    def jobs(self) -> JobRunner:
+        """The jobs, of all tenants.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        if self.whole.jobs is None:
+            raise NothingKeptError("the service has no data directory, and so has no jobs")
+        return self.whole.jobs
+
+    def job(self, id: str) -> Job:
+        """The job of this id.
+
+        Raises:
+            UnknownJobError: it sees none.
+            NothingKeptError: the service keeps nothing.
+        """
+        job = self.jobs.get(id)
+        if not self._owns(job):
+            raise UnknownJobError(id)
+        return job
+
+    def own_jobs(self) -> list[Job]:
+        """The jobs that it sees, in the order in which they were created.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        return [job for job in self.jobs if self._owns(job)]
+
+    def _owns(self, job: Job) -> bool:
+        return job.record.tenant == self.principal.tenant or self.principal.may(Scope.ADMIN)
 
     async def body_bytes(self, request: Request, media_type: str) -> bytes:
         """The bytes of a request's body, which is of this media type.

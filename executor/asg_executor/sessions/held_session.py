@@ -345,6 +345,24 @@ class HeldSession:
         if self.job is not None and self.job != job:
             raise SessionBusyError(self.job)
 
+    def claim(self, job: str) -> int:
+        """Let a job have the session from now on; it gives it back by setting `job` to None.
+
+        Args:
+            job: the job's id.
+
+        Returns:
+            The number of the last step.
+
+        Raises:
+            SessionDeletedError: the session was deleted.
+            SessionBusyError: another job has it.
+        """
+        self._check_open()
+        self._check_free(job)
+        self.job = job
+        return self.session.number
+
     def _take(self, number: int, request: StepRequest, keep: Recorder) -> Sequence[Mapping[str, Array]]:
         """Take a step, and write to the log what it is given meanwhile, where the session's durability asks for it."""
         files = self._files

@@ -6,6 +6,8 @@ asg.sqlite3                metadata
 graphs/                    documents, by digest, of requests without a tenant
 tenants/<tenant>/graphs/   those of a tenant
 sessions/                  a directory for each session
+datasets/                  data sets, a file for each
+jobs/                      how far each job is
 ```
 """
 
@@ -13,9 +15,11 @@ from pathlib import Path
 
 from asg_executor.access.keys import KeyStore
 from asg_executor.store.database import Database
+from asg_executor.store.datasets import DatasetStore
 from asg_executor.store.durable_files import storage_errors
 from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.graphs import DirectoryGraphStore, TenantGraphs
+from asg_executor.store.jobs import JobStore
 from asg_executor.store.ownership import DirectoryLock
 from asg_executor.store.sessions import SessionStore
 
@@ -31,6 +35,7 @@ class DataDirectory:
     Args:
         path: the directory; made where there is none.
         max_graphs: how many documents of a tenant are kept.
+        max_datasets: how many data sets are kept.
 
     Attributes:
         path: the directory.
@@ -38,6 +43,8 @@ class DataDirectory:
         keys: the access keys.
         graphs: the documents, by tenant.
         sessions: the sessions.
+        datasets: the data sets.
+        jobs: the jobs.
 
     Raises:
         DirectoryInUseError: another process owns it.
@@ -46,7 +53,7 @@ class DataDirectory:
         StoreError: the system refuses.
     """
 
-    def __init__(self, path: Path, max_graphs: int) -> None:
+    def __init__(self, path: Path, max_graphs: int, max_datasets: int = 1024) -> None:
         self.path = path
         self._lock = DirectoryLock(path)
         try:
@@ -58,6 +65,8 @@ class DataDirectory:
                 lambda tenant: DirectoryGraphStore(self.tenant_directory(tenant) / "graphs", max_graphs)
             )
             self.sessions = SessionStore(path / "sessions", self.database)
+            self.datasets = DatasetStore(path / "datasets", self.database, max_datasets)
+            self.jobs = JobStore(path / "jobs", self.database)
         except BaseException:
             self._lock.release()
             raise
@@ -76,7 +85,10 @@ class DataDirectory:
 
 def check_complete(path: Path) -> None:
     """Refuse a directory that has sessions and no database: an empty one would say that none of them counts."""
-    sessions = path / "sessions"
-    with storage_errors(sessions):
-        if not (path / DATABASE).exists() and sessions.is_dir() and any(sessions.iterdir()):
-            raise DamagedFileError(path / DATABASE, f"it is missing, and {sessions} has sessions; nothing was removed")
+    if (path / DATABASE).exists():
+        return
+    for name in ("sessions", "datasets", "jobs"):
+        folder = path / name
+        with storage_errors(folder):
+            if folder.is_dir() and any(folder.iterdir()):
+                raise DamagedFileError(path / DATABASE, f"it is missing, and {folder} has {name}; nothing was removed")

@@ -51,6 +51,22 @@ _MIGRATIONS: Sequence[str] = (
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE sessions ADD COLUMN tenant TEXT;
     """,
+    """
+    CREATE TABLE datasets (
+        tenant TEXT NOT NULL, digest TEXT NOT NULL, file TEXT NOT NULL, bytes INTEGER NOT NULL,
+        length INTEGER NOT NULL, tensors TEXT NOT NULL, created REAL NOT NULL, checksum TEXT NOT NULL,
+        PRIMARY KEY (tenant, digest)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY, tenant TEXT NOT NULL, session TEXT NOT NULL, first_step INTEGER NOT NULL,
+        steps_per_epoch INTEGER NOT NULL, settings TEXT NOT NULL, created REAL NOT NULL, key TEXT,
+        request TEXT NOT NULL, checksum TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE job_events (
+        job TEXT NOT NULL, number INTEGER NOT NULL, content TEXT NOT NULL, checksum TEXT NOT NULL,
+        PRIMARY KEY (job, number)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """What brings a database from one version to the next. The version is the number of them that were applied."""
 

@@ -1,0 +1,1 @@
+"""Data sets: tensors with a row for each example, on disk, read where they lie."""
