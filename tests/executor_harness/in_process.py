@@ -25,7 +25,7 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         async def answer() -> httpx.Response:
             response = await self._transport.handle_async_request(request)
-            content = await response.aread()
+            content = b"".join([chunk async for chunk in response.aiter_raw()])  # compressed as it came
             return httpx.Response(response.status_code, headers=response.headers, content=content)
 
         return self._runner.run(answer())
