@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from asg_executor.allowance import current_waiter
 from asg_executor.errors import ExecutorError
 from asg_executor.inference.batching import Batcher
 from asg_executor.inference.errors import InferenceTimeoutError
@@ -66,6 +67,24 @@ class _Waiting:
     start_by: float | None
     statistics: ModelStatistics
     result: asyncio.Future[Ran]
+
+    def is_wanted(self) -> bool:
+        """Whether its client still waits, and its time is not over."""
+        return not self.result.done() and (self.start_by is None or perf_counter() <= self.start_by)
+
+    def succeed(self, ran: Ran) -> None:
+        """Tell it what was computed."""
+        if not self.result.done():  # else its client went away
+            self.result.set_result(ran)
+
+    def fail(self, error: BaseException) -> None:
+        """Tell it that it failed."""
+        if self.result.done():
+            return
+        if isinstance(error, Exception):
+            self.result.set_exception(error)
+        else:
+            self.result.cancel()
 
 
 class InferenceRunner:
@@ -134,6 +153,7 @@ class InferenceRunner:
         statistics: ModelStatistics,
         rows: int,
     ) -> Ran:
+        _check_time(start_by)
         complete = model.complete(arrays)
         ran = _run_at_once(model, complete, outputs)
         if ran is None:
@@ -147,25 +167,52 @@ class InferenceRunner:
         return ran
 
     async def _run_batch(self, kind: _Kind, batch: Sequence[_Waiting]) -> None:
-        """Compute requests together, and tell each what became of it."""
-        waiting = [item for item in batch if not item.result.done()]
-        if not waiting:
-            return
+        """Compute requests together, and tell each what became of it. One that fails does so alone."""
+        current_waiter.set(None)  # a client that goes away must not stop what others wait for
         try:
-            results = await self._threads.run_locked(
-                kind.model.lock, lambda: _run_together(kind, waiting, self._max_rows)
-            )
-        except BaseException as error:  # whatever it is, nobody may be left waiting
-            for item in waiting:
+            await self._run_together(kind, batch)
+            for item in batch:
                 if not item.result.done():
-                    item.result.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
+                    await self._run_one(kind, item)
+        except BaseException as error:
+            for item in batch:
+                item.fail(error)
             if not isinstance(error, Exception):
                 raise
+
+    async def _run_together(self, kind: _Kind, batch: Sequence[_Waiting]) -> None:
+        """Compute requests in one run; if that fails, which is at fault shows when each is computed alone."""
+        model = kind.model
+
+        def compute() -> tuple[list[_Waiting], Ran] | None:
+            present = [item for item in batch if item.is_wanted()]
+            if len(present) < 2:
+                return None
+            return present, model.run(model.complete(_joined(present, self._max_rows)), kind.outputs)
+
+        try:
+            computed = await self._threads.run_locked(model.lock, compute) if len(batch) > 1 else None
+        except ExecutorError:
             return
-        for item, result in zip(waiting, results, strict=True):
-            _tell(item, result)
-        for rows, ran in _executions(waiting, results):
-            waiting[0].statistics.executed(rows, ran.seconds)
+        if computed is None:
+            return
+        present, ran = computed
+        begin = 0
+        for item in present:
+            part = slice(begin, begin + item.rows)
+            item.succeed(ran._replace(outputs={name: array[part] for name, array in ran.outputs.items()}))
+            begin += item.rows
+        present[0].statistics.executed(begin, ran.seconds)
+
+    async def _run_one(self, kind: _Kind, item: _Waiting) -> None:
+        try:
+            ran = await self._run_alone(
+                kind.model, item.arrays, kind.outputs, item.start_by, item.statistics, item.rows
+            )
+        except ExecutorError as error:
+            item.fail(error)
+        else:
+            item.succeed(ran)
 
 
 def _run_at_once(model: ServedModel, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
@@ -186,36 +233,6 @@ def _check_time(start_by: float | None) -> None:
         )
 
 
-def _run_together(kind: _Kind, waiting: Sequence[_Waiting], max_rows: int) -> list[Ran | Exception]:
-    """What became of each request. One that fails does so alone."""
-    late: dict[int, Exception] = {}
-    for index, item in enumerate(waiting):
-        try:
-            _check_time(item.start_by)
-        except InferenceTimeoutError as error:
-            late[index] = error
-    present = [item for index, item in enumerate(waiting) if index not in late]
-    computed = iter(_run_present(kind, present, max_rows))
-    return [late[index] if index in late else next(computed) for index in range(len(waiting))]
-
-
-def _run_present(kind: _Kind, present: Sequence[_Waiting], max_rows: int) -> Sequence[Ran | Exception]:
-    if len(present) > 1:
-        try:
-            ran = kind.model.run(kind.model.complete(_joined(present, max_rows)), kind.outputs)
-        except ExecutorError:
-            pass  # which request is at fault shows when each is computed by itself
-        else:
-            return _split(ran, present)
-    results: list[Ran | Exception] = []
-    for item in present:
-        try:
-            results.append(kind.model.run(kind.model.complete(item.arrays), kind.outputs))
-        except ExecutorError as error:
-            results.append(error)
-    return results
-
-
 def _joined(items: Sequence[_Waiting], max_rows: int) -> dict[str, Array]:
     """The inputs of all requests along axis 0, the last row repeated up to a power of 2.
 
@@ -230,32 +247,3 @@ def _joined(items: Sequence[_Waiting], max_rows: int) -> dict[str, Array]:
         array[rows:] = array[rows - 1]
         result[name] = array
     return result
-
-
-def _split(ran: Ran, items: Sequence[_Waiting]) -> list[Ran]:
-    results: list[Ran] = []
-    begin = 0
-    for item in items:
-        part = slice(begin, begin + item.rows)
-        results.append(ran._replace(outputs={name: array[part] for name, array in ran.outputs.items()}))
-        begin += item.rows
-    return results
-
-
-def _tell(item: _Waiting, result: Ran | Exception) -> None:
-    if item.result.done():  # its client went away
-        return
-    if isinstance(result, Ran):
-        item.result.set_result(result)
-    else:
-        item.result.set_exception(result)
-
-
-def _executions(items: Sequence[_Waiting], results: Sequence[Ran | Exception]) -> list[tuple[int, Ran]]:
-    """The runs that there were, each with the rows of its requests."""
-    runs: dict[float, tuple[int, Ran]] = {}
-    for item, result in zip(items, results, strict=True):
-        if isinstance(result, Ran):
-            rows, _ = runs.get(result.begin, (0, result))
-            runs[result.begin] = (rows + item.rows, result)
-    return list(runs.values())

@@ -218,3 +218,21 @@ def test_a_request_whose_time_is_over_fails_alone() -> None:
         late, good = server.runner.run(ask())
         assert "had not begun" in problem(late, "inference_timeout")["detail"]
         assert good.status_code == 200
+
+
+def test_a_client_that_goes_away_takes_nobody_along() -> None:
+    with in_process(workers=1, batching_max_delay_ms=2000.0, batching_max_size=3) as server:
+        model = model_of(server.http, predict=mirror(["float32"]))
+        body, headers = request_body({"in.float32": np.ones((1, 3), np.float32)})
+        url = f"/v2/models/{model}/infer"
+
+        async def ask() -> list[httpx.Response]:
+            async with server.asynchronous() as http:
+                leaving = asyncio.ensure_future(http.post(url, content=body, headers=headers))
+                while server.app.state.service.pool.admitted == 0:
+                    await asyncio.sleep(0.001)
+                staying = [asyncio.ensure_future(http.post(url, content=body, headers=headers)) for _ in range(2)]
+                leaving.cancel()
+                return await asyncio.gather(*staying)
+
+        assert [answer.status_code for answer in server.runner.run(ask())] == [200, 200]
