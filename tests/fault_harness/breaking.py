@@ -53,6 +53,7 @@ class Breaker:
         with FaultyDisk(whole) as disk:
             assert self._act(whole).acknowledged
         self.operations = disk.operations
+        self._at_start = self._operations_at_start()
         self._after = self._found(whole)
         self._answer: Any = None
         self._end = self._continued(self._copy("end"))
@@ -88,6 +89,11 @@ class Breaker:
             self._compare_answer(again)
         with in_process(data_dir=directory, **_SERVICE) as server:
             return go_on(server)
+
+    def _operations_at_start(self) -> int:
+        directory = self._copy("started")
+        with FaultyDisk(directory) as disk, in_process(data_dir=directory, **_SERVICE):
+            return len(disk.operations)
 
     def _compare_answer(self, response: httpx.Response | None) -> None:
         """The answer of a step is the same whenever it is given."""
@@ -136,7 +142,7 @@ class Breaker:
         return tried
 
     def refuse(self, numbers: Iterable[int], fault: int, codes: frozenset[str], only: frozenset[str] | None) -> int:
-        """Let each of these operations fail, and those like it after it; then let them succeed again.
+        """Let each of these operations fail, and those like it after it where there is no room; then mend the disk.
 
         Args:
             numbers: the operations.
@@ -147,14 +153,16 @@ class Breaker:
         tried = 0
         for number in numbers:
             directory = self._copy("broken")
-            with FaultyDisk(directory, number, fault, only) as disk:
-                outcome = self._act_and_mend(directory, disk, codes)
+            with FaultyDisk(directory, number, fault, only, once=only is not None) as disk:
+                outcome = self._act_and_mend(directory, disk, codes, damaged_allowed=number < self._at_start)
             if disk.happened:
                 self._check(directory, outcome, f"{self._case.name}, error at {disk.operations[number]} ({number})")
                 tried += 1
         return tried
 
-    def _act_and_mend(self, directory: Path, disk: FaultyDisk, codes: frozenset[str]) -> Outcome:
+    def _act_and_mend(
+        self, directory: Path, disk: FaultyDisk, codes: frozenset[str], *, damaged_allowed: bool
+    ) -> Outcome:
         """Act while operations fail; where it was refused, all must be as it was, and it must succeed afterwards."""
         try:
             with in_process(data_dir=directory, **_SERVICE) as server:
@@ -163,6 +171,9 @@ class Breaker:
                 if response is None or response.is_success:
                     return Outcome(acknowledged=True)
                 code = response.json()["code"]
+                if code == "session_damaged":  # it could not be read at the start, and can at the next
+                    assert damaged_allowed, response.text
+                    return Outcome(acknowledged=False, code=code)
                 assert code in codes, response.text
                 seen = observe(server)
                 if not self._case.several:

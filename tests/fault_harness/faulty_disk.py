@@ -4,7 +4,7 @@ The functions of `os` that change files, and the commits of SQLite, are wrapped 
 call is one operation. At the chosen one the fault happens:
 
 - `CRASH`: nothing of it reaches the disk, and nothing after it: the files are what a killed process leaves.
-- `ENOSPC` and others: it fails with this error, as does every one like it after it, until `mend`.
+- `ENOSPC` and others: it fails with this error, as does every one like it after it, until `mend`, or `once`.
 
 A write of several bytes is two operations, of half the bytes each, so that a crash falls into the middle, too, and the
 program has to cope with short writes.
@@ -46,6 +46,7 @@ class FaultyDisk:
         only: the kinds of operations that fail with an error; absent: those that need room, for `ENOSPC` and the like,
             else all.
         follows: whether to follow what is durable.
+        once: whether one operation fails, and no other after it.
 
     Attributes:
         operations: what was done so far, each as its kind and its path.
@@ -62,12 +63,13 @@ class FaultyDisk:
         only: frozenset[str] | None = None,
         *,
         follows: bool = True,
+        once: bool = False,
     ) -> None:
         self.root = root.resolve()
         self.operations: list[str] = []
         self.durable = DurableState(self.root) if follows else None
         self.happened = False
-        self.at, self._fault = at, fault
+        self.at, self._fault, self._once = at, fault, once
         self._only = _NEEDS_ROOM if only is None and fault in (errno.ENOSPC, errno.EFBIG) else only
         self._begun_writes: set[int] = set()
         self._originals: dict[str, Any] = {}
@@ -112,6 +114,8 @@ class FaultyDisk:
         fails = self._fault == CRASH or self._only is None or kind in self._only
         if number >= self.at >= 0 and fails:
             self.happened = True
+            if self._once:
+                self.mend()
             code = self._fault or errno.EIO
             raise OSError(code, os.strerror(code), str(path))
 

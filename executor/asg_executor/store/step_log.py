@@ -257,9 +257,10 @@ class StepLog:
         self._path, self._descriptor = path, descriptor
         self._end = self._begun = end
         self.torn = os.fstat(descriptor).st_size - end
-        self._cut_to(end)
         if self.torn:
+            self._cut_to(end)
             self._flush()
+        os.lseek(descriptor, end, os.SEEK_SET)
 
     def _check_usable(self) -> None:
         if self._failed:
