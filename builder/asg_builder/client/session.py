@@ -108,6 +108,8 @@ class Session:
 
         Their gradients are summed, or averaged where the optimizer's `accumulation` is "mean", and applied once.
 
+        Where they are too large for one body of the executor, each goes in a request of its own.
+
         Args:
             micro_batches: the inputs of the `train` graph for each part.
             outputs: which outputs to answer; absent: all but gradients and state updates.

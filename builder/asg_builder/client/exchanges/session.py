@@ -11,6 +11,7 @@ from rich.console import Console
 from asg_builder.arrays import Array
 from asg_builder.client.errors import NotFound, UnexpectedAnswer
 from asg_builder.client.exchanges.asking import ask, get, get_tensors, send_tensors
+from asg_builder.client.exchanges.parts import SentParts, fits_one_body, part_tensors, send_parts
 from asg_builder.client.payload import Payload, as_names, convert_tensors, decode, encode
 from asg_builder.client.request import SAFETENSORS, Exchange, Request, TransferProgress
 from asg_builder.client.transfers import NewFile, Progress, reporting
@@ -63,6 +64,8 @@ class SessionExchanges:
             for item in _field(description, "parameters")
         }
         self._stepping = False
+        self._body_limit: int | None = None
+        self._sent_parts: SentParts | None = None
 
     def prepare_step(self, inputs: Inputs, outputs: Sequence[str] | None) -> bytes:
         """The body of a step. The interface of `train` is known already, such as by `figures`.
@@ -95,13 +98,31 @@ class SessionExchanges:
         """Take one step with a batch that comes in parts."""
         interface = yield from self._interface(_TRAIN)
         parts = [_converted(interface, _TRAIN, inputs) for inputs in micro_batches]
-        numbered = {f"{number}/{name}": array for number, part in enumerate(parts) for name, array in part.items()}
-        payload = yield from self.take_step(encode(numbered, outputs=as_names(outputs), micro_batches=len(parts)))
+        fits, self._body_limit = yield from fits_one_body(parts, self._body_limit)
+        if fits:
+            body = encode(part_tensors(parts), outputs=as_names(outputs), micro_batches=len(parts))
+            payload = yield from self.take_step(body)
+        else:
+            payload = yield from self._take_step_of_parts(parts, outputs)
         results: list[dict[str, Array]] = [{} for _ in parts]
         for name, array in payload.tensors.items():
             number, _, output = name.partition("/")
             results[int(number)][output] = array
         return results
+
+    def _take_step_of_parts(
+        self, parts: Sequence[Mapping[str, Array]], outputs: Sequence[str] | None
+    ) -> Exchange[Payload]:
+        """Take the next step with parts that are too large for one body."""
+
+        def remember(sent: SentParts) -> None:
+            self._sent_parts = sent
+
+        path = f"{self.path}/steps/{self.number + 1}"
+        with self._one_step_at_a_time():
+            payload = yield from send_parts(path, parts, as_names(outputs), self._sent_parts, remember)
+            self.number += 1
+        return payload
 
     def run(
         self,
