@@ -41,6 +41,7 @@ from asg_executor.jobs.job import JobState
 from asg_executor.jobs.runner import JobLimits, JobRunner
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
+from asg_executor.observability.service_collector import ServiceCollector
 from asg_executor.observability.telemetry import exporting_tracing
 from asg_executor.sessions.recovery import recover
 from asg_executor.sessions.registry import SessionRegistry
@@ -81,6 +82,7 @@ def create_app(
     if tracing is None and settings.telemetry:
         tracing = exporting_tracing()
     service = _service(settings)
+    service.metrics.registry.register(ServiceCollector(service))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

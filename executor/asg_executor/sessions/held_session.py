@@ -455,6 +455,11 @@ class HeldSession:
         self._tell_followers()
 
     @property
+    def log_bytes(self) -> int:
+        """How many bytes the log of its steps takes; any thread may ask."""
+        return 0 if self._files is None else self._files.log_size
+
+    @property
     def checkpoints(self) -> CheckpointFiles:
         """The states that were given a name.
 

@@ -134,6 +134,11 @@ class Session:
         return self._required_bytes
 
     @property
+    def compiled_bytes(self) -> int:
+        """The memory of the compiled graphs that are kept, in bytes, about."""
+        return self._compiled.held_bytes
+
+    @property
     def seed(self) -> int:
         """The seed."""
         return self._seed

@@ -11,6 +11,7 @@ jobs/                      how far each job is
 ```
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from asg_executor.access.keys import KeyStore
@@ -74,6 +75,17 @@ class DataDirectory:
     def tenant_directory(self, tenant: str) -> Path:
         """Where a tenant's own files are. Its name may be that of a directory, as `KeyStore` sees to."""
         return self.path / "tenants" / tenant if tenant else self.path
+
+    def stored_bytes(self) -> Mapping[str, int]:
+        """How many bytes the snapshots and checkpoints of all sessions take, and the data sets.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        kinds = ("snapshots", "checkpoints", "datasets")
+        sums = ", ".join(f"(SELECT coalesce(sum(bytes), 0) FROM {kind}) AS {kind}" for kind in kinds)
+        (row,) = self.database.rows(f"SELECT {sums}")
+        return {kind: int(row[kind]) for kind in kinds}
 
     def close(self) -> None:
         """Close the files, and let another process have the directory."""

@@ -178,8 +178,9 @@ class SessionFiles:
 
     @property
     def log_size(self) -> int:
-        """How many bytes the log takes."""
-        return 0 if self._log is None else self._log.size
+        """How many bytes the log takes. Any thread may ask."""
+        log = self._log
+        return 0 if log is None else log.size
 
     def load(self) -> SavedState:
         """The newest state that is sound. Steps may follow it in the log.

@@ -1,6 +1,7 @@
 """`/metrics` counts what was done, and a step says where its time went."""
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,98 @@ def test_damaged_sessions_are_counted(tmp_path: Path) -> None:
     with in_process(data_dir=tmp_path) as server:
         assert sample(server, "asg_damaged_sessions") == 1
         assert sample(server, "asg_sessions") == 0
+
+
+def test_what_is_held_in_memory_and_on_the_disk_is_counted(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        assert sample(server, "asg_memory_bytes", kind="sessions") == 0
+        assert sample(server, "asg_stored_bytes", kind="snapshots") == 0
+        session = server.create_session()
+        assert sample(server, "asg_memory_bytes", kind="sessions") > 0
+        assert sample(server, "asg_memory_bytes", kind="compiled") == 0
+        snapshots = sample(server, "asg_stored_bytes", kind="snapshots")
+        on_disk = sum(path.stat().st_size for path in tmp_path.glob("sessions/*/snapshots/*/*"))
+        assert 0 < snapshots <= on_disk
+        assert server.http.put(f"{session}/steps/1", json=STEP).status_code == 200
+        assert sample(server, "asg_memory_bytes", kind="compiled") > 0
+        assert sample(server, "asg_stored_bytes", kind="logs") > 0
+        assert server.http.post(f"{session}/checkpoints", json={"name": "best"}).status_code == 201
+        assert sample(server, "asg_stored_bytes", kind="checkpoints") > 0
+        assert sample(server, "asg_disk_free_bytes") > 0
+        assert server.http.delete(session).status_code == 204
+        for kind in ("sessions", "compiled"):
+            assert sample(server, "asg_memory_bytes", kind=kind) == 0
+        for kind in ("snapshots", "checkpoints", "datasets", "logs"):
+            assert sample(server, "asg_stored_bytes", kind=kind) == 0
+
+
+def test_a_disk_that_cannot_be_asked_hides_no_other_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("the disk is gone")
+
+    with in_process(data_dir=tmp_path) as server:
+        monkeypatch.setattr("shutil.disk_usage", fail)
+        text = server.http.get("/metrics").text
+    assert "asg_sessions 0.0" in text
+    assert "asg_memory_bytes" in text
+    assert "asg_disk_free_bytes" not in text
+    assert "the disk is gone" in caplog.text
+
+
+def test_what_runs_is_told(server: Server) -> None:
+    assert sample(server, "asg_build_info", version=version("asgraph"), engine="numpy") == 1
+
+
+def test_labels_are_bounded_whatever_is_asked(server: Server) -> None:
+    session = server.create_session()
+
+    def series() -> int:
+        families = text_string_to_metric_families(server.http.get("/metrics").text)
+        return sum(len(family.samples) for family in families)
+
+    def ask(number: int) -> None:
+        server.http.request(f"BREW{number}", "/v1")
+        server.http.get(f"/nowhere/{number}")
+        server.http.get(f"/v1/sessions/{number:032x}")
+        server.http.put(f"{session}/steps/{number + 1}", json=STEP)
+
+    ask(0)
+    series()
+    before = series()
+    for number in range(1, 20):
+        ask(number)
+    assert series() == before
+
+
+def test_the_exposition_is_as_prometheus_wants_it(server: Server) -> None:
+    session = server.create_session()
+    server.http.put(f"{session}/steps/1", json=STEP)
+    text = server.http.get("/metrics").text
+    assert text.endswith("\n")
+    created = "_created"  # when a counter began, which the library adds to each
+    families = [item for item in text_string_to_metric_families(text) if not item.name.endswith(created)]
+    for family in families:
+        assert family.type in {"counter", "gauge", "histogram"}, family
+        assert family.documentation.endswith("."), family.name
+        assert re.fullmatch(r"(asg|process)_[a-z_]+", family.name)
+        keys = [(item.name, tuple(sorted(item.labels.items()))) for item in family.samples]
+        assert len(keys) == len(set(keys))
+
+
+def test_every_metric_is_documented_with_its_labels(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        assert server.http.put(f"{server.create_session()}/steps/1", json=STEP).status_code == 200
+        server.http.get("/metrics")
+        found: dict[str, set[str]] = {}
+        for family in text_string_to_metric_families(server.http.get("/metrics").text):
+            if family.name.startswith("asg_") and not family.name.endswith("_created"):
+                name = f"{family.name}_total" if family.type == "counter" else family.name
+                found[name] = {label for item in family.samples for label in item.labels} - {"le"}
+    readme = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
+    rows = re.findall(r"^\| `(asg_\w+)` \| ([\w, ]*?) ?\| ", readme, re.MULTILINE)
+    assert found == {name: set(re.findall(r"\w+", labels)) for name, labels in rows}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "application/openmetrics-text"])
