@@ -134,3 +134,12 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         assert depth == 0 or found[depth].__bases__ == (found[depth - 1],)
         classes.remove(match[2])
     assert not classes
+
+
+def test_an_error_tells_of_the_last_attempt_alone(kind: Kind) -> None:
+    unknown = httpx.ConnectError("[Errno -2]")
+    unknown.__cause__ = socket.gaierror(-2, "unknown")
+    refused = httpx.ConnectError("refused")
+    script = Script(kind, unknown, refused, refused, retries=2)
+    with pytest.raises(ConnectionFailed, match='refused; no executor listens there; "asg serve" starts one'):
+        script.ask("GET", "/v1")

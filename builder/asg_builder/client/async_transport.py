@@ -13,6 +13,7 @@ import httpx
 import tenacity
 
 from asg_builder.client.answer import Answer, answer_to, note
+from asg_builder.client.errors import ClientError
 from asg_builder.client.options import SendOptions, common_headers, is_local
 from asg_builder.client.request import Exchange, Request, headers_of
 from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
@@ -67,7 +68,6 @@ class AsyncTransport:
     def options(self, options: SendOptions) -> None:
         self._options = options
         self._timeout = http_timeout(options)
-        self._stop = stop_after(options.retries, options.total_timeout)
 
     def with_options(
         self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
@@ -120,16 +120,39 @@ class AsyncTransport:
             await beside
 
     async def _send_repeatedly(self, request: Request) -> Answer:
+        headers = headers_of(request, uuid4().hex)
+        started = time.monotonic()
+        try:
+            answer = await self._send_once(request, headers)
+        except ClientError as error:
+            failure = error
+        else:
+            note(answer)
+            return answer
+        # Only now, because even to prepare repetitions takes time.
+        answer = await self._repeat(request, headers, failure, time.monotonic() - started)
+        note(answer)
+        return answer
+
+    async def _repeat(
+        self, request: Request, headers: Mapping[str, str], failure: ClientError, seconds: float
+    ) -> Answer:
+        """Send a request again whose first attempt has failed after so many seconds, if it may be."""
+        failed = [failure]
+
+        async def attempt() -> Answer:
+            if failed:
+                raise failed.pop()
+            return await self._send_once(request, headers)
+
         repeated = tenacity.AsyncRetrying(
-            stop=self._stop,
+            stop=stop_after(self._options.retries, self._options.total_timeout - seconds),
             wait=wait_before_repetition,
             retry=tenacity.retry_if_exception(partial(may_repeat, idempotent=request.idempotent)),
             sleep=self._sleep,
             reraise=True,
         )
-        answer: Answer = await repeated(self._send_once, request, headers_of(request, uuid4().hex))
-        note(answer)
-        return answer
+        return await repeated(attempt)
 
     async def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()

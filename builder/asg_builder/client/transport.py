@@ -14,7 +14,7 @@ import httpx
 import tenacity
 
 from asg_builder.client.answer import Answer, answer_to, note
-from asg_builder.client.errors import ConnectionFailed, TimedOut, TlsFailed
+from asg_builder.client.errors import ClientError, ConnectionFailed, TimedOut, TlsFailed
 from asg_builder.client.options import SendOptions, base_url, common_headers, is_local
 from asg_builder.client.request import (
     JSON,
@@ -104,7 +104,6 @@ class Transport:
     def options(self, options: SendOptions) -> None:
         self._options = options
         self._timeout = http_timeout(options)
-        self._stop = stop_after(options.retries, options.total_timeout)
 
     def with_options(
         self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
@@ -178,16 +177,37 @@ class Transport:
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
+        headers = headers_of(request, uuid4().hex)
+        started = time.monotonic()
+        try:
+            answer = self._send_once(request, headers)
+        except ClientError as error:
+            failure = error
+        else:
+            note(answer)
+            return answer
+        # Only now, because even to prepare repetitions takes time.
+        answer = self._repeat(request, headers, failure, time.monotonic() - started)
+        note(answer)
+        return answer
+
+    def _repeat(self, request: Request, headers: Mapping[str, str], failure: ClientError, seconds: float) -> Answer:
+        """Send a request again whose first attempt has failed after so many seconds, if it may be."""
+        failed = [failure]
+
+        def attempt() -> Answer:
+            if failed:
+                raise failed.pop()
+            return self._send_once(request, headers)
+
         repeated = tenacity.Retrying(
-            stop=self._stop,
+            stop=stop_after(self._options.retries, self._options.total_timeout - seconds),
             wait=wait_before_repetition,
             retry=tenacity.retry_if_exception(partial(may_repeat, idempotent=request.idempotent)),
             sleep=self._sleep,
             reraise=True,
         )
-        answer = repeated(self._send_once, request, headers_of(request, uuid4().hex))
-        note(answer)
-        return answer
+        return repeated(attempt)
 
     def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()
@@ -347,6 +367,8 @@ def _kind_and_hint(error: httpx.TransportError, url: str) -> tuple[type[Connecti
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what it came from."""
     found: BaseException | None = error
-    while found is not None:
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
         yield found
         found = found.__cause__ or found.__context__
