@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from asg_builder.client import AsyncClient, AsyncSession, Client, Session
+from asg_builder.client import AsyncClient, AsyncJob, AsyncSession, Client, Job, Session
 from asg_builder.client.async_checkpoints import AsyncCheckpoints
 from asg_builder.client.async_transport import AsyncTransport
 from asg_builder.client.checkpoints import Checkpoints
@@ -19,16 +19,17 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (Client, AsyncClient),
     (Session, AsyncSession),
     (Checkpoints, AsyncCheckpoints),
+    (Job, AsyncJob),
     (Transport, AsyncTransport),
 ]
 WITHOUT_NETWORK = {"with_options"}
 ONLY_SYNCHRONOUS = {Transport: {"request"}}
 """`Transport.request` is for programs that know the paths themselves, such as the conformance command."""
-OF_THEIR_OWN = {"perform", "stream_lines"}
+OF_THEIR_OWN = {"perform", "stream_lines", "events"}
 """What they raise, or the kind of what they return, is not the same; the arguments are."""
 MANY_RESPONSES = {
-    Client: {"close", "local", "with_options"},
-    Session: {"evaluate", "fit", "figures", "delete", "with_options"},
+    Client: {"add_dataset", "close", "local", "with_options"},
+    Session: {"start_job", "evaluate", "fit", "figures", "delete", "with_options"},
     Checkpoints: set[str](),
 }
 """What no single response answers, so that `with_raw_response` has it not; `delete` takes a 404 for done."""

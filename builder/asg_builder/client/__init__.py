@@ -12,6 +12,7 @@ async with await AsyncClient.local() as client:
 """
 
 from asg_builder.client.async_client import AsyncClient
+from asg_builder.client.async_jobs import AsyncJob
 from asg_builder.client.async_session import AsyncSession
 from asg_builder.client.client import Client
 from asg_builder.client.errors import (
@@ -19,6 +20,8 @@ from asg_builder.client.errors import (
     ClientError,
     Conflict,
     ConnectionFailed,
+    JobCancelled,
+    JobFailed,
     LocalServerFailed,
     NotFound,
     Overloaded,
@@ -32,17 +35,26 @@ from asg_builder.client.errors import (
     UnexpectedAnswer,
     ValidationProblem,
 )
+from asg_builder.client.exchanges.job_events import JobEvent
+from asg_builder.client.exchanges.jobs import Dataset
+from asg_builder.client.jobs import Job
 from asg_builder.client.raw_response import RawResponse
 from asg_builder.client.session import Session
 
 __all__ = [
     "AccessDenied",
     "AsyncClient",
+    "AsyncJob",
     "AsyncSession",
     "Client",
     "ClientError",
     "Conflict",
     "ConnectionFailed",
+    "Dataset",
+    "Job",
+    "JobCancelled",
+    "JobEvent",
+    "JobFailed",
     "LocalServerFailed",
     "NotFound",
     "Overloaded",

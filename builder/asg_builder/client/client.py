@@ -9,12 +9,22 @@ import numpy.typing as npt
 
 from asg_builder.arrays import Array
 from asg_builder.client.exchanges.graphs import add_graph, get_graph, run_graph
+from asg_builder.client.exchanges.jobs import (
+    Dataset,
+    JobExchanges,
+    add_dataset,
+    delete_dataset,
+    list_datasets,
+    list_jobs,
+)
 from asg_builder.client.exchanges.service import get_access, get_info
 from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
+from asg_builder.client.jobs import Job
 from asg_builder.client.local import LocalServer
 from asg_builder.client.options import key_or_default
 from asg_builder.client.raw_client import RawClient
 from asg_builder.client.session import Session
+from asg_builder.client.transfers import Progress
 from asg_builder.client.transport import HttpTransport, Transport
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
@@ -249,3 +259,40 @@ class Client:
     def sessions(self) -> list[dict[str, Any]]:
         """All sessions, briefly: id, step, graphs, optimizer, seed and engine of each."""
         return self._transport.perform(list_sessions())
+
+    def add_dataset(self, tensors: Mapping[str, npt.ArrayLike], *, progress: Progress = False) -> Dataset:
+        """Have a data set kept, for any number of jobs. One that is there already is not sent again.
+
+        Args:
+            tensors: arrays by name, with a row for each example, of the dtypes that the graphs declare.
+            progress: told of what is sent; True for a bar.
+
+        Raises:
+            ValidationProblem: the arrays have different lengths, or no rows.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        return self._transport.perform(add_dataset(tensors, {}, progress))
+
+    def datasets(self) -> list[Dataset]:
+        """All data sets, in the order in which they were sent."""
+        return self._transport.perform(list_datasets())
+
+    def delete_dataset(self, digest: str) -> None:
+        """Let the executor forget a data set; one that is gone already is as good.
+
+        Raises:
+            Conflict: a job that is not at its end reads it.
+        """
+        self._transport.perform(delete_dataset(digest))
+
+    def job(self, id: str) -> Job:
+        """A job that exists.
+
+        Raises:
+            NotFound: the executor has none of this id.
+        """
+        return Job(self._transport, self._transport.perform(JobExchanges.find(id)))
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """What is known of each job, in the order in which they were created."""
+        return self._transport.perform(list_jobs())

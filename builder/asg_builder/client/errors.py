@@ -5,6 +5,8 @@ ClientError
 ├── ConnectionFailed       no answer came: refused or dropped; `.sent`
 │   ├── TimedOut           nothing came from the server in time
 │   └── TlsFailed          there is no secure connection to it: a certificate, or a server without TLS
+├── JobFailed              a job of the executor could not go on; `.code`, `.detail`, `.retryable`
+├── JobCancelled           somebody ended it
 ├── LocalServerFailed      `Client.local()` could not start its server
 ├── UnexpectedAnswer       something answered that is not an ASG executor, or a broken one
 └── ServiceError           the executor answered with a problem (RFC 9457)
@@ -32,6 +34,8 @@ __all__ = [
     "ClientError",
     "Conflict",
     "ConnectionFailed",
+    "JobCancelled",
+    "JobFailed",
     "LocalServerFailed",
     "NotFound",
     "Overloaded",
@@ -77,6 +81,28 @@ class TlsFailed(ConnectionFailed):
     """There is no secure connection to the server."""
 
     retryable = False
+
+
+class JobFailed(ClientError):
+    """A job of the executor could not go on.
+
+    Attributes:
+        job: its id.
+        code: what kind of problem it is, as of a `ServiceError`.
+        detail: what is wrong.
+        retryable: whether `Job.resume` may succeed later.
+    """
+
+    def __init__(self, job: str, error: Mapping[str, Any]) -> None:
+        self.job = job
+        self.code = str(error.get("code", "unknown"))
+        self.detail = str(error.get("detail", "no detail"))
+        self.retryable = error.get("retryable") is True
+        super().__init__(f"the job {job} failed: {self.detail} ({self.code})")
+
+
+class JobCancelled(ClientError):
+    """Somebody ended a job before its last step."""
 
 
 class LocalServerFailed(ClientError):

@@ -27,6 +27,10 @@ class RawClient:
         self.create_session = raw(client.create_session)
         self.session = raw(client.session)
         self.sessions = raw(client.sessions)
+        self.datasets = raw(client.datasets)
+        self.delete_dataset = raw(client.delete_dataset)
+        self.job = raw(client.job)
+        self.jobs = raw(client.jobs)
 
 
 class AsyncRawClient:
@@ -45,3 +49,7 @@ class AsyncRawClient:
         self.create_session = async_raw(client.create_session)
         self.session = async_raw(client.session)
         self.sessions = async_raw(client.sessions)
+        self.datasets = async_raw(client.datasets)
+        self.delete_dataset = async_raw(client.delete_dataset)
+        self.job = async_raw(client.job)
+        self.jobs = async_raw(client.jobs)

@@ -9,7 +9,9 @@ from rich.console import Console
 
 from asg_builder.arrays import Array
 from asg_builder.client.checkpoints import Checkpoints
+from asg_builder.client.exchanges.jobs import Dataset, JobRequest
 from asg_builder.client.exchanges.session import SessionExchanges
+from asg_builder.client.jobs import Job
 from asg_builder.client.raw_session import RawSession
 from asg_builder.client.transfers import Progress
 from asg_builder.client.transport import Transport
@@ -347,3 +349,68 @@ class Session:
             console,
         )
         return self._transport.perform(Fit(self._exchanges, options).run())
+
+    def start_job(
+        self,
+        data: Mapping[str, npt.ArrayLike] | Dataset | str,
+        *,
+        batch_size: int,
+        epochs: int = 1,
+        shuffle_seed: int | None = None,
+        drop_last: bool = False,
+        inputs: Mapping[str, str] | None = None,
+        loss: str = "loss",
+        validation: Mapping[str, npt.ArrayLike] | Dataset | str | None = None,
+        validation_graph: str = "validate",
+        validation_settings: Mapping[str, Any] | None = None,
+        early_stopping: EarlyStopping | Mapping[str, Any] | None = None,
+        checkpoints: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        progress: Progress = False,
+    ) -> Job:
+        """Let the executor take the steps of a training by itself: they go on when this program ends.
+
+        The session has the same weights afterwards, bit for bit, as after `fit` over
+        `Batches(data, batch_size, shuffle=True, seed=shuffle_seed)`. Until the job's end nothing else changes it.
+
+        Args:
+            data: arrays with a row for each example, which are sent first; or what `add_dataset` returned, or its
+                digest. Arrays that are inputs are converted to the dtypes of these.
+            batch_size: how many rows a step has.
+            epochs: how many times to go through the data.
+            shuffle_seed: what the orders of the rows are made from; None leaves them in order.
+            drop_last: whether the rows that are left at the end of an epoch, fewer than a batch, are left out.
+            inputs: the name of the array of an input, where it is not the input's.
+            loss: the output of `train` that is the loss.
+            validation: data to compute figures of meanwhile, without a step.
+            validation_graph: the name under which the session has the graph for that.
+            validation_settings: `every_epochs` or `every_steps`, `batch_size` and `inputs` of the validation.
+            early_stopping: ends the training where it gets no better; an `EarlyStopping`, or its JSON form.
+            checkpoints: `every_epochs` or `every_steps`, `keep_last`, `keep_best`, `monitor`, `mode` and `prefix` of
+                the checkpoints that it makes; absent: none.
+            idempotency_key: a name for this wish: with it, a program that is started again gets the job that it started
+                before. Absent: a new one.
+            progress: told of what is sent; True for a bar.
+
+        Raises:
+            AsgError: an array is not converted to its input's dtype.
+            ValidationProblem: what is asked for does not fit together; `.problems`.
+            Conflict: the session has a job, or the executor keeps nothing.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        request = JobRequest(
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle_seed=shuffle_seed,
+            drop_last=drop_last,
+            inputs=inputs,
+            loss=loss,
+            validation=validation,
+            validation_graph=validation_graph,
+            validation_settings=validation_settings,
+            early_stopping=early_stopping,
+            checkpoints=checkpoints,
+            idempotency_key=idempotency_key,
+            progress=progress,
+        )
+        return Job(self._transport, self._transport.perform(request.start(self._exchanges, data)))

@@ -156,9 +156,12 @@ async def resume_job(job_id: str, service: TrainAccess) -> Response:
 
 @router.delete("/jobs/{job_id}", status_code=204)
 async def delete_job(job_id: str, service: TrainAccess) -> Response:
-    """Forget a job that is at its end. Its session stays as it is, with the checkpoints that the job made."""
+    """Forget a job that is at its end, or damaged. Its session stays as it is, with its checkpoints."""
     async with service.admit():
-        await service.jobs.forget(service.job(job_id))
+        if service.has_damaged_job(job_id):
+            await service.jobs.forget_damaged(job_id)
+        else:
+            await service.jobs.forget(service.job(job_id))
     return Response(status_code=204)
 
 

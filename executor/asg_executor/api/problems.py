@@ -118,6 +118,7 @@ KINDS: dict[str, ProblemKind] = {
     "headers_too_large": ProblemKind(431, "The headers are too large"),
     "internal_error": ProblemKind(500, "The server made a mistake"),
     "session_damaged": ProblemKind(500, "The session's files are damaged"),
+    "job_damaged": ProblemKind(500, "What is kept of the job is damaged"),
     "damaged_file": ProblemKind(500, "A file of the server is damaged"),
     "store_error": ProblemKind(500, "The server cannot use its data directory"),
     "storage_failed": ProblemKind(500, "The server's disk failed"),

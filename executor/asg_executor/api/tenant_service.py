@@ -28,7 +28,7 @@ from asg_executor.api.problems import ProblemError
 from asg_executor.api.request_body import read_body
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
-from asg_executor.jobs.errors import UnknownJobError
+from asg_executor.jobs.errors import JobDamagedError, UnknownJobError
 from asg_executor.jobs.job import Job
 from asg_executor.jobs.runner import JobRunner
 from asg_executor.metrics import Metrics
@@ -297,12 +297,24 @@ class TenantService:
 
         Raises:
             UnknownJobError: it sees none.
+            JobDamagedError: it is damaged.
             NothingKeptError: the service keeps nothing.
         """
+        if self.has_damaged_job(id):
+            raise JobDamagedError(id, self.jobs.damaged[id].reason)
         job = self.jobs.get(id)
-        if not self._owns(job):
+        if not self._owns(job.record.tenant):
             raise UnknownJobError(id)
         return job
+
+    def has_damaged_job(self, id: str) -> bool:
+        """Whether it sees a job of this id that is damaged.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        damaged = self.jobs.damaged.get(id)
+        return damaged is not None and self._owns(damaged.tenant)
 
     def own_jobs(self) -> list[Job]:
         """The jobs that it sees, in the order in which they were created.
@@ -310,10 +322,10 @@ class TenantService:
         Raises:
             NothingKeptError: the service keeps nothing.
         """
-        return [job for job in self.jobs if self._owns(job)]
+        return [job for job in self.jobs if self._owns(job.record.tenant)]
 
-    def _owns(self, job: Job) -> bool:
-        return job.record.tenant == self.principal.tenant or self.principal.may(Scope.ADMIN)
+    def _owns(self, tenant: str) -> bool:
+        return tenant == self.principal.tenant or self.principal.may(Scope.ADMIN)
 
     async def body_bytes(self, request: Request, media_type: str) -> bytes:
         """The bytes of a request's body, which is of this media type.

@@ -3,6 +3,7 @@
 ExecutorError (asg_executor.errors)
 ├── InvalidJobError        what is asked for does not fit together
 ├── UnknownJobError        there is no job of that id
+├── JobDamagedError         what is on disk of a job is not what was written
 ├── JobActiveError         the job is not at its end
 ├── JobNotResumableError   the job cannot go on
 ├── TooManyJobsError       as many jobs wait or run as may
@@ -19,6 +20,7 @@ from asg_schema.errors import Problem
 __all__ = [
     "InvalidJobError",
     "JobActiveError",
+    "JobDamagedError",
     "JobNotResumableError",
     "JobPositionError",
     "TooManyJobsError",
@@ -48,6 +50,20 @@ class UnknownJobError(ExecutorError):
 
     def __init__(self, id: str) -> None:
         super().__init__(f'there is no job "{id}"; GET /v1/jobs lists them')
+
+
+class JobDamagedError(ExecutorError):
+    """What is on disk of a job is not what was written.
+
+    Args:
+        id: the job's id.
+        reason: what is damaged.
+    """
+
+    code: ClassVar[str] = "job_damaged"
+
+    def __init__(self, id: str, reason: str) -> None:
+        super().__init__(f"the job {id} is damaged and does not go on: {reason}; nothing was removed")
 
 
 class JobActiveError(ExecutorError):

@@ -237,6 +237,15 @@ class JobRunner:
             await self._pool.run(lambda: self._directory.jobs.remove(job.id))
             self._jobs.pop(job.id, None)
 
+    async def forget_damaged(self, id: str) -> None:
+        """Remove what is left of a job that is damaged.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        await self._pool.run(lambda: self._directory.jobs.remove(id))
+        del self.damaged[id]
+
     def check_dataset_free(self, tenant: str, digest: str) -> None:
         """Find that no job needs a data set.
 

@@ -189,6 +189,10 @@ class SessionExchanges:
         interface = yield from self._interface(graph)
         return [name for name, role in interface.outputs.items() if name == loss or role == "metric"]
 
+    def input_dtypes(self, graph: str) -> Exchange[Mapping[str, DType]]:
+        """The dtypes of a graph's inputs."""
+        return (yield from self._interface(graph)).inputs
+
     def evaluate(
         self, batches: Iterable[Inputs], graph: str, outputs: Sequence[str] | None, console: Console | None
     ) -> Exchange[dict[str, Any]]:

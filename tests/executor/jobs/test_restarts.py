@@ -1,0 +1,197 @@
+"""A job goes on after its server ended, however it ended, and leaves what an undisturbed one leaves."""
+
+import os
+import random
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from asg_executor.store.progress_file import SLOT_BYTES
+from executor_harness.in_process import in_process
+from executor_harness.jobs import add_dataset, create_session, data, events_of, messages, start_job, trained, wait
+from executor_harness.problems import problem
+from executor_harness.server_process import serving
+
+EPOCHS = 60
+DURABILITIES = ["every_step", {"snapshot_every": 7}, "checkpoint_only"]
+
+
+def settings_of(http: httpx.Client) -> dict[str, Any]:
+    train, test = add_dataset(http, data()), add_dataset(http, data(20, 1))
+    return {
+        "dataset": train,
+        "batch_size": 16,
+        "epochs": EPOCHS,
+        "shuffle_seed": 7,
+        "validation": {"dataset": test, "every_epochs": 2},
+        "checkpoints": {"every_epochs": 5, "keep_last": 2, "prefix": "kept"},
+    }
+
+
+def told(job: dict[str, Any]) -> list[Any]:
+    """What of a history does not depend on the time."""
+    return [{key: value for key, value in report.items() if key != "time"} for report in job["history"]]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with in_process(data_dir=tmp_path_factory.mktemp("undisturbed"), workers=2) as server:
+        session = create_session(server.http)
+        job = wait(server.http, start_job(server.http, session, **settings_of(server.http)))
+        assert server.digest(session) == trained(EPOCHS, 16).digest()
+        return {"history": told(job), "digest": server.digest(session)}
+
+
+@pytest.mark.parametrize("durability", DURABILITIES, ids=str)
+def test_a_job_goes_on_after_kills(tmp_path: Path, durability: Any, undisturbed: dict[str, Any]) -> None:
+    """Its weights, history and events are those of one that was not disturbed, bit for bit."""
+    choose = random.Random(f"kills {durability}")
+    job = session = ""
+    kills, ids = 0, list[int]()
+    while True:
+        with serving(["--data-dir", str(tmp_path)]) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+            if not job:
+                session = create_session(http, durability=durability)
+                job = start_job(http, session, **settings_of(http))
+            if kills == 4:
+                found = wait(http, job)
+                digest = http.get(session).json()["digest"]
+                break
+            timer = threading.Timer(choose.uniform(0.05, 0.6), process.popen.kill)
+            timer.start()
+            ids += seen_events(http, job, ids[-1] if ids else 0)
+            process.popen.wait()
+            timer.join()
+            kills += 1
+    assert told(found) == undisturbed["history"]
+    assert digest == undisturbed["digest"]
+    assert ids == list(range(1, len(ids) + 1)), "no event was lost, and none came twice"
+    assert [report["event"] for report in found["history"]] == list(range(3, 3 + EPOCHS))
+
+
+def seen_events(http: httpx.Client, job: str, after: int) -> list[int]:
+    """The numbers of the events that came until the server was gone, or the job ended."""
+    text = ""
+    try:
+        with http.stream("GET", f"{job}/events", headers={"Last-Event-ID": str(after)}) as response:
+            for piece in response.iter_text():
+                text += piece
+    except httpx.TransportError:
+        pass
+    whole = text[: text.rfind("\n\n")] if "\n\n" in text else ""
+    return [int(id) for id, _, _ in messages(whole) if id]
+
+
+def test_sigterm_pauses_a_job_and_ends_its_streams(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    with serving(["--data-dir", str(tmp_path)]) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+        session = create_session(http)
+        job = start_job(http, session, **settings_of(http))
+        http.get(job, params={"after": 4, "wait": 30})
+        with http.stream("GET", f"{job}/events") as response:
+            pieces = response.iter_text()
+            next(pieces)
+            process.popen.send_signal(signal.SIGTERM)
+            text = "".join(pieces)  # it ends, and is not cut off
+        assert ": the server is shutting down" in text or '"type": "succeeded"' in text
+        assert process.popen.wait(timeout=60) == 0
+    with in_process(data_dir=tmp_path, workers=2) as server:
+        assert server.http.get(session).json()["step"] > 0
+        assert told(wait(server.http, job)) == undisturbed["history"]
+        assert server.digest(session) == undisturbed["digest"]
+        types = [kind for _, kind, _ in events_of(server, job)]
+        assert types == ["queued", "running", *["report"] * EPOCHS, "succeeded"]
+
+
+@pytest.fixture
+def paused(tmp_path: Path) -> tuple[Path, str, str]:
+    """A data directory whose job is in the midst of its steps, with the paths of session and job."""
+    with in_process(data_dir=tmp_path, workers=2) as server:
+        session = create_session(server.http)
+        job = start_job(server.http, session, **settings_of(server.http))
+        server.http.get(job, params={"after": 4, "wait": 30})
+        server.runner.run(server.app.state.service.jobs.drain())
+    return tmp_path, session, job
+
+
+def progress_of(directory: Path) -> Path:
+    (path,) = (directory / "jobs").iterdir()
+    return path
+
+
+@pytest.mark.parametrize("slot", [0, 1])
+def test_one_damaged_record_of_progress_loses_nothing(
+    paused: tuple[Path, str, str], slot: int, undisturbed: dict[str, Any]
+) -> None:
+    """The newer one is that of a step which the session answers from memory; the older one is not needed."""
+    directory, session, job = paused
+    path = progress_of(directory)
+    content = bytearray(path.read_bytes())
+    content[slot * SLOT_BYTES + 60] ^= 1
+    path.write_bytes(content)
+    with in_process(data_dir=directory, workers=2) as server:
+        assert told(wait(server.http, job)) == undisturbed["history"]
+        assert server.digest(session) == undisturbed["digest"]
+
+
+def test_damaged_progress_is_named(paused: tuple[Path, str, str]) -> None:
+    directory, session, job = paused
+    path = progress_of(directory)
+    path.write_bytes(b"x" * path.stat().st_size)
+    with in_process(data_dir=directory, workers=2) as server:
+        found = wait(server.http, job, "failed")
+        assert found["error"]["code"] == "damaged_file"
+        assert str(path) in found["error"]["detail"]
+        assert server.http.put(f"{session}/parameters", json={"parameters": {}}).status_code == 200, "it is free"
+
+
+def test_a_damaged_event_is_named_and_other_jobs_go_on(paused: tuple[Path, str, str]) -> None:
+    directory, session, job = paused
+    with in_process(data_dir=directory, workers=2) as server:
+        database = server.app.state.service.directory.database
+        with database.transaction() as connection:
+            connection.execute("UPDATE job_events SET content = replace(content, 'loss', 'lose') WHERE number = 3")
+        server.runner.run(server.app.state.service.jobs.drain())
+    with in_process(data_dir=directory, workers=2) as server:
+        problem(server.http.get(job), "job_damaged")
+        digest = server.http.get("/v1/datasets").json()["datasets"][0]["digest"]
+        assert server.http.delete(job).status_code == 204
+        problem(server.http.get(job), "unknown_job")
+        wait(server.http, start_job(server.http, session, dataset=digest, batch_size=25))
+
+
+def test_a_cancelled_job_stays_so_though_the_server_was_killed_before_it_ended(paused: tuple[Path, str, str]) -> None:
+    directory, session, job = paused
+    with in_process(data_dir=directory, workers=2) as server:
+        service = server.app.state.service
+        found = service.jobs.get(job.rpartition("/")[2])
+        event = {"type": "cancelling", "time": 0.0, "step": found.position}
+        service.directory.jobs.append(found.id, found.last_event + 1, event)
+    with in_process(data_dir=directory, workers=2) as server:
+        step = wait(server.http, job, "cancelled")["step"]
+        assert server.http.get(session).json()["step"] == step
+        assert server.http.post(f"{job}/resume").status_code == 202
+        assert wait(server.http, job)["step"] == 4 * EPOCHS
+
+
+def test_a_full_disk_ends_a_job_that_goes_on_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, Any]
+) -> None:
+    with in_process(data_dir=tmp_path, workers=2) as server:
+        session = create_session(server.http)
+        job = start_job(server.http, session, **settings_of(server.http))
+        server.http.get(job, params={"after": 4, "wait": 30})
+        with monkeypatch.context() as patch:
+
+            def full(_: int, buffers: Any, __: int = 0) -> int:
+                raise OSError(28, "No space left on device")
+
+            patch.setattr(os, "pwrite", full)
+            found = wait(server.http, job, "failed")
+        assert (found["error"]["code"], found["error"]["retryable"]) == ("storage_full", True)
+        assert server.http.post(f"{job}/resume").status_code == 202
+        assert told(wait(server.http, job))[-1]["figures"] == undisturbed["history"][-1]["figures"]
+        assert server.digest(session) == undisturbed["digest"]
