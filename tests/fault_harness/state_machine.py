@@ -73,8 +73,7 @@ class ServiceMachine(RuleBasedStateMachine):
         assert (response.headers.get("Idempotent-Replayed") == "true") == (key in self._keys)
         if key in self._keys:
             assert path == self._keys[key], "one session for a key"
-            no_other: Any = multiple()
-            return no_other
+            return multiple()  # pyright: ignore[reportUnknownVariableType] - Hypothesis does not say of what
         self._models[path] = Model()
         if key is not None:
             self._keys[key] = path
