@@ -38,7 +38,7 @@ faults: .venv/installed-dev
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity
 
-bench: .venv/installed-peers
+bench: .venv/installed-peers .venv-mlserver/installed
 	$(BIN)/python -m benchmarks
 
 format: .venv/installed-dev
@@ -51,7 +51,7 @@ generate: .venv/installed-dev
 	PYTHONPATH=tests $(BIN)/python -m conformance_vectors
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-mlserver .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ASG needs Python 3.11 or newer; this is Python " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 ...")'
@@ -68,3 +68,8 @@ clean:
 .venv/installed-peers: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,peers]"
 	@touch $@ .venv/installed-dev .venv/installed-executor
+
+# MLServer needs an older FastAPI than the executor, so it has an environment of its own. Without it the table says so.
+.venv-mlserver/installed:
+	-$(PYTHON) -m venv .venv-mlserver && .venv-mlserver/bin/python -m pip install --quiet --disable-pip-version-check mlserver
+	@mkdir -p .venv-mlserver && touch $@

@@ -6,15 +6,17 @@ import typer
 from rich.console import Console
 
 from benchmarks.document_stages import bench_document_stages
+from benchmarks.inference import bench_inference
 from benchmarks.training_steps import bench_training_steps
 
 
 def main(
     seconds: Annotated[float, typer.Option(help="How long to time each candidate of each workload.")] = 5.0,
 ) -> None:
-    """Time training steps and the stages of a document's life."""
+    """Time training steps, inference over HTTP, and the stages of a document's life."""
     console = Console()
     bench_training_steps(console, seconds)
+    bench_inference(console, seconds)
     bench_document_stages(console)
 
 
