@@ -41,6 +41,9 @@ def test_a_checkpoint_goes_to_another_session_by_a_url(tmp_path: Path, monkeypat
         other.checkpoints.restore("elsewhere")
         assert other.number == 3
         loss = other.step(x=x, target=target)["loss"]
+        third = client.import_session(url, idempotency_key="third")
+        assert (third.number, client.import_session(url, idempotency_key="third").id) == (3, third.id)
+        assert float(third.step(x=x, target=target)["loss"]) == float(loss)
     with Client.local() as client:
         oracle = client.create_session({"train": line()}, optim.Adam(0.1), seed=0)
         assert [float(oracle.step(x=x, target=target)["loss"]) for _ in range(4)][-1] == float(loss)

@@ -22,7 +22,14 @@ from asg_builder.client.exchanges.jobs import (
     list_jobs,
 )
 from asg_builder.client.exchanges.service import get_access, get_info
-from asg_builder.client.exchanges.sessions import Durability, NonFinite, create_session, find_session, list_sessions
+from asg_builder.client.exchanges.sessions import (
+    Durability,
+    NonFinite,
+    create_session,
+    find_session,
+    import_session,
+    list_sessions,
+)
 from asg_builder.client.local import LocalServer
 from asg_builder.client.options import key_or_default
 from asg_builder.client.raw_client import AsyncRawClient
@@ -249,6 +256,33 @@ class AsyncClient:
             non_finite=non_finite,
             idempotency_key=idempotency_key,
         )
+        return AsyncSession(self._transport, await self._transport.perform(creating))
+
+    async def import_session(
+        self,
+        url: str,
+        *,
+        engine: str | None = None,
+        durability: Durability | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncSession:
+        """Create a session that is what a checkpoint was, which `session.checkpoints.export` wrote to a URL.
+
+        It has the documents, the optimizer, the seed and the step of the other one, and goes on as that would have.
+
+        Args:
+            url: where the checkpoint is; the executor reads it.
+            engine: which engine computes; absent: that of the other session.
+            durability: as for `create_session`; absent: that of the other session.
+            idempotency_key: as for `create_session`.
+
+        Raises:
+            AccessDenied: the executor imports nothing from this URL.
+            NotFound: there is no exported checkpoint.
+            ValidationProblem: it is damaged, or none.
+            ClientError: see `asg_builder.client.errors`.
+        """
+        creating = import_session(url, engine=engine, durability=durability, idempotency_key=idempotency_key)
         return AsyncSession(self._transport, await self._transport.perform(creating))
 
     async def session(self, id: str) -> AsyncSession:

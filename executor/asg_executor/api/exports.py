@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
@@ -10,14 +13,21 @@ from starlette.responses import Response
 from asg_executor.access.principal import Principal, Scope
 from asg_executor.api.bodies import Body, json_response
 from asg_executor.api.checkpoints import checkpoint_name, describe_checkpoint, found_checkpoint
-from asg_executor.api.entity_tags import IF_MATCH, check_state, required_state
+from asg_executor.api.descriptions import describe_session
+from asg_executor.api.document_limits import check_document, check_optimizer
+from asg_executor.api.entity_tags import IF_MATCH, check_state, etag, required_state
+from asg_executor.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import TenantService, TrainAccess, json_documentation
 from asg_executor.exports.exported_checkpoint import ExportedCheckpoint, read_export, write_export
 from asg_executor.exports.places import ExportPlace, open_place
+from asg_executor.sessions.durability import parse_durability
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.registry import SessionRequest
+from asg_executor.sessions.session_settings import CreationKey
 from asg_schema.wire import show_value
 
-__all__ = ["router"]
+__all__ = ["allowed_prefixes", "router"]
 
 router = APIRouter(prefix="/v1/sessions", tags=["checkpoints"])
 
@@ -38,6 +48,17 @@ class ImportBody(Body):
     name: StrictStr | None = Field(
         default=None, description="Its name in the session: as for a new checkpoint; absent: step-<number>."
     )
+
+
+class ImportSessionBody(Body):
+    """Which exported checkpoint a new session is to be."""
+
+    url: StrictStr = Field(max_length=2000, description="The URL that it was exported to.")
+    engine: StrictStr | None = Field(default=None, description="The engine; absent: that of the exported session.")
+    durability: Any = Field(default=None, description="As for other sessions; absent: that of the exported session.")
+
+
+_IMPORT: dict[str, Any] = {**json_documentation(ImportSessionBody), **IDEMPOTENCY_KEY}
 
 
 @router.post("/{session_id}/checkpoints/{name}/export", openapi_extra=json_documentation(ExportBody))
@@ -78,7 +99,7 @@ async def import_checkpoint(session_id: str, request: Request, service: TrainAcc
         required = required_state(request)
         body = await service.json_body(request, ImportBody)
         place = await _place(service, body.url)
-        exported = await asyncio.to_thread(read_export, place, service.settings.max_memory_bytes)
+        exported = await _read(service, place)
 
         def add() -> Response:
             name = checkpoint_name(body.name, exported.state.number)
@@ -91,6 +112,47 @@ async def import_checkpoint(session_id: str, request: Request, service: TrainAcc
         return await service.pool.run_locked(held.lock, add)
 
 
+@router.post("/import", openapi_extra=_IMPORT, status_code=201)
+async def import_session(request: Request, service: TrainAccess) -> Response:
+    """Create a session that is what an exported checkpoint was: documents, optimizer, seed, weights and step.
+
+    It goes on as the exported one would have, bit for bit on the same engine. `Idempotency-Key` is as for other
+    sessions.
+    """
+    async with service.admit():
+        key = idempotency_key(request)
+        body = await service.json_body(request, ImportSessionBody)
+        exported = await _read(service, await _place(service, body.url))
+        creation = None if key is None else CreationKey(key, sha256(body.model_dump_json().encode()).hexdigest())
+        settings = replace(exported.settings, creation=creation, engine=body.engine or exported.settings.engine)
+        if body.durability is not None:
+            settings = replace(settings, durability=parse_durability(body.durability))
+        store = None if service.directory is None else service.directory.sessions
+        limit, tenant = service.settings.max_memory_bytes, service.principal.tenant
+
+        async def make() -> HeldSession:
+            return await service.pool.run(lambda: HeldSession.adopt(settings, exported.state, limit, store, tenant))
+
+        wanted = SessionRequest(tenant, await service.pool.run(settings.required_bytes), creation)
+        held, replayed = await service.create_session(wanted, make)
+        description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
+    headers = {"Location": f"/v1/sessions/{held.id}", **etag(description["digest"])}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return json_response(description, 201, headers)
+
+
+async def _read(service: TenantService, place: ExportPlace) -> ExportedCheckpoint:
+    """An exported checkpoint, within the limits of the settings."""
+    nodes = service.settings.max_nodes
+
+    def inspect(source: Any) -> None:
+        check_document(source, nodes)
+        check_optimizer(source, nodes)
+
+    return await asyncio.to_thread(read_export, place, service.settings.max_memory_bytes, inspect)
+
+
 async def _place(service: TenantService, url: str) -> ExportPlace:
     """The place that a URL names, if the settings let the principal use it.
 
@@ -98,7 +160,7 @@ async def _place(service: TenantService, url: str) -> ExportPlace:
         ProblemError: they do not, or the URL is none of a directory below.
         ExportError: the place cannot be used.
     """
-    prefixes = _prefixes(service.settings.export_urls or (), service.principal)
+    prefixes = allowed_prefixes(service.settings.export_urls or (), service.principal)
     prefix = next((prefix for prefix in prefixes if url.startswith(prefix)), None)
     if prefix is None:
         allowed = f"below {', '.join(prefixes)}" if prefixes else "to no URL; its setting export_urls would say where"
@@ -113,7 +175,7 @@ async def _place(service: TenantService, url: str) -> ExportPlace:
     return await asyncio.to_thread(open_place, prefix, "/".join(segments))
 
 
-def _prefixes(allowed: tuple[str, ...], principal: Principal) -> list[str]:
+def allowed_prefixes(allowed: tuple[str, ...], principal: Principal) -> list[str]:
     """The beginnings of URLs that a principal may use: its tenant's own, and for an administrator all others."""
     named = bool(_SEGMENT.match(principal.tenant))
     return [

@@ -12,12 +12,13 @@ that two exports to one place cannot mix.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
+from asg_executor.errors import LimitExceededError
 from asg_executor.exports.errors import DamagedExportError, ExportExistsError, UnknownExportError
 from asg_executor.exports.places import ExportPlace
 from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
@@ -162,7 +163,7 @@ def _checksum(fields: Mapping[str, Any]) -> str:
     return sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def read_export(place: ExportPlace, limit: int) -> ExportedCheckpoint:
+def read_export(place: ExportPlace, limit: int, inspect: Callable[[Any], None]) -> ExportedCheckpoint:
     """Read a checkpoint, and find that every byte is what was written.
 
     Whether the state is one that such a session can have is found by whoever makes it the session's.
@@ -170,6 +171,8 @@ def read_export(place: ExportPlace, limit: int) -> ExportedCheckpoint:
     Args:
         place: where it is.
         limit: how many bytes each of its files may have.
+        inspect: called with the JSON of each document, and with that of the optimizer, before anything is made of it;
+            it raises where that is too large.
 
     Raises:
         UnknownExportError: there is none, or it was not written to its end.
@@ -178,7 +181,9 @@ def read_export(place: ExportPlace, limit: int) -> ExportedCheckpoint:
     """
     manifest = _read_manifest(place)
     contents = {role: _read_file(place, role, item, limit) for role, item in manifest.files.items()}
-    settings = _read_settings(place.url + _name("session", manifest.files["session"].sha256), contents["session"])
+    settings = _read_settings(
+        place.url + _name("session", manifest.files["session"].sha256), contents["session"], inspect
+    )
     try:
         arrays, _ = read_safetensors(contents["state"])
         tensors, _ = read_safetensors(contents["answer"])
@@ -224,10 +229,13 @@ def _read_file(place: ExportPlace, role: str, account: _File, limit: int) -> byt
     return content
 
 
-def _read_settings(url: str, content: bytes) -> SessionSettings:
+def _read_settings(url: str, content: bytes, inspect: Callable[[Any], None]) -> SessionSettings:
     try:
         source = _checked(url, _Session, parse_json(content))
-        graphs = {name: Document.from_json(text) for name, text in source.graphs.items()}
+        parsed = {name: parse_json(text) for name, text in source.graphs.items()}
+        for item in (*parsed.values(), source.optimizer):
+            inspect(item)
+        graphs = {name: Document.from_dict(item) for name, item in parsed.items()}
         return SessionSettings(
             graphs=graphs,
             graph_digests={name: document.digest for name, document in graphs.items()},
@@ -237,7 +245,7 @@ def _read_settings(url: str, content: bytes) -> SessionSettings:
             durability=parse_durability(source.durability),
             non_finite=source.non_finite,
         )
-    except DamagedExportError:
+    except (DamagedExportError, LimitExceededError):
         raise
     except AsgError as error:
         raise DamagedExportError(url, str(error)) from error

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 from uuid import uuid4
@@ -168,6 +169,31 @@ class HeldSession:
         return held
 
     @classmethod
+    def adopt(
+        cls, settings: SessionSettings, state: SavedState, memory_limit: int, store: SessionStore | None, tenant: str
+    ) -> Self:
+        """Make a new session that is what another one was, and have it on disk.
+
+        Args:
+            settings: what the other one was created with.
+            state: what it was.
+            memory_limit: as for `Session`, in bytes.
+            store: where sessions are kept; None for nowhere.
+            tenant: whose the new one is.
+
+        Raises:
+            StateMismatchError: the state has another digest than it says.
+            StoreError: it could not be kept.
+            ExecutorError: as `Session` does.
+        """
+        id, session = uuid4().hex, _restored(settings, state, memory_limit, optimizer=True)
+        files = None if store is None else store.create(id, settings.to_json(), state, tenant)
+        held = cls(id, session, settings, files, tenant)
+        held._record.keep(state.number, state.request, state.answers)
+        held._saved = state.number
+        return held
+
+    @classmethod
     def revive(
         cls,
         id: str,
@@ -200,15 +226,11 @@ class HeldSession:
             StoreError: it could not be kept; everything is as it was.
             ExecutorError: as `Session` does.
         """
-        session = settings.session({}, memory_limit)
-        _check_digest(session, state)
-        if optimizer:
-            session.restore(state.number, state.arrays, skipped=state.skipped)
-        else:
-            session.restore_parameters(state.number, state.arrays)
-        held = cls(id, session, settings, None, tenant)
+        session = _restored(settings, state, memory_limit, optimizer=optimizer)
+        present = replace(state, digest=session.digest(), arrays=session.state(), skipped=session.skipped)
+        files, aside = store.revive(id, present, damage)
+        held = cls(id, session, settings, files, tenant)
         held._record.keep(state.number, state.request, state.answers)
-        held._files, aside = store.revive(id, held._state(state.request, state.answers), damage)
         held._saved = state.number
         return held, aside
 
@@ -604,3 +626,14 @@ def _check_digest(session: Session, state: SavedState) -> None:
     digest = session.digest_of(state.number, state.arrays)
     if digest != state.digest:
         raise StateMismatchError(f"the digest of the state is {digest}, not {state.digest}, as it says itself")
+
+
+def _restored(settings: SessionSettings, state: SavedState, memory_limit: int, *, optimizer: bool) -> Session:
+    """A session in a state, with its slots and averages or without."""
+    session = settings.session({}, memory_limit)
+    _check_digest(session, state)
+    if optimizer:
+        session.restore(state.number, state.arrays, skipped=state.skipped)
+    else:
+        session.restore_parameters(state.number, state.arrays)
+    return session

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from asg_executor.access.principal import ANYONE, Principal, Scope
+from asg_executor.api.exports import allowed_prefixes
 from asg_executor.settings import Settings
 from asg_executor.store.durable_files import write_file
 from executor_harness.in_process import Server, in_process
@@ -83,6 +85,59 @@ def test_an_exported_checkpoint_is_imported_and_restored_bit_for_bit(tmp_path: P
         assert server.http.post(f"{other}/checkpoints/from-elsewhere/restore").json()["digest"] == digest
         assert server.http.put(f"{other}/steps/2", json=body(2)).headers["Idempotent-Replayed"] == "true"
         assert take_in(server, other, f"{prefix}run/1").json()["name"] == "step-2"
+
+
+def test_a_session_is_made_of_an_export_alone_on_another_server(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/exports/run"
+    with exporting(tmp_path) as server:
+        session = exported(server, url)
+        take(server, session, 3)
+        description, digest = server.http.get(session).json(), server.digest(session)
+    with in_process(data_dir=tmp_path / "other", export_urls=(f"file://{tmp_path}/exports/",)) as server:
+        wish = {"url": url, "durability": {"snapshot_every": 2}}
+        key = {"Idempotency-Key": "mine"}
+        response = server.http.post("/v1/sessions/import", json=wish, headers=key)
+        assert response.status_code == 201, response.text
+        made = response.headers["Location"]
+        again = server.http.post("/v1/sessions/import", json=wish, headers=key)
+        assert (again.headers["Location"], again.headers["Idempotent-Replayed"]) == (made, "true")
+        problem(server.http.post("/v1/sessions/import", json={"url": url}, headers=key), "creation_mismatch")
+        found = response.json()
+        assert found["durability"] == {"snapshot_every": 2}
+        assert found["step"] == 2
+        for field in ("graphs", "optimizer", "seed", "engine", "parameters"):
+            assert found[field] == description[field]
+        assert server.http.put(f"{made}/steps/2", json=body(2)).headers["Idempotent-Replayed"] == "true"
+        take(server, made, 3, 4)
+    with in_process(data_dir=tmp_path / "other") as server:
+        assert server.http.get(made).json()["step"] == 4
+    with in_process(export_urls=(f"file://{tmp_path}/exports/",)) as server:  # one that keeps nothing
+        made = server.http.post("/v1/sessions/import", json={"url": url}).headers["Location"]
+        take(server, made, 3)
+        assert server.digest(made) == digest
+
+
+def test_an_export_is_bounded_as_everything_else_is(tmp_path: Path) -> None:
+    url = f"file://{tmp_path}/exports/run"
+    with exporting(tmp_path) as server:
+        session = exported(server, url)
+    with exporting(tmp_path, max_nodes=5) as server:
+        assert problem(server.http.post("/v1/sessions/import", json={"url": url}), "limit_exceeded")["maximum"] == 5
+        problem(take_in(server, session, url), "limit_exceeded")
+    with exporting(tmp_path, tenant_max_sessions=1) as server:
+        problem(server.http.post("/v1/sessions/import", json={"url": url}), "quota_exceeded")
+    with exporting(tmp_path, max_memory_bytes=100) as server:
+        problem(server.http.post("/v1/sessions/import", json={"url": url}), "export_damaged")
+
+
+def test_tenants_export_below_their_own_urls_alone() -> None:
+    urls = ("s3://bucket/{tenant}/", "file:///exports/")
+    train, admin = frozenset({Scope.TRAIN}), frozenset({Scope.ADMIN})
+    assert allowed_prefixes(urls, Principal("blue", train)) == ["s3://bucket/blue/"]
+    assert allowed_prefixes(urls, Principal("blue", admin)) == ["s3://bucket/blue/", "file:///exports/"]
+    assert allowed_prefixes(urls, Principal("..", train)) == []
+    assert allowed_prefixes(urls, Principal("a/b", train)) == []
+    assert allowed_prefixes(urls, ANYONE) == ["file:///exports/"]
 
 
 def test_the_same_export_again_is_as_good_and_another_replaces_nothing(tmp_path: Path, prefix: str) -> None:

@@ -1,5 +1,6 @@
 """Sessions: created, found, listed."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
@@ -14,7 +15,7 @@ from asg_builder.client.request import SAFETENSORS, Exchange, Request
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
 
-__all__ = ["Durability", "NonFinite", "create_session", "find_session", "list_sessions"]
+__all__ = ["Durability", "NonFinite", "create_session", "find_session", "import_session", "list_sessions"]
 
 Durability: TypeAlias = Literal["every_step", "checkpoint_only"] | Mapping[str, int]
 """What is on disk when a step is acknowledged."""
@@ -51,6 +52,17 @@ def create_session(
     )
     headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
     answer = yield from ask(Request("POST", "/v1/sessions", body, SAFETENSORS, headers=headers))
+    return SessionExchanges(answer.json())
+
+
+def import_session(
+    url: str, *, engine: str | None, durability: Durability | None, idempotency_key: str | None
+) -> Exchange[SessionExchanges]:
+    """Create a session from an exported checkpoint; the arguments are those of `Client.import_session`."""
+    fields = {"url": url, "engine": engine, "durability": durability}
+    body = json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+    headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
+    answer = yield from ask(Request("POST", "/v1/sessions/import", body, headers=headers))
     return SessionExchanges(answer.json())
 
 
