@@ -19,6 +19,7 @@ RESOURCES = {
     ("/v1/graphs/{digest}/run", "post"),
     ("/v1/sessions", "get"),
     ("/v1/sessions", "post"),
+    ("/v1/sessions/import", "post"),
     ("/v1/sessions/{session_id}", "get"),
     ("/v1/sessions/{session_id}", "delete"),
     ("/v1/sessions/{session_id}/run", "post"),
