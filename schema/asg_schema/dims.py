@@ -4,6 +4,7 @@ In JSON a dim is an integer, a symbol's name, or an object with one key: `{"add"
 `{"floordiv": [a, b]}`, `{"mod": [a, b]}`.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeAlias, cast
 
@@ -11,7 +12,7 @@ from pydantic import GetPydanticSchema, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 from asg_schema.errors import DimError
-from asg_schema.symbolic_dim import LARGEST_DIM, Atom, Monomial, Symbol, SymbolicDim, symbol
+from asg_schema.symbolic_dim import LARGEST_DIM, Atom, Monomial, Symbol, SymbolicDim, sum_of, symbol
 from asg_schema.wire import show_value
 
 __all__ = [
@@ -62,9 +63,7 @@ def _apply(kind: str, operands: "list[int | SymbolicDim]") -> "int | SymbolicDim
             raise DimError(f'a dim\'s "{kind}" divides by zero')
         return operands[0] // operands[1] if kind == "floordiv" else operands[0] % operands[1]
     if kind in ("add", "mul") and len(operands) >= 2:
-        result = operands[0]
-        for operand in operands[1:]:
-            result = result + operand if kind == "add" else result * operand
+        result = sum_of(operands) if kind == "add" else math.prod(operands[1:], start=operands[0])
         if isinstance(result, int) and abs(result) > LARGEST_DIM:
             raise DimError("a dim is at most 2**63 - 1")
         return result

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 from asg_schema.errors import DimError
 from asg_schema.wire import show_value
 
-__all__ = ["LARGEST_DIM", "Atom", "Division", "Monomial", "Symbol", "SymbolicDim", "symbol"]
+__all__ = ["LARGEST_DIM", "Atom", "Division", "Monomial", "Symbol", "SymbolicDim", "sum_of", "symbol"]
 
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 LARGEST_DIM = 2**63 - 1
@@ -21,6 +21,8 @@ LARGEST_DIM = 2**63 - 1
 _DEEPEST = 32  # in divisions
 _MOST_TERMS = 128
 _MOST_FACTORS = 64
+_MOST_PRODUCTS = 1024  # of terms with terms, before equal ones are added up
+_MOST_ATOMS = 1024  # in all, those within divisions counted: where each dim is made of two others, they double
 
 
 class Symbol(NamedTuple):
@@ -47,20 +49,29 @@ class SymbolicDim:
     Supports `+`, `-`, `*`, `//` and `%` with ints and other dims; a result that is constant is an `int`.
     """
 
-    __slots__ = ("_depth", "_hash", "_terms")
+    __slots__ = ("_depth", "_hash", "_size", "_terms")
     _terms: tuple[tuple[Monomial, int], ...]
     _hash: int
     _depth: int
+    _size: int
 
     def __init__(self, terms: tuple[tuple[Monomial, int], ...]) -> None:
         self._terms = terms
         self._hash = hash(terms)
         self._depth = max(map(_atom_depth, chain.from_iterable(term[0] for term in terms)))
+        self._size = sum(map(_atom_size, chain.from_iterable(term[0] for term in terms)))
+        if self._size > _MOST_ATOMS:
+            raise DimError(f"a dim's expression has more than {_MOST_ATOMS} symbols and divisions in all")
 
     @property
     def depth(self) -> int:
         """How deep floor divisions and remainders are nested in it."""
         return self._depth
+
+    @property
+    def size(self) -> int:
+        """How many symbols and divisions it has, those within divisions counted."""
+        return self._size
 
     @property
     def terms(self) -> tuple[tuple[Monomial, int], ...]:
@@ -93,6 +104,8 @@ class SymbolicDim:
         return self * -1 + other
 
     def __mul__(self, other: "int | SymbolicDim") -> "int | SymbolicDim":
+        if len(self._terms) * len(_terms(other)) > _MOST_PRODUCTS:
+            raise DimError(f"a dim's expression multiplies sums whose product may have more than {_MOST_TERMS} terms")
         return _from_terms(
             (tuple(sorted(a + b, key=_atom_key)), x * y) for a, x in self._terms for b, y in _terms(other)
         )
@@ -112,6 +125,11 @@ class SymbolicDim:
         return _divide(other, self)[1]
 
 
+def sum_of(dims: "Iterable[int | SymbolicDim]") -> "int | SymbolicDim":
+    """The sum of dims, however many, in time that is proportional to their terms."""
+    return _from_terms(chain.from_iterable(map(_terms, dims)))
+
+
 def _terms(dim: "int | SymbolicDim") -> tuple[tuple[Monomial, int], ...]:
     if isinstance(dim, SymbolicDim):
         return dim.terms
@@ -120,6 +138,14 @@ def _terms(dim: "int | SymbolicDim") -> tuple[tuple[Monomial, int], ...]:
 
 def _atom_depth(atom: Atom) -> int:
     return 0 if isinstance(atom, Symbol) else 1 + max(_depth(atom.numerator), _depth(atom.denominator))
+
+
+def _atom_size(atom: Atom) -> int:
+    return 1 if isinstance(atom, Symbol) else 1 + _size(atom.numerator) + _size(atom.denominator)
+
+
+def _size(dim: "int | SymbolicDim") -> int:
+    return 0 if isinstance(dim, int) else dim.size
 
 
 def _depth(dim: "int | SymbolicDim") -> int:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.kernels.elementwise import is_half
 from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
 from asg_executor.kernels.pointwise import in_float32
@@ -170,7 +171,9 @@ def _over_batch(x: Array, weight: Array, result: Array, axes: list[AxisWindows],
             targets[first, size] = target, tiles.places(target, size, first, rows)
 
     def run_tiles() -> None:
+        allowance = current_allowance()
         for begin in range(0, x.shape[1], count):
+            allowance.check_time()
             where = tiles.load(begin)
             for first, columns in chunks:
                 target, places = targets[first, where.stop - where.start]
@@ -202,9 +205,11 @@ def _multiply_by_element(columns: Array, kernel: Array, target: Array, scratch: 
     shape = (groups, *columns.shape[kernel.ndim - 1 :])
     term = scratch[: math.prod(shape)].reshape(shape)
     target.fill(0)
+    allowance = current_allowance()
     for output in range(outputs):
         total = target[:, output].reshape(shape)
         for place in product(*map(range, kernel.shape[2:])):
+            allowance.check_time()  # a kernel may have very many places
             factor = kernel[(slice(None), output, *place)].reshape(groups, *(1,) * (len(shape) - 1))
             np.multiply(columns[(slice(None), *place)], factor, out=term)
             np.add(total, term, out=total)
@@ -227,7 +232,9 @@ def _over_channels(x: Array, weight: Array, result: Array, axes: list[AxisWindow
     before_channels = (slice(None),) * (result.ndim - 1)
 
     def run_tiles() -> None:
+        allowance = current_allowance()
         for begin in range(0, channels, count):
+            allowance.check_time()
             some = windows[(*before_channels, tiles.load(begin))]
             matrix = block[: some.size].reshape(some.shape)
             np.copyto(matrix, some)

@@ -50,11 +50,11 @@ def operations(instruction: Instruction, types: Mapping[str, TensorType]) -> int
 
 
 def _matmul(_: Op, operands: Sequence[_Shape], results: Sequence[_Shape]) -> int:
-    return 2 * element_count(results[0]) * operands[0][-1]
+    return 2 * element_count(results[0]) * max(operands[0][-1], 1)
 
 
 def _conv(_: Op, operands: Sequence[_Shape], results: Sequence[_Shape]) -> int:
-    return 2 * element_count(results[0]) * element_count(operands[1][1:])
+    return 2 * element_count(results[0]) * max(element_count(operands[1][1:]), 1)
 
 
 def _pooling(op: Op, operands: Sequence[_Shape], results: Sequence[_Shape]) -> int:
