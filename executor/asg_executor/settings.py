@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     max_inflight_bytes: int = Field(
         default=1024 * _MIB,
         ge=1,
-        description="How many bytes of bodies and of answers that are being sent are held at a time; more bodies are "
-        "answered 503.",
+        description="How many bytes of bodies, the first 64 KiB of each apart, and of answers that are being sent are "
+        "held at a time; more bodies are answered 503.",
     )
     max_body_bytes: int = Field(
         default=256 * _MIB, ge=1, description="The largest body of a request, once it is decompressed."

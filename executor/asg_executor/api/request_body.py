@@ -12,21 +12,26 @@ from asg_executor.settings import Settings
 
 __all__ = ["BodyBytes", "read_body"]
 
+_FREE_BYTES = 65_536
 _CLOSE = {"Connection": "close"}  # what is left of the body is not read
 
 
 class BodyBytes:
     """The room that one request's bodies take.
 
+    The first 64 KiB of them take none: how many requests there are is bounded otherwise, and clients with little to
+    send are served whatever others have filled the room with.
+
     Args:
         budget: what it is taken from.
     """
 
-    __slots__ = ("_budget", "_count")
+    __slots__ = ("_budget", "_count", "_free")
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
         self._count = 0
+        self._free = _FREE_BYTES
 
     def take(self, count: int) -> None:
         """Take more room.
@@ -34,8 +39,11 @@ class BodyBytes:
         Raises:
             ProblemError: there is none.
         """
-        self._budget.take(count)
-        self._count += count
+        free = min(count, self._free)
+        self._free -= free
+        if count > free:
+            self._budget.take(count - free)
+            self._count += count - free
 
     def give_back(self) -> None:
         """Give all of it back."""

@@ -160,11 +160,14 @@ def test_a_gzip_bomb(process: Process) -> None:
 def test_a_client_that_does_not_read_its_answer(process: Process) -> None:
     node = {"id": "y", "op": "iota", "dtype": "float32", "shape": [6_000_000], "axis": 0}
     digest = add(process, {"asg": 1, "nodes": [node], "outputs": [{"name": "y", "value": "y"}]}).json()["digest"]
-    accept = {"Accept": "application/vnd.safetensors", "Content_Type": "application/json"}
     with ExitStack() as stack:
         clients = [
             stack.enter_context(
-                connection(process, request(f"/v1/graphs/{digest}/run", b'{"inputs": {}}', **accept), 4096)
+                connection(
+                    process,
+                    request(f"/v1/graphs/{digest}/run", b'{"inputs": {}}', Accept="application/vnd.safetensors"),
+                    4096,
+                )
             )
             for _ in range(5)
         ]
@@ -178,7 +181,7 @@ def test_a_client_that_does_not_read_its_answer(process: Process) -> None:
 @pytest.mark.parametrize("length", [30_000, 100_000])
 def test_a_document_of_very_many_nodes_in_a_chain(process: Process, length: int) -> None:
     nodes = [{"id": f"n{i}", "op": "sin", "inputs": [f"n{i - 1}" if i else "x"]} for i in range(length)]
-    document = {
+    document: dict[str, Any] = {
         "asg": 1,
         "inputs": [{"id": "x", "dtype": "float32", "shape": []}],
         "nodes": nodes,

@@ -113,12 +113,12 @@ def test_who_awaits_its_client_has_no_place_and_drain_waits_for_it() -> None:
     async def scenario() -> None:
         async with Admission(pool, "slow", budget) as slow:
             with slow.awaiting_client() as room:
-                room.take(60)
+                room.take(65_536 + 60)
                 assert pool.admitted == 0
                 async with Admission(pool, "quick", budget) as quick:
                     assert await pool.run(lambda: 1) == 1
                     with pytest.raises(ProblemError) as refused, quick.awaiting_client() as other:
-                        other.take(41)
+                        other.take(65_536 + 41)
                     assert refused.value.code == "overloaded"
                 assert budget.held == 60
             assert pool.admitted == 1
