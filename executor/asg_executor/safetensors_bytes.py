@@ -22,6 +22,7 @@ __all__ = [
     "DTYPES",
     "MEDIA_TYPE",
     "METADATA",
+    "MOST_HEADER_BYTES",
     "SafetensorsError",
     "canonical_safetensors",
     "check_tensor_names",
@@ -32,7 +33,9 @@ __all__ = [
 
 MEDIA_TYPE = "application/vnd.safetensors"
 
-_MOST_HEADER_BYTES = 8 * 2**20
+MOST_HEADER_BYTES = 8 * 2**20
+"""How long a header may be: names, dtypes, shapes and metadata."""
+
 _LENGTH_BYTES = 8
 METADATA = "__metadata__"
 """The entry of a header that is no tensor."""
@@ -83,8 +86,8 @@ def _header(body: bytes) -> dict[str, Any]:
             f"the body is truncated: it has {len(body)} bytes, and the length of a safetensors header alone takes 8"
         )
     length = int.from_bytes(body[:_LENGTH_BYTES], "little")
-    if length > _MOST_HEADER_BYTES:
-        raise SafetensorsError(f"the header claims {length} bytes; at most {_MOST_HEADER_BYTES} are read")
+    if length > MOST_HEADER_BYTES:
+        raise SafetensorsError(f"the header claims {length} bytes; at most {MOST_HEADER_BYTES} are read")
     if length > len(body) - _LENGTH_BYTES:
         rest = len(body) - _LENGTH_BYTES
         raise SafetensorsError(f"the body is truncated: its header claims {length} bytes, and {rest} follow")

@@ -10,6 +10,7 @@ from asg_executor.api.tenant_service import PublicAccess
 from asg_executor.engines.lookup import engine_named, engine_names
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.schedules.choice import schedule_kinds
+from asg_executor.safetensors_bytes import MOST_HEADER_BYTES
 from asg_schema.document import FORMAT_VERSION
 from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
@@ -71,6 +72,7 @@ async def capabilities(service: PublicAccess) -> Response:
             "engine": engine_named(settings.engine).name,
             "optimizers": optimizer_kinds(),
             "schedules": schedule_kinds(),
-            "limits": {name: getattr(settings, name) for name in _LIMITS} | {"max_rank": MOST_AXES},
+            "limits": {name: getattr(settings, name) for name in _LIMITS}
+            | {"max_rank": MOST_AXES, "max_header_bytes": MOST_HEADER_BYTES},
         }
     )

@@ -17,6 +17,9 @@ from asg_executor.sessions.step_request import StepRequest, parts_identity
 __all__ = ["PartLimits", "SentParts", "SentPartsRequest"]
 
 
+_MOST_ENTRIES = 100_000  # inputs of all parts together, as in one body
+
+
 class SentParts:
     """The parts of the next step that came so far.
 
@@ -120,6 +123,9 @@ class PartLimits(NamedTuple):
         what = f"with this part step {sent.partial.number} would have"
         if sent.count + 1 > self.parts:
             raise LimitExceededError("max_parts", what, sent.count + 1, self.parts, "parts")
+        entries = (sent.count + 1) * len(request.parts[0])
+        if entries > _MOST_ENTRIES:
+            raise LimitExceededError("max_parts", f"{what} {entries:,} inputs in", sent.count + 1, sent.count, "parts")
         needed = sent.nbytes + request.nbytes
         if needed > self.bytes:
             raise LimitExceededError("max_parts_bytes", what, needed, self.bytes, "bytes")

@@ -8,8 +8,9 @@ from typing import Self
 
 import numpy as np
 
+from asg_executor.errors import LimitExceededError
 from asg_executor.plan.arrays import Array
-from asg_executor.safetensors_bytes import canonical_safetensors, read_safetensors
+from asg_executor.safetensors_bytes import MOST_HEADER_BYTES, canonical_safetensors, read_safetensors
 from asg_executor.sessions.session import Recorder, Session
 
 __all__ = ["StepRequest", "joined", "parts_identity", "parts_of", "tensors_digest"]
@@ -51,15 +52,24 @@ class StepRequest:
         """What is kept of it, in pieces: a safetensors body that says what it means, not how it was written.
 
         The same tensors in JSON and in safetensors are one request, and so are the same outputs in another order.
+
+        Raises:
+            LimitExceededError: it has too many inputs in all, or too long names.
         """
         metadata = {
             _PARTS: str(len(self.parts)),
             _MICRO_BATCHES: json.dumps(self.micro_batches),
             _OUTPUTS: json.dumps(None if self.outputs is None else sorted(set(self.outputs))),
         }
-        return canonical_safetensors(
-            joined(self.parts), metadata if self._sent is None else {**metadata, _SENT: self._sent}
-        )
+        if self._sent is not None:
+            metadata[_SENT] = self._sent
+        pieces = canonical_safetensors(joined(self.parts), metadata)
+        length = memoryview(pieces[0]).nbytes - 8
+        if length > MOST_HEADER_BYTES:  # it could be written, and never be read again
+            raise LimitExceededError(
+                "max_header_bytes", "the names and shapes of the step's inputs take", length, MOST_HEADER_BYTES, "bytes"
+            )
+        return pieces
 
     @cached_property
     def digest(self) -> str:

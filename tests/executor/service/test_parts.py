@@ -327,3 +327,27 @@ def test_a_session_in_this_process_takes_parts_with_state_updates_and_keys_as_mi
         assert session.digest() == before
     assert session.take_partial_step(partial) == expected
     assert session.digest() == oracle.digest()
+
+
+def test_what_could_not_be_read_again_is_not_taken(kept: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log has all inputs of a step under one header, whose length is bounded when it is read."""
+    monkeypatch.setattr("asg_executor.sessions.step_request.MOST_HEADER_BYTES", 500)
+    session = kept.create_session(optimizer=ADAM)
+    digest = kept.digest(session)
+    content = {"micro_batches": [inputs(number) for number in range(8)]}
+    assert problem(kept.http.put(f"{session}/steps/1", json=content), "limit_exceeded")["limit"] == "max_header_bytes"
+    send(kept, session, 1, *range(8))
+    problem(finish(kept, session, 1, 8), "limit_exceeded")
+    assert kept.digest(session) == digest
+    assert kept.http.put(f"{session}/steps/1", json={"inputs": inputs(1)}).status_code == 200
+    assert kept.http.get("/v1").json()["limits"]["max_header_bytes"] == 8 * 2**20
+
+
+def test_the_inputs_of_all_parts_are_as_many_as_one_body_may_have(
+    kept: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asg_executor.sessions.sent_parts._MOST_ENTRIES", 4)
+    session = kept.create_session(optimizer=ADAM)
+    send(kept, session, 1, 1, 2)
+    assert problem(put(kept, session, 1, 2, 3), "limit_exceeded")["maximum"] == 2
+    assert finish(kept, session, 1, 2).status_code == 200
