@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from threading import Lock
 from time import perf_counter
 from typing import NamedTuple
@@ -186,11 +187,6 @@ class ServedModel:
         """
         bind_symbols({name: self._types[name] for name in arrays}, arrays)
 
-    def expected_seconds(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> float | None:
-        """How long a run takes, from those before; None where there were none, or nothing is compiled."""
-        executable = self._compiled.known(_GRAPH, outputs, arrays)
-        return None if executable is None else self._seconds.get(executable)
-
     def run(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran:
         """Compute outputs; compile first where that was not done for these shapes.
 
@@ -204,22 +200,29 @@ class ServedModel:
             RunError: a node could not be computed for this data.
         """
         with self._guard:
-            return self._run(arrays, outputs)
+            return self._run(self._compiled.executable(_GRAPH, outputs, arrays), arrays)
 
-    def run_at_once(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
-        """Like `run`, but None instead of waiting while another thread sets the parameters."""
-        if not self._guard.acquire(blocking=False):
-            return None
+    def run_at_once(self, arrays: Mapping[str, Array], outputs: Sequence[str], within: float) -> Ran | None:
+        """Like `run`, but None instead where others might be kept waiting.
+
+        Args:
+            arrays: as for `run`.
+            outputs: likewise.
+            within: how many seconds it may be expected to take, by the runs before. What was not compiled, or not run
+                yet, is not expected to take any time in particular.
+        """
+        executable = self._compiled.known(_GRAPH, outputs, arrays)
+        if executable is None or self._seconds.get(executable, inf) > within or not self._guard.acquire(blocking=False):
+            return None  # or another thread sets the parameters
         try:
-            return self._run(arrays, outputs)
+            return self._run(executable, arrays)
         finally:
             self._guard.release()
 
-    def _run(self, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran:
+    def _run(self, executable: Executable, arrays: Mapping[str, Array]) -> Ran:
         self._is_used = True
         if self.revision < 0:
             raise InterfaceError("the model has no parameters yet")
-        executable = self._compiled.executable(_GRAPH, outputs, arrays)
         begin = perf_counter()
         results = executable(arrays)
         seconds = perf_counter() - begin

@@ -217,12 +217,7 @@ class InferenceRunner:
 
 def _run_at_once(model: ServedModel, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
     """Compute on the event loop's own thread, where others are not kept waiting by it; None where they might be."""
-    if model.lock.locked():
-        return None
-    expected = model.expected_seconds(arrays, outputs)
-    if expected is None or expected > _AT_ONCE_SECONDS:
-        return None
-    return model.run_at_once(arrays, outputs)
+    return None if model.lock.locked() else model.run_at_once(arrays, outputs, _AT_ONCE_SECONDS)
 
 
 def _check_time(start_by: float | None) -> None:

@@ -76,6 +76,26 @@ def test_inference_does_not_wait_for_a_step(server: Server) -> None:
     server.runner.run(ask())
 
 
+def test_a_quick_request_is_answered_though_all_threads_are_busy(server: Server) -> None:
+    name = server.create_session().rpartition("/")[2]
+    body = {"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP32", "data": X.tolist()}]}
+    for _ in range(100):  # so that what a run takes is known, whatever else the machine does
+        assert server.http.post(f"/v2/models/{name}/infer", json=body).status_code == 200
+    pool, release = server.app.state.service.pool, threading.Event()
+
+    async def ask() -> httpx.Response:
+        busy = [asyncio.ensure_future(pool.run(release.wait)) for _ in range(2)]
+        await asyncio.sleep(0)
+        async with server.asynchronous() as http:
+            try:
+                return await asyncio.wait_for(http.post(f"/v2/models/{name}/infer", json=body), 30)
+            finally:
+                release.set()
+                await asyncio.gather(*busy)
+
+    assert server.runner.run(ask()).status_code == 200
+
+
 def test_a_step_hands_its_parameters_to_a_model_that_is_asked(server: Server) -> None:
     session = server.create_session()
     held = held_of(server, session)

@@ -81,23 +81,24 @@ def _decode(item: InputTensor, declared: Mapping[str, TensorType], content: memo
         listed = ", ".join(f'"{name}"' for name in declared) or "none"
         hint = nearest(item.name, declared) or f"; the model has {listed}"
         raise _TensorError(f"there is no input {show_value(item.name)}{hint}")
-    where = f'input "{item.name}" {type}'
+    try:
+        return _of_type(item, type, content)
+    except _TensorError as error:
+        raise _TensorError(f'input "{item.name}" {type}: {error}') from None
+
+
+def _of_type(item: InputTensor, type: TensorType, content: memoryview | None) -> Array:
     if item.datatype != DATATYPES[type.dtype]:
         what = "strings are no numbers; " if item.datatype == "BYTES" else ""
-        raise _TensorError(
-            f"{where}: {what}its datatype is {show_value(item.datatype)}; {DATATYPES[type.dtype]} is needed"
-        )
+        raise _TensorError(f"{what}its datatype is {show_value(item.datatype)}; {DATATYPES[type.dtype]} is needed")
     shape = tuple(item.shape)
     if len(shape) != type.rank or any(
         not isinstance(dim, SymbolicDim) and dim != size for dim, size in zip(type.shape, shape, strict=True)
     ):
-        raise _TensorError(f"{where}: its shape is {list(shape)}; {list(type.shape)} is needed")
-    try:
-        if content is not None:
-            return _from_bytes(content, type.dtype, shape, has_data=item.data is not None)
-        return _from_list(item.data, type.dtype, shape)
-    except _TensorError as error:
-        raise _TensorError(f"{where}: {error}") from None
+        raise _TensorError(f"its shape is {list(shape)}; {list(type.shape)} is needed")
+    if content is not None:
+        return _from_bytes(content, type.dtype, shape, has_data=item.data is not None)
+    return _from_list(item.data, type.dtype, shape)
 
 
 def _from_bytes(content: memoryview, dtype: DType, shape: tuple[int, ...], *, has_data: bool) -> Array:
