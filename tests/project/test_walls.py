@@ -1,5 +1,6 @@
 """Each part imports without the libraries and the parts that it must not need."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,12 @@ def test_only_the_command_line_needs_a_terminal_library(package: str) -> None:
 def test_the_part_folders_do_not_shadow_packages() -> None:
     for folder, _ in WALLS.values():
         assert not (ROOT / folder / "__init__.py").exists()
+
+
+def test_only_the_transports_know_the_http_library() -> None:
+    builder = ROOT / "builder" / "asg_builder"
+    importing = re.compile(r"^\s*(?:import|from) httpx\b", re.MULTILINE)
+    found = {
+        file.relative_to(builder).as_posix() for file in builder.rglob("*.py") if importing.search(file.read_text())
+    }
+    assert found == {"client/transport.py", "client/async_transport.py"}

@@ -17,7 +17,7 @@ from asg_builder.client.raw_session import AsyncRawSession
 from asg_builder.client.transfers import Progress
 from asg_builder.training.best_checkpoint import BestCheckpoint
 from asg_builder.training.early_stopping import EarlyStopping
-from asg_builder.training.fitting import Fit, FitOptions
+from asg_builder.training.fitting import Fit, FitOptions, Watchers
 from asg_schema.parameter_names import ParameterNames, Prefix
 
 __all__ = ["AsyncSession"]
@@ -62,16 +62,7 @@ class AsyncSession:
     def with_options(
         self, *, timeout: float | None = None, retries: int | None = None, total_timeout: float | None = None
     ) -> "AsyncSession":
-        """The same session, whose requests are sent with other options; what is absent stays as it is.
-
-        Args:
-            timeout: how many seconds may pass without anything from the server.
-            retries: how often a request is repeated at most.
-            total_timeout: the seconds, waits included, after which no repetition begins.
-
-        Raises:
-            AsgError: a timeout is not above 0, or `retries` is negative.
-        """
+        """The same session, whose requests are sent with other options; `AsyncClient.with_options` describes them."""
         options = self._transport.with_options(timeout=timeout, retries=retries, total_timeout=total_timeout)
         return AsyncSession(options, self._exchanges)
 
@@ -338,19 +329,8 @@ class AsyncSession:
                 figures, `epochs` is negative, or `start_step` does not fit the session or the batches.
             ClientError: see `asg_builder.client.errors`.
         """
-        options = FitOptions(
-            batches,
-            epochs,
-            loss,
-            validation,
-            validation_graph,
-            early_stopping,
-            checkpoint,
-            on_epoch,
-            on_step,
-            start_step,
-            console,
-        )
+        watchers = Watchers(early_stopping, checkpoint, on_epoch, on_step)
+        options = FitOptions(batches, epochs, loss, validation, validation_graph, watchers, start_step, console)
         return await self._transport.perform(Fit(self._exchanges, options).run())
 
     async def start_job(

@@ -16,7 +16,7 @@ from asg_builder.training.progress import TrainingProgress
 from asg_builder.training.running import RunningFigures
 from asg_schema.errors import AsgError
 
-__all__ = ["Fit", "FitOptions", "Trainable", "evaluate"]
+__all__ = ["Fit", "FitOptions", "Trainable", "Watchers", "evaluate"]
 
 T = TypeVar("T")
 Exchange: TypeAlias = Generator[Any, Any, T]
@@ -71,6 +71,15 @@ class Trainable(Protocol):
         ...
 
 
+class Watchers(NamedTuple):
+    """What looks at a training, as `Session.fit` describes it."""
+
+    early_stopping: EarlyStopping | None
+    checkpoint: BestCheckpoint | None
+    on_epoch: Callable[[int, Mapping[str, float]], object] | None
+    on_step: Callable[[int, Mapping[str, float]], object] | None
+
+
 class FitOptions(NamedTuple):
     """The arguments of `Session.fit`, which describes them."""
 
@@ -79,10 +88,7 @@ class FitOptions(NamedTuple):
     loss: str
     validation: Iterable[Batch] | None
     validation_graph: str
-    early_stopping: EarlyStopping | None
-    checkpoint: BestCheckpoint | None
-    on_epoch: Callable[[int, Mapping[str, float]], object] | None
-    on_step: Callable[[int, Mapping[str, float]], object] | None
+    watchers: Watchers
     start_step: int | None
     console: Console | None
 
@@ -147,7 +153,7 @@ class Fit:
         options = self._options
         epochs = Epochs(options.batches, options.epochs, options.start_step, number)
         history: dict[str, list[float]] = {}
-        stopping = options.early_stopping
+        stopping = options.watchers.early_stopping
         if stopping is not None:
             stopping.reset()
         with TrainingProgress("training", epochs.steps_left, options.console) as bar:
@@ -171,7 +177,7 @@ class Fit:
             if not self._validation_outputs:
                 raise AsgError(f'the graph "{graph}" has neither an output "{loss}" nor a metric to be validated with')
         names = [*self._outputs, *(_VALIDATION + name for name in self._validation_outputs)]
-        for watcher in (self._options.checkpoint, self._options.early_stopping):
+        for watcher in (self._options.watchers.checkpoint, self._options.watchers.early_stopping):
             if watcher is not None:
                 watcher.check(names)
 
@@ -187,9 +193,9 @@ class Fit:
             running.update({name: results[name] for name in self._outputs}, batch.size)
             count += 1
             bar.advance(f"epoch {epoch}/{options.epochs}, loss {float(loss):.4f}")
-            if options.on_step is not None:
+            if options.watchers.on_step is not None:
                 figures = _numbers({name: results[name] for name in self._outputs})
-                self._stopped = yield from _is_true(options.on_step(self._session.number, figures))
+                self._stopped = yield from _is_true(options.watchers.on_step(self._session.number, figures))
         if count == 0:
             raise AsgError(f"epoch {epoch} has no batch; give a list, or an object that can be iterated again")
         return (yield from self._with_validation(_numbers(running.result())))
@@ -205,15 +211,15 @@ class Fit:
 
     def _ends(self, epoch: int, figures: dict[str, float]) -> Exchange[bool]:
         """Tell everyone who watches of an epoch; whether it is the last."""
-        options, stopped = self._options, self._stopped
-        if options.checkpoint is not None and options.checkpoint.is_best(epoch, figures):
-            options.checkpoint.keep((yield from self._session.parameters()))
-            if options.checkpoint.path is not None:
-                yield from self._session.save(options.checkpoint.path, prefix="", progress=False)
-        if options.early_stopping is not None:
-            stopped |= yield from self._stops(options.early_stopping, epoch, figures)
-        if options.on_epoch is not None:
-            stopped |= yield from _is_true(options.on_epoch(epoch, figures))
+        watchers, stopped = self._options.watchers, self._stopped
+        if watchers.checkpoint is not None and watchers.checkpoint.is_best(epoch, figures):
+            watchers.checkpoint.keep((yield from self._session.parameters()))
+            if watchers.checkpoint.path is not None:
+                yield from self._session.save(watchers.checkpoint.path, prefix="", progress=False)
+        if watchers.early_stopping is not None:
+            stopped |= yield from self._stops(watchers.early_stopping, epoch, figures)
+        if watchers.on_epoch is not None:
+            stopped |= yield from _is_true(watchers.on_epoch(epoch, figures))
         return stopped
 
     def _stops(self, stopping: EarlyStopping, epoch: int, figures: dict[str, float]) -> Exchange[bool]:
