@@ -5,7 +5,7 @@ BIN := .venv/bin
 # One core is left to the servers that tests start.
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check faults format parity bench generate clean
+.PHONY: help demo test check faults golden format parity bench generate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -49,6 +49,10 @@ generate: .venv/installed-dev
 	$(BIN)/asg schema > schema/asg.schema.json
 	$(BIN)/asg ops --markdown > schema/OPS.md
 	PYTHONPATH=tests $(BIN)/python -m conformance_vectors
+
+# The data directory of a release, which later ones have to open: once, under the release's number.
+golden: .venv/installed-dev
+	PYTHONPATH=tests $(BIN)/python -m golden_directories $(RELEASE)
 
 clean:
 	rm -rf .venv .venv-mlserver .pytest_cache .ruff_cache .hypothesis .import_linter_cache

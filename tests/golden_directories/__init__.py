@@ -1,0 +1,1 @@
+"""Data directories as this version writes them, kept for later versions to open."""
