@@ -21,7 +21,7 @@ from executor_harness.regression import REGRESSION, regression_json
 STEP: dict[str, Any] = {"inputs": {"x": [[1, 2, 3]], "target": [[0.5]]}}
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v1/", "/v1/graphs/", "/v1/sessions/x/y", "/redoc", "/%00"])
+@pytest.mark.parametrize("path", ["/", "/v3", "/v1/", "/v1/graphs/", "/v1/sessions/x/y", "/redoc", "/%00"])
 def test_unknown_paths(server: Server, path: str) -> None:
     problem(server.http.get(path), "not_found")
 
