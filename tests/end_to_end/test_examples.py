@@ -84,6 +84,19 @@ def test_tiny_gpt() -> None:
     assert len(written) == 40 + 1
 
 
+def test_job_digits() -> None:
+    """Six epochs of the example's forty."""
+    output = run_example("job_digits.py", "--epochs", "6")
+    shares = numbers(r"test accuracy (\S+)%$", output)
+    assert len(shares) == 6
+    assert shares[-1] > 85
+    ((epochs, best, step),) = re.findall(
+        r"^(\d+) epochs, best test accuracy (\S+)%, kept as digits-step-(\d+)$", output, re.M
+    )
+    assert (int(epochs), float(best)) == (6, max(shares))
+    assert int(step) == 23 * (shares.index(max(shares)) + 1)
+
+
 needs_curl = pytest.mark.skipif(not (shutil.which("curl") and shutil.which("sh")), reason="needs sh and curl")
 
 

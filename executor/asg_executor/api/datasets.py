@@ -61,22 +61,22 @@ async def list_datasets(service: RunAccess) -> Response:
     return json_response({"datasets": [_describe(info) for info in found]})
 
 
-@router.get("/{digest}")
-async def get_dataset(digest: str, service: RunAccess) -> Response:
+@router.get("/{dataset}")
+async def get_dataset(dataset: str, service: RunAccess) -> Response:
     """What is known of a data set: its size, its length, and the dtype and shape of each tensor."""
     async with service.admit():
         store, tenant = service.datasets, service.principal.tenant
-        info = await service.pool.run(lambda: store.find(tenant, digest))
+        info = await service.pool.run(lambda: store.find(tenant, dataset))
     return json_response(_describe(info))
 
 
-@router.delete("/{digest}", status_code=204)
-async def delete_dataset(digest: str, service: TrainAccess) -> Response:
+@router.delete("/{dataset}", status_code=204)
+async def delete_dataset(dataset: str, service: TrainAccess) -> Response:
     """Remove a data set, unless a job that is not at its end reads it."""
     async with service.admit():
         store, tenant = service.datasets, service.principal.tenant
-        service.jobs.check_dataset_free(tenant, digest)
-        await service.pool.run(lambda: store.remove(tenant, digest))
+        service.jobs.check_dataset_free(tenant, dataset)
+        await service.pool.run(lambda: store.remove(tenant, dataset))
     return Response(status_code=204)
 
 

@@ -20,7 +20,7 @@ from asg_executor.api.watchers import Watchers
 from asg_executor.jobs.job import Job, JobState
 from asg_executor.jobs.runner import JobRunner
 
-__all__ = ["router"]
+__all__ = ["event_stream", "router"]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -64,10 +64,18 @@ async def job_events(job_id: str, request: Request, service: RunAccess) -> Respo
         return Response(status_code=204)  # a browser does not reconnect then
     watchers.check(service.settings.max_watchers)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(job, jobs, watchers, after), 200, headers, _TYPE)
+    return StreamingResponse(event_stream(job, jobs, watchers, after), 200, headers, _TYPE)
 
 
-async def _stream(job: Job, jobs: JobRunner, watchers: Watchers, after: int) -> AsyncGenerator[bytes]:
+async def event_stream(job: Job, jobs: JobRunner, watchers: Watchers, after: int) -> AsyncGenerator[bytes]:
+    """The body of a stream, piece by piece, until the job is at its end or the server shuts down.
+
+    Args:
+        job: the job.
+        jobs: all jobs.
+        watchers: it is one of them meanwhile.
+        after: the number of the event that it begins behind.
+    """
     with watchers.watching():
         yield f"retry: {_RECONNECT_MILLISECONDS}\n\n".encode()
         told = -1

@@ -187,7 +187,8 @@ def test_a_key_is_made_while_a_transaction_of_the_owner_waits_for_the_disk(tmp_p
 def test_an_older_database_is_not_changed_below_a_running_server(tmp_path: Path) -> None:
     Database(tmp_path / DATABASE).close()
     with sqlite3.connect(tmp_path / DATABASE) as connection:
-        connection.execute("DROP TABLE keys")
+        for table in ("keys", "datasets", "jobs", "job_events"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE sessions DROP COLUMN tenant")
         connection.execute("PRAGMA user_version = 2")
     connection.close()

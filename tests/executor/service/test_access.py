@@ -11,15 +11,16 @@ import pytest
 
 from asg_executor.access.keys import KeyStore
 from asg_executor.access.principal import Scope
+from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
 from executor_harness.access import Operation, bearer, operations
 from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
-from executor_harness.regression import REGRESSION, regression_gradient
+from executor_harness.regression import REGRESSION, regression_data, regression_gradient
 
 OPERATIONS = operations()
 PROTECTED = [item for item in OPERATIONS if item.needs is not None]
 NOBODY = "asg_00000000_" + "A" * 43
-ABSENT = {"session_id": "0" * 32, "digest": "0" * 64, "model_name": "0" * 32}
+ABSENT = {"session_id": "0" * 32, "digest": "0" * 64, "model_name": "0" * 32, "dataset": "0" * 64, "job_id": "0" * 32}
 """For parameters of paths that name what a tenant has, what is not there."""
 
 OWNED = (
@@ -27,6 +28,8 @@ OWNED = (
     "/v1/graphs/{digest}",
     "/v2/models/{model_name}",
     "/v2/repository/models/{model_name}",
+    "/v1/datasets/{dataset}",
+    "/v1/jobs/{job_id}",
 )
 """How paths begin that name what a tenant has."""
 
@@ -154,8 +157,21 @@ def resources(guarded: Guarded) -> dict[str, str]:
     assert guarded.ask("PUT", f"/v1/sessions/{session}/steps/1", train, json=step).status_code == 200
     path = f"/v1/sessions/{session}/checkpoints"
     assert guarded.ask("POST", path, train, json={"name": "best"}).status_code == 201
+    body = write_safetensors(regression_data(), {"batch_size": "4"})
+    headers = {**bearer(train), "Content-Type": MEDIA_TYPE}
+    job = guarded.server.http.post(f"/v1/sessions/{session}/jobs", content=body, headers=headers).json()
+    while guarded.ask("GET", f"/v1/jobs/{job['id']}?after=2&wait=10", train).json()["ended"] is None:
+        pass
+    dataset = job["settings"]["dataset"]
     names = {"number": "1", "name": "best", "part": "1", "version": "best"}
-    return {**names, "session_id": session, "digest": graphs[0], "model_name": session}
+    return {
+        **names,
+        "session_id": session,
+        "digest": graphs[0],
+        "model_name": session,
+        "dataset": dataset,
+        "job_id": job["id"],
+    }
 
 
 @pytest.mark.parametrize("item", [item for item in PROTECTED if "{" in item.path], ids=name)
