@@ -61,6 +61,7 @@ def test_the_asynchronous_client_has_the_same_key(monkeypatch: pytest.MonkeyPatc
 
 def test_a_local_server_is_not_sent_the_key_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASG_API_KEY", KEY)
+    monkeypatch.setenv("ASG_REQUIRE_KEY", "true")  # meant for another server, too
     with Client.local() as client:
         assert client.access()["key"] is None  # an unknown key would be refused
 

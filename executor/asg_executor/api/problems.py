@@ -239,7 +239,7 @@ class ProblemError(Exception):
         # There are clients that repeat every 409 and 429 by themselves.
         if kind.status in (409, 422) or (kind.status == 429 and not kind.retryable):
             headers["x-should-retry"] = "false"
-        if kind.status in (429, 503):
+        if kind.status in (429, 503) and kind.retryable:
             headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))
         body = json.dumps({**content, **self.extensions}, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return Response(body, kind.status, headers, MEDIA_TYPE)

@@ -176,7 +176,8 @@ class Database:
         """
         values = dict(row)
         if values.pop("checksum") != row_checksum(values):
-            raise DamagedFileError(self._path, f"a row of {table} was changed: {values}")
+            column, value = next(iter(values.items()))  # the rest is not for everybody who gets the error
+            raise DamagedFileError(self._path, f'a row of {table} was changed: that of the {column} "{value}"')
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,7 @@
 """`asg keys`: made, listed and revoked by hand and by programs."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,18 @@ def test_the_default_directory_is_that_of_the_server(
     assert (tmp_path / "asg" / "port-9001" / "asg.sqlite3").exists()
     monkeypatch.setenv("ASG_PORT", "0")
     assert "name one with --data-dir" in keys(capsys, tmp_path, "list").stderr
+
+
+def test_the_readmes_commands_do_what_it_says(data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
+    create, listing, revoke = re.findall(r"^asg (keys .*)$", readme, re.MULTILINE)
+    made = asg(capsys, tmp_path, *create.split())
+    assert re.fullmatch(r"asg_[0-9a-f]{8}_[A-Za-z0-9_-]{43}\n", made.stdout)
+    id = made.stdout[4:12]
+    assert id in asg(capsys, tmp_path, *listing.split()).stdout
+    assert asg(capsys, tmp_path, *revoke.replace("1a2b3c4d", id).split()).returncode == 0
+    with opened_keys(data) as store:
+        assert [store.is_good(key) for key in store.list()] == [False]
 
 
 def test_help_shows_the_commands(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -56,7 +56,10 @@ def test_keys_that_are_required_have_to_be_there(tmp_path: Path, capsys: pytest.
     assert "--allow-remote" not in found.stderr
 
 
-def test_a_server_that_is_running_heeds_the_command_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_is_running_heeds_the_command_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     data = tmp_path / "data"
     data_set = regression_data()
     first = make_key(capsys, data, "--tenant", "research")
@@ -78,6 +81,8 @@ def test_a_server_that_is_running_heeds_the_command_at_once(tmp_path: Path, caps
         third = make_key(capsys, data, "--tenant", "research")
         with Client(process.url, api_key=third["key"]) as client:
             assert client.session(session.id).number == 1
+        assert caplog.text, "the client's libraries say what they do"
+        assert not any(key["key"][13:] in caplog.text for key in (first, second, third))
         with Client(process.url, api_key="") as client, pytest.raises(AccessDenied, match="this service needs a key"):
             client.sessions()
 
