@@ -204,9 +204,10 @@ def _sqlite_errors(path: Path) -> Generator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        code = getattr(error, "sqlite_errorcode", None)  # that of a closed database has none
+        if code == sqlite3.SQLITE_FULL:
             raise StorageFullError(f"{path}: {error}; nothing was changed") from error
-        if error.sqlite_errorcode in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DamagedFileError(path, str(error)) from error
         raise StoreError(f"{path}: {error}") from error
 
