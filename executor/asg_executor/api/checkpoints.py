@@ -22,6 +22,7 @@ from asg_executor.api.entity_tags import (
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, json_documentation
+from asg_executor.sessions.checkpointing import add_checkpoint
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.retention import KeepBest, Retention
 from asg_executor.sessions.unusable_session import UnusableSession
@@ -101,7 +102,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
             if required is not None:
                 check_state(required, held.digest())
             metrics = {key: float(value) for key, value in body.metrics.items()}
-            added = held.add_checkpoint(name, metrics=metrics, retention=body.retention(), pinned=body.pinned)
+            added = add_checkpoint(held, name, metrics=metrics, retention=body.retention(), pinned=body.pinned)
             content = {**describe_checkpoint(added.checkpoint), "removed": added.removed}
             return json_response(content, 201, {"Location": location})
 

@@ -21,8 +21,10 @@ from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import TenantService, TrainAccess, json_documentation
 from asg_executor.exports.exported_checkpoint import ExportedCheckpoint, read_export, write_export
 from asg_executor.exports.places import ExportPlace, open_place
+from asg_executor.sessions.checkpointing import add_state
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import adopt_state
 from asg_executor.sessions.registry import SessionRequest
 from asg_executor.sessions.session_settings import CreationKey
 from asg_schema.wire import show_value
@@ -105,7 +107,7 @@ async def import_checkpoint(session_id: str, request: Request, service: TrainAcc
             name = checkpoint_name(body.name, exported.state.number)
             if required is not None:
                 check_state(required, held.digest())
-            checkpoint = held.add_state(name, exported.state, exported.metrics)
+            checkpoint = add_state(held, name, exported.state, exported.metrics)
             location = f"/v1/sessions/{held.id}/checkpoints/{name}"
             return json_response(describe_checkpoint(checkpoint), 201, {"Location": location})
 
@@ -131,7 +133,7 @@ async def import_session(request: Request, service: TrainAccess) -> Response:
         limit, tenant = service.settings.max_memory_bytes, service.principal.tenant
 
         async def make() -> HeldSession:
-            return await service.pool.run(lambda: HeldSession.adopt(settings, exported.state, limit, store, tenant))
+            return await service.pool.run(lambda: adopt_state(settings, exported.state, limit, store, tenant))
 
         wanted = SessionRequest(tenant, await service.pool.run(settings.required_bytes), creation)
         held, replayed = await service.create_session(wanted, make)

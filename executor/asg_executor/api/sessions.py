@@ -20,6 +20,7 @@ from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import refuse
 from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
 from asg_executor.plan.arrays import Array
+from asg_executor.sessions import opening
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.random_keys import MOST_SEED
@@ -101,7 +102,7 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
 
         async def make() -> HeldSession:
             store = None if directory is None else directory.sessions
-            return await service.pool.run(lambda: HeldSession.create(settings, parameters, limit, store, tenant))
+            return await service.pool.run(lambda: opening.create_session(settings, parameters, limit, store, tenant))
 
         wanted = SessionRequest(tenant, await service.pool.run(settings.required_bytes), creation)
         held, replayed = await service.create_session(wanted, make)

@@ -128,7 +128,11 @@ class WorkerPool:
         self._unfinished.add(result)
         result.add_done_callback(self._unfinished.discard)
         self._queue.put(current_tenant.get(), partial(self._call, copy_context(), function, result))
-        self._threads.submit(self._next)  # a thread that is free takes whatever has its turn then
+        try:
+            self._threads.submit(self._next)  # a thread that is free takes whatever has its turn then
+        except RuntimeError:  # the pool is closed
+            result.cancel()
+            raise
         return asyncio.wrap_future(result)
 
     def _next(self) -> None:
@@ -182,5 +186,7 @@ class WorkerPool:
         await self._idle.wait()
 
     def close(self) -> None:
-        """End the threads once they are idle, without waiting for it."""
+        """End the threads once they are idle, without waiting for it. What no thread has begun is cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        for call in list(self._unfinished):
+            call.cancel()  # else who awaits it, or the lock that it was to hold, waits for ever

@@ -18,8 +18,10 @@ from asg_executor.jobs.figures import RunningFigures, figure_json
 from asg_executor.jobs.interface import VALIDATION, JobInterface
 from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.plan.arrays import Array
-from asg_executor.sessions.held_session import HeldSession, TakenStep
+from asg_executor.sessions.checkpointing import add_checkpoint
+from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.step_request import StepRequest
+from asg_executor.sessions.taken import TakenStep
 from asg_executor.store.datasets import DatasetStore
 from asg_executor.store.jobs import JobRecord
 from asg_executor.store.progress_file import ProgressFile
@@ -200,7 +202,7 @@ class Execution:
             CheckpointError: another state has the name.
             StoreError: it could not be kept.
         """
-        self._held.add_checkpoint(name, metrics=metrics)
+        add_checkpoint(self._held, name, metrics=metrics)
 
     def remove_checkpoints(self, names: set[str]) -> None:
         """Remove those of these checkpoints that there are.

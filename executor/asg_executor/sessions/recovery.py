@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from asg_executor.errors import ExecutorError
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import open_session
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.unusable_session import UnusableSession
@@ -38,7 +39,7 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
         if isinstance(stored, DamagedSession):
             return UnusableSession(stored.id, stored.reason, stored.tenant, None, store)
         try:
-            return HeldSession.open(stored, memory_limit)
+            return open_session(stored, memory_limit)
         except ExecutorError as error:
             return UnusableSession(stored.id, str(error), stored.tenant, _settings(stored), store)
 

@@ -5,6 +5,7 @@ import logging
 
 from asg_executor.sessions.errors import SessionDamagedError
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import revive_session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.sessions import SessionStore
@@ -85,7 +86,7 @@ class UnusableSession:
             StoreError: the system refuses; everything is as it was.
         """
         settings, state = self.settings, self.checkpoints.read(name)
-        held, aside = HeldSession.revive(
+        held, aside = revive_session(
             self.id, settings, state, memory_limit, self._store, self.tenant or "", self.reason, optimizer=optimizer
         )
         _log.warning(

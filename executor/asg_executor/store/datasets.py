@@ -16,6 +16,7 @@ from asg_executor.datasets.receiving import DatasetWriter, Received
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import (
     TEMPORARY_PREFIX,
+    discard_file,
     make_directory,
     remove_unfinished,
     storage_errors,
@@ -98,12 +99,11 @@ class DatasetStore:
                     self._check_room()
                     self._database.insert("datasets", row)
         except BaseException:
-            path.unlink(missing_ok=True)
+            discard_file(path)
             raise
         if present is None:
             return self.find(tenant, received.digest), True
-        with storage_errors(path):
-            path.unlink()
+        discard_file(path)
         return self._info(present), False
 
     def _check_room(self) -> None:
@@ -167,6 +167,4 @@ class DatasetStore:
         row = self._found(tenant, digest)
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM datasets WHERE tenant = ? AND digest = ?", [tenant, digest])
-        path = self._directory / row["file"]
-        with storage_errors(path):
-            path.unlink(missing_ok=True)
+        discard_file(self._directory / row["file"])

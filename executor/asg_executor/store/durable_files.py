@@ -6,6 +6,7 @@ have what can happen otherwise.)
 """
 
 import errno
+import logging
 import os
 import shutil
 from collections.abc import Callable, Generator, Sequence
@@ -17,6 +18,7 @@ from asg_executor.store.errors import StorageFullError, StoreError
 
 __all__ = [
     "TEMPORARY_PREFIX",
+    "discard_file",
     "make_directory",
     "remove_tree",
     "remove_unfinished",
@@ -29,6 +31,8 @@ __all__ = [
 
 TEMPORARY_PREFIX = ".writing-"
 """What the names of files and directories begin with that are not finished yet."""
+
+_log = logging.getLogger("asg_executor")
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -130,6 +134,14 @@ def _discard(path: Path) -> None:
     """Remove what could not be finished; where that fails too, the next start removes it."""
     with suppress(OSError):
         _remove(path)
+
+
+def discard_file(path: Path) -> None:
+    """Remove a file that does not count any more; where that fails, the next start removes it."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s is not needed any more, and could not be removed: %s", path, error.strerror)
 
 
 def remove_tree(path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asg_executor.store.database import Database, Row
-from asg_executor.store.durable_files import make_directory, remove_unfinished, storage_errors
+from asg_executor.store.durable_files import discard_file, make_directory, remove_unfinished, storage_errors
 from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.progress_file import ProgressFile
 
@@ -124,7 +124,7 @@ class JobStore:
                 self._database.insert("jobs", {**record._asdict(), "settings": json.dumps(record.settings)})
                 self._insert(record.id, 1, event)
         except BaseException:
-            path.unlink(missing_ok=True)
+            discard_file(path)
             raise
 
     def append(self, job: str, number: int, event: Mapping[str, Any]) -> None:
@@ -192,9 +192,7 @@ class JobStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ?", [job])
             connection.execute("DELETE FROM job_events WHERE job = ?", [job])
-        path = self._directory / _progress_name(job)
-        with storage_errors(path):
-            path.unlink(missing_ok=True)
+        discard_file(self._directory / _progress_name(job))
 
 
 def _progress_name(job: str) -> str:

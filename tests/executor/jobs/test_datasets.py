@@ -1,5 +1,6 @@
 """Data sets: sent once, found by their digest, read where they lie, refused where they are none."""
 
+import errno
 import json
 from collections.abc import AsyncIterator, Iterator
 from hashlib import sha256
@@ -17,6 +18,7 @@ from asg_schema.dtype import DType
 from executor_harness.in_process import Server, in_process
 from executor_harness.jobs import add_dataset, create_session, data, start_job, wait
 from executor_harness.problems import problem
+from fault_harness.faulty_disk import FaultyDisk
 
 HEADERS = {"Content-Type": MEDIA_TYPE}
 
@@ -182,3 +184,15 @@ def test_every_dtype_is_read_as_it_was_written(tmp_path: Path) -> None:
         assert rows.tobytes() == array[[2, 0]].tobytes()
         assert rows.flags.aligned
     directory.close()
+
+
+def test_a_data_set_whose_file_cannot_be_removed_is_gone_all_the_same(tmp_path: Path) -> None:
+    with FaultyDisk(tmp_path, fault=errno.EIO, only=frozenset({"unlink"})) as disk, in_process(data_dir=tmp_path) as s:
+        path = add_dataset(s)
+        disk.fail_from_now_on()
+        assert s.http.delete(f"/v1/datasets/{path}").status_code == 204
+        assert disk.happened
+        disk.mend()
+        problem(s.http.get(f"/v1/datasets/{path}"), "unknown_dataset")
+    with in_process(data_dir=tmp_path):
+        assert not list((tmp_path / "datasets").iterdir())

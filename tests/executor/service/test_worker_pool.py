@@ -189,3 +189,37 @@ def test_retry_after_grows_with_the_queue_and_with_how_long_calls_take(monkeypat
 
     run(pool, scenario)
     assert not requests.order
+
+
+def test_a_pool_that_is_closed_leaves_nobody_waiting_for_what_no_thread_has_begun() -> None:
+    pool, gate = WorkerPool(1, 10), threading.Event()
+
+    async def scenario() -> None:
+        lock, inside = asyncio.Lock(), threading.Event()
+
+        def occupy() -> None:
+            inside.set()
+            gate.wait(60)
+
+        first = asyncio.create_task(pool.run(occupy))
+        await asyncio.to_thread(inside.wait, 60)
+        second = asyncio.create_task(pool.run_locked(lock, lambda: None))
+        await asyncio.sleep(0)
+        assert lock.locked()
+        pool.close()
+        await asyncio.wait([second])
+        assert second.cancelled()
+        async with asyncio.timeout(60):
+            await lock.acquire()
+        lock.release()
+        with pytest.raises(RuntimeError):
+            await pool.run_locked(lock, lambda: None)
+        assert not lock.locked()
+        gate.set()
+        await first
+        assert not pool.busy
+
+    try:
+        run(pool, scenario)
+    finally:
+        gate.set()

@@ -4,6 +4,7 @@ import pytest
 
 from asg_executor.sessions.errors import SessionBusyError
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import create_session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_request import StepRequest
 from executor_harness.regression import regression_data, regression_gradient
@@ -14,7 +15,7 @@ def held_session() -> HeldSession:
     optimizer = {"kind": "sgd", "learning_rate": 0.1}
     graphs, digests = {"train": document}, {"train": document.digest}
     settings = SessionSettings(graphs, digests, optimizer, 0, "auto", "every_step", "apply")
-    return HeldSession.create(settings, {}, 2**30, None)
+    return create_session(settings, {}, 2**30, None)
 
 
 def test_the_job_alone_changes_the_session() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from asg_executor.errors import InterfaceError
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import create_session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_request import StepRequest
 from executor_harness.regression import regression, regression_data, regression_gradient
@@ -22,7 +23,7 @@ def held_session() -> HeldSession:
         non_finite="apply",
         creation=None,
     )
-    return HeldSession.create(settings, {}, 2**30, None)
+    return create_session(settings, {}, 2**30, None)
 
 
 def test_a_step_is_a_revision_and_a_repeated_or_failed_one_is_none() -> None:

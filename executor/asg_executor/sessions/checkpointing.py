@@ -1,0 +1,108 @@
+"""Checkpoints made of a session: of its present state, or of one that was another's."""
+
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from asg_executor.sessions.errors import CheckpointError
+from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.opening import check_digest
+from asg_executor.sessions.retention import Retention
+from asg_executor.store.checkpoints import Checkpoint, CheckpointFiles
+from asg_executor.store.errors import StoreError
+from asg_executor.store.saved_state import SavedState
+
+__all__ = ["AddedCheckpoint", "add_checkpoint", "add_state"]
+
+_log = logging.getLogger("asg_executor")
+
+
+class AddedCheckpoint(NamedTuple):
+    """A checkpoint that was made, now or before.
+
+    Attributes:
+        checkpoint: what is known of it.
+        removed: the names of the checkpoints that its retention removed.
+    """
+
+    checkpoint: Checkpoint
+    removed: list[str]
+
+
+def add_checkpoint(
+    held: HeldSession,
+    name: str,
+    *,
+    metrics: Mapping[str, float] | None = None,
+    retention: Retention | None = None,
+    pinned: bool | None = None,
+) -> AddedCheckpoint:
+    """Have a session's present state on disk under a name, then remove what the retention does not keep.
+
+    Where the same state is there already under that name, with the same metrics, that is it.
+
+    Args:
+        held: the session, whose lock the caller holds.
+        name: the name.
+        metrics: figures that belong to the state, by name.
+        retention: which checkpoints are kept, of those that are not pinned; None for all.
+        pinned: whether no retention removes this one, now or later; None: where it is made without one.
+
+    Raises:
+        CheckpointError: another state has the name, or the same one with other metrics.
+        NothingKeptError: the service keeps nothing.
+        StoreError: it could not be kept; nothing was removed.
+    """
+    figures = dict(metrics or {})
+    checkpoints = held.checkpoints
+    present = checkpoints.find(name)
+    if present is None:
+        lasting = retention is None if pinned is None else pinned
+        present = checkpoints.add(name, held.state(), figures, pinned=lasting)
+    elif (present.digest, repr(present.metrics)) != (held.digest(), repr(figures)):  # a NaN is equal to none
+        raise CheckpointError(
+            f'the checkpoint "{name}" has the state of step {present.step} and the metrics {present.metrics}; '
+            "delete it first, or take another name"
+        )
+    return AddedCheckpoint(present, [] if retention is None else _remove_surplus(checkpoints, held.id, retention, name))
+
+
+def _remove_surplus(checkpoints: CheckpointFiles, session: str, retention: Retention, made: str) -> list[str]:
+    """Remove the checkpoints that a retention does not keep, but for `made`; the names of those that are gone."""
+    removed: list[str] = []
+    try:
+        checkpoints.check()
+        for item in retention.surplus(checkpoints.all()):
+            if item.name != made:
+                checkpoints.remove(item.name)
+                removed.append(item.name)
+    except StoreError as error:  # the new checkpoint counts; what is too many goes with the next one
+        _log.warning("session %s: not all surplus checkpoints were removed: %s", session, error)
+    return removed
+
+
+def add_state(held: HeldSession, name: str, state: SavedState, metrics: Mapping[str, float]) -> Checkpoint:
+    """Have a state that was not a session's on disk among its checkpoints, pinned; the session stays as it is.
+
+    Where it is there already under that name, that is it.
+
+    Args:
+        held: the session, whose lock the caller holds.
+        name: the name.
+        state: the state.
+        metrics: figures that belong to it, by name.
+
+    Raises:
+        InterfaceError: it is the state of a session with other graphs or another optimizer.
+        StateMismatchError: its digest is another than it says.
+        CheckpointError: another state has the name.
+        NothingKeptError: the service keeps nothing.
+        StoreError: it could not be kept.
+    """
+    present = held.checkpoints.find(name)
+    if present is not None and present.digest != state.digest:
+        raise CheckpointError(
+            f'the checkpoint "{name}" has the state of step {present.step}; delete it first, or take another name'
+        )
+    check_digest(held.session, state)
+    return present or held.checkpoints.add(name, state, metrics)
