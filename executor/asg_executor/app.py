@@ -45,12 +45,13 @@ from asg_executor.observability.service_collector import ServiceCollector
 from asg_executor.observability.telemetry import exporting_tracing
 from asg_executor.sessions.recovery import recover
 from asg_executor.sessions.registry import SessionRegistry
+from asg_executor.sessions.saving import save_changed
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.graphs import MemoryGraphStore, TenantGraphs
 
 if TYPE_CHECKING:
-    from asg_executor.observability.tracing import RequestTracing
+    from asg_executor.observability.tracing import Tracing
 
 __all__ = ["create_app"]
 
@@ -59,7 +60,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     host_names: Collection[str] | None = None,
-    tracing: "RequestTracing | None" = None,
+    tracing: "Tracing | None" = None,
 ) -> FastAPI:
     """The service. What its data directory has of an earlier time is there again; without one it keeps nothing.
 
@@ -81,7 +82,7 @@ def create_app(
     engine_named(settings.engine)
     if tracing is None and settings.telemetry:
         tracing = exporting_tracing()
-    service = _service(settings)
+    service = _service(settings, tracing)
     service.metrics.registry.register(ServiceCollector(service))
 
     @asynccontextmanager
@@ -132,7 +133,7 @@ def create_app(
     return app
 
 
-def _service(settings: Settings) -> Service:
+def _service(settings: Settings, tracing: "Tracing | None") -> Service:
     """The state of the service, with what its data directory has of an earlier time."""
     directory = (
         None
@@ -148,7 +149,8 @@ def _service(settings: Settings) -> Service:
     )
     pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
     counted = Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted)
-    runner = None if directory is None else JobRunner(directory, held, pool, counted, _job_limits(settings))
+    limits = _job_limits(settings)
+    runner = None if directory is None else JobRunner(directory, held, pool, counted, limits, tracing)
     if directory is not None and runner is not None:
         try:
             recover(held, directory, settings.max_memory_bytes, settings.workers)
@@ -180,9 +182,10 @@ async def _end(service: Service) -> None:
         await service.jobs.drain(0.0 if service.pool.draining else service.settings.drain_seconds)
     service.pool.close()
     if service.directory is not None:
+        await save_changed(service.sessions)
         for held in service.sessions:
             if not held.lock.locked():  # else a thread that cannot be stopped still works with it
-                held.close()
+                held.close_files()
         service.directory.close()
 
 

@@ -57,10 +57,14 @@ def serve(
 ) -> None:
     """Serve the executor over HTTP.
 
-    Every setting can also come from the environment, as ASG_HOST, ASG_PORT, ASG_MAX_BODY_BYTES and so on, or from a
-    TOML file: options come first, then the environment, then the file. Without a data directory the user's own for the
-    port is taken; what is served on port 0, which nobody finds again, keeps its data in a directory that is removed at
-    the end. Where other machines can reach it, it asks for access keys, which asg keys create makes.
+    Settings come from options, then the environment (ASG_PORT=9000), then a
+    TOML file; --show-settings shows them all, with those that are no options.
+
+    Without --data-dir the user's own directory for the port is taken. What is
+    served on port 0 is removed at the end: nobody could find it again.
+
+    Where other machines can reach it, requests need a key, which
+    asg keys create makes.
     """
     from asg_executor.serve_command import ServeOptions, serve_executor
 

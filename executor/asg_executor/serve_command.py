@@ -96,10 +96,9 @@ def serve_executor(options: ServeOptions) -> None:
         server = _serve(settings, say, exit_with_parent=options.exit_with_parent)
     if server.failure is not None:
         _report(server.failure)
-    service = server.service
-    if service is None or service.pool.busy:
+    if server.service is None or server.has_abandoned_work:
         # A thread cannot be stopped, and the interpreter would wait for it.
-        os._exit(0 if service is None else _ABANDONED)
+        os._exit(_ABANDONED if server.has_abandoned_work else 0)
 
 
 def _serve(settings: Settings, say: Callable[[str, Service], None], *, exit_with_parent: bool) -> Server:

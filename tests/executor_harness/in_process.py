@@ -9,6 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from asg_executor.app import create_app
+from asg_executor.observability.tracing import Tracing
 from asg_executor.settings import Settings
 from executor_harness.regression import regression, regression_gradient
 
@@ -40,8 +41,8 @@ class Server:
         runner: the event loop that it runs on.
     """
 
-    def __init__(self, settings: Settings, runner: asyncio.Runner) -> None:
-        self.app = create_app(settings, host_names={"localhost"})
+    def __init__(self, settings: Settings, runner: asyncio.Runner, tracing: Tracing | None = None) -> None:
+        self.app = create_app(settings, host_names={"localhost"}, tracing=tracing)
         self.runner = runner
         self.http = httpx.Client(transport=_Transport(self.app, runner), base_url="http://localhost")
 
@@ -77,10 +78,10 @@ class Server:
 
 
 @contextmanager
-def in_process(**settings: Any) -> Generator[Server]:
+def in_process(tracing: Tracing | None = None, **settings: Any) -> Generator[Server]:
     """A service with these settings."""
     with asyncio.Runner() as runner:
-        server = Server(Settings(**settings), runner)
+        server = Server(Settings(**settings), runner, tracing)
         try:
             yield server
         finally:

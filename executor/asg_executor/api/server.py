@@ -17,6 +17,7 @@ from typing_extensions import override
 from asg_executor.api.connections import Connections
 from asg_executor.api.service import Service
 from asg_executor.api.starting import StartingApp
+from asg_executor.sessions.saving import save_changed
 from asg_executor.settings import Settings
 
 __all__ = ["Server", "url_of"]
@@ -32,7 +33,7 @@ class Server(uvicorn.Server):
 
     It listens at once, and answers 503 `starting` until the application is made. On the first SIGTERM, SIGINT or SIGHUP
     it drains: requests in flight are finished, new ones are answered 503, and `/healthz/ready` says so to load
-    balancers. Then it stops. A second signal stops it at once.
+    balancers. Then it saves the sessions, and stops. A second signal stops it at once.
 
     Args:
         settings: they hold the limits of connections.
@@ -71,6 +72,12 @@ class Server(uvicorn.Server):
     def service(self) -> Service | None:
         """The service, once it is there."""
         return None if self._starting.app is None else self._starting.app.state.service
+
+    @property
+    def has_abandoned_work(self) -> bool:
+        """Whether it stopped while a thread computed, or before all sessions were saved."""
+        service = self.service
+        return service is not None and (service.pool.busy or any(held.is_changed for held in service.sessions))
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -135,6 +142,7 @@ class Server(uvicorn.Server):
                             group.create_task(self.service.jobs.drain())
             except TimeoutError:
                 _log.error("requests were still in flight after %g seconds; they are abandoned", seconds)
+            await save_changed(self.service.sessions)  # while probes are still answered, and a second signal is heard
         self.should_exit = True
 
 

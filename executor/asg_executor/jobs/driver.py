@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
@@ -13,6 +13,9 @@ from asg_executor.jobs.figures import RunningFigures, numbers_of
 from asg_executor.jobs.job import EventType, Job
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.held_session import HeldSession
+
+if TYPE_CHECKING:
+    from asg_executor.observability.tracing import Tracing
 
 __all__ = ["Driver", "JobCancelledError", "JobPausedError", "Surroundings"]
 
@@ -40,12 +43,14 @@ class Surroundings(NamedTuple):
         metrics: what is counted.
         emit: has an event on disk and applies it.
         draining: whether the server is shutting down.
+        tracing: traces the steps; None for nothing.
     """
 
     pool: WorkerPool
     metrics: Metrics
     emit: Callable[[Job, EventType, dict[str, Any]], Awaitable[None]]
     draining: Callable[[], bool]
+    tracing: "Tracing | None"
 
 
 class Driver:
@@ -62,7 +67,7 @@ class Driver:
         self._job = job
         self._held = held
         self._execution = execution
-        self._pool, self._metrics, self._emit, self._draining = surroundings
+        self._pool, self._metrics, self._emit, self._draining, self._tracing = surroundings
         self._pulsed = time.monotonic()
 
     async def run(self) -> None:
@@ -123,7 +128,10 @@ class Driver:
         if done.taken.replayed:
             return
         now = time.monotonic()
-        self._metrics.observe_step({"run": done.taken.run_seconds, "persist": done.taken.persist_seconds})
+        seconds = {"run": done.taken.run_seconds, "persist": done.taken.persist_seconds}
+        self._metrics.observe_step(seconds)
+        if self._tracing is not None:
+            self._tracing.step_of_job(job.id, self._held.id, done.number, seconds)
         rate, before = 1 / max(now - begin, 1e-9), job.steps_per_second
         job.steps_per_second = rate if before is None else before + _RATE_WEIGHT * (rate - before)
         if now - self._pulsed >= _PULSE_SECONDS:

@@ -34,11 +34,13 @@ class StepDone(NamedTuple):
 
     Attributes:
         position: how many of the job's steps are taken now.
+        number: the number of the step in the session.
         figures: the epoch's figures so far, as JSON.
         taken: how it was taken.
     """
 
     position: int
+    number: int
     figures: Mapping[str, Any]
     taken: TakenStep
 
@@ -121,10 +123,11 @@ class Execution:
         rows = self._rows(place)
         inputs = {name: self._data.rows(tensor, rows) for name, tensor in self._interface.inputs.items()}
         request = StepRequest([inputs], list(self._interface.figures))
-        taken = self._held.take(self._record.first_step + place + 1, request, job=self._record.id)
+        number = self._record.first_step + place + 1
+        taken = self._held.take(number, request, job=self._record.id)
         if place == self.position:
             self._note(place, taken.answers[0], len(rows))
-        return StepDone(self.position, _figures_json(self._figures.result()), taken)
+        return StepDone(self.position, number, _figures_json(self._figures.result()), taken)
 
     def _note(self, place: int, answer: Mapping[str, Array], rows: int) -> None:
         """Write down that a step was taken, and what it answered."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextvars import Context
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
@@ -28,6 +28,9 @@ from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.errors import StoreError
 from asg_executor.store.jobs import DamagedJob, Event, JobRecord
+
+if TYPE_CHECKING:
+    from asg_executor.observability.tracing import Tracing
 
 __all__ = ["JobLimits", "JobRunner"]
 
@@ -59,6 +62,7 @@ class JobRunner:
         pool: the threads that compute.
         metrics: what is counted.
         limits: how many jobs there may be.
+        tracing: traces their steps; None for nothing.
 
     Attributes:
         damaged: why the jobs that cannot be read cannot, by id.
@@ -71,12 +75,14 @@ class JobRunner:
         pool: WorkerPool,
         metrics: Metrics,
         limits: JobLimits,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self._directory = directory
         self._sessions = sessions
         self._pool = pool
         self._metrics = metrics
         self._limits = limits
+        self._tracing = tracing
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._creations: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -331,7 +337,7 @@ class JobRunner:
             if not job.began:
                 await self._emit(job, EventType.RUNNING, {})
             job.state = JobState.RUNNING
-            surroundings = Surroundings(self._pool, self._metrics, self._emit, lambda: self.draining)
+            surroundings = Surroundings(self._pool, self._metrics, self._emit, lambda: self.draining, self._tracing)
             await Driver(job, held, execution, surroundings).run()
         finally:
             await self._pool.run_locked(held.lock, execution.close)

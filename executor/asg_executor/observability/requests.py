@@ -11,7 +11,7 @@ from asg_executor.metrics import Metrics
 from asg_executor.observability.request_facts import current_scope
 
 if TYPE_CHECKING:
-    from asg_executor.observability.tracing import RequestTracing
+    from asg_executor.observability.tracing import Tracing
 
 __all__ = ["RequestObserver"]
 
@@ -34,7 +34,7 @@ class RequestObserver:
         tracing: makes a span for each; None for no spans.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: "RequestTracing | None") -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracing: "Tracing | None") -> None:
         self._app = app
         self._metrics = metrics
         self._tracing = tracing

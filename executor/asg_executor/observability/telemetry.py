@@ -9,7 +9,7 @@ from asg_schema.errors import AsgError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asg_executor.observability.tracing import RequestTrace, RequestTracing
+    from asg_executor.observability.tracing import RequestTrace, Tracing
 
 __all__ = ["TelemetryUnavailableError", "exporting_tracing", "trace_phases"]
 
@@ -18,19 +18,19 @@ class TelemetryUnavailableError(AsgError):
     """Traces are wished for, and OpenTelemetry is not installed."""
 
 
-def exporting_tracing() -> "RequestTracing":
+def exporting_tracing() -> "Tracing":
     """What traces requests and sends the spans.
 
     Raises:
         TelemetryUnavailableError: OpenTelemetry is not installed.
     """
     try:
-        from asg_executor.observability.tracing import RequestTracing, exporting_provider
+        from asg_executor.observability.tracing import Tracing, exporting_provider
     except ModuleNotFoundError as error:
         raise TelemetryUnavailableError(
             f'telemetry is set, and {error.name} is not installed; install it with: pip install "asgraph[telemetry]"'
         ) from None
-    return RequestTracing(exporting_provider())
+    return Tracing(exporting_provider())
 
 
 def trace_phases(scope: Scope, seconds: "Mapping[str, float]") -> None:

@@ -1,7 +1,8 @@
-"""`RequestTracing`: a span for each request, and spans within it for the phases of a step, by OpenTelemetry.
+"""`Tracing`: a span for each request and each step of a job, and spans within it for the phases of a step.
 
-This module alone imports OpenTelemetry, which is installed with the extra `telemetry`. Names and attributes are those
-of the semantic conventions for HTTP servers (https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
+They are OpenTelemetry's. This module alone imports it, which is installed with the extra `telemetry`. Names and
+attributes are those of the semantic conventions for HTTP servers
+(https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
 """
 
 import time
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from http import HTTPMethod
 from importlib.metadata import version
 
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.propagate import extract
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -21,7 +23,7 @@ from starlette.types import Scope
 
 from asg_executor.observability.request_facts import session_of
 
-__all__ = ["RequestTrace", "RequestTracing", "exporting_provider"]
+__all__ = ["RequestTrace", "Tracing", "exporting_provider"]
 
 _ORDER = ("load", "queue", "run", "persist")
 _NANOSECONDS = 1e9
@@ -57,16 +59,11 @@ class RequestTrace:
         Args:
             seconds: how long each took.
         """
-        parent = set_span_in_context(self._span)
-        end = time.time_ns()
-        for phase in reversed([phase for phase in _ORDER if phase in seconds]):
-            begin = end - round(seconds[phase] * _NANOSECONDS)
-            self._tracer.start_span(f"step {phase}", parent, start_time=begin).end(end)
-            end = begin
+        _add_phases(self._tracer, self._span, seconds, time.time_ns())
 
 
-class RequestTracing:
-    """Makes the spans of requests. The client's own trace (`traceparent`) is continued.
+class Tracing:
+    """Makes the spans of requests, for which the client's own trace (`traceparent`) is continued, and those of jobs.
 
     Args:
         provider: what becomes of the spans.
@@ -94,9 +91,36 @@ class RequestTracing:
         finally:
             del state["trace"]
 
+    def step_of_job(self, job: str, session: str, step: int, seconds: Mapping[str, float]) -> None:
+        """Add the span of a job's step that has just ended, with spans within it for its phases.
+
+        It is a trace of its own: a job outlives the request that asked for it, and the server.
+
+        Args:
+            job: the job's id.
+            session: the id of the session that it trains.
+            step: the number of the step in the session.
+            seconds: how long each phase took.
+        """
+        end = time.time_ns()
+        begin = end - round(sum(seconds.values()) * _NANOSECONDS)
+        attributes = {"asg.job.id": job, "asg.session.id": session, "asg.step": step}
+        span = self._tracer.start_span("job step", Context(), attributes=attributes, start_time=begin)
+        _add_phases(self._tracer, span, seconds, end)
+        span.end(end)
+
     def close(self) -> None:
         """Send what is not sent yet."""
         self._provider.shutdown()
+
+
+def _add_phases(tracer: Tracer, span: Span, seconds: Mapping[str, float], end: int) -> None:
+    """Add spans for the phases of a step within its own: one follows the other, and the last one ends at `end`."""
+    parent = set_span_in_context(span)
+    for phase in reversed([phase for phase in _ORDER if phase in seconds]):
+        begin = end - round(seconds[phase] * _NANOSECONDS)
+        tracer.start_span(f"step {phase}", parent, start_time=begin).end(end)
+        end = begin
 
 
 def _describe(span: Span, scope: Scope, status: int, *, method: str) -> None:

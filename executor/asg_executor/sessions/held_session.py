@@ -312,10 +312,15 @@ class HeldSession:
         else:
             self._change(lambda: session.restore_parameters(state.number, state.arrays), record)
 
-    def close(self) -> None:
-        """Save what is not saved, and close the files."""
-        self._persistence.save_at_end(self._record)
-        self.close_files()
+    @property
+    def is_changed(self) -> bool:
+        """Whether steps were taken since the state was last saved."""
+        return not self._is_closed and self._persistence.is_changed
+
+    def save_if_changed(self) -> None:
+        """Have the present state on disk before the server ends, where it is not there. What fails is told."""
+        if self.is_changed:
+            self._persistence.save_at_end(self._record)
 
     def close_files(self) -> None:
         """Close the files as they are. What waited for the session finds that it is no more."""

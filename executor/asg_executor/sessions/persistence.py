@@ -161,15 +161,19 @@ class Persistence:
             raise NothingKeptError("the service has no data directory, and keeps no checkpoints")
         return self._files.checkpoints
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether steps were taken since the state was last saved, where it is kept at all."""
+        return self._files is not None and self._session.number != self._saved
+
     def save_at_end(self, last: StepRecord) -> None:
-        """Save what is not saved.
+        """Have the present state on disk before the server ends. What fails is told.
 
         Args:
             last: the session's last step.
         """
         try:
-            if self._session.number != self._saved:
-                self.save(last)
+            self.save(last)
         except StoreError as error:
             _log.warning("session %s: no snapshot at the end: %s", self._id, error)
 

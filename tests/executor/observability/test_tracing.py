@@ -1,4 +1,4 @@
-"""Traces: a span for each request, within the client's trace, and the phases of a step within that."""
+"""Traces: a span for each request, within the client's trace, and each step of a job, with the phases of the step."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +22,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from asg_executor.app import create_app
-from asg_executor.observability.tracing import RequestTracing
+from asg_executor.observability.tracing import Tracing
 from asg_executor.settings import Settings
-from executor_harness.in_process import Server
+from executor_harness.in_process import Server, in_process
+from executor_harness.jobs import add_dataset, create_session, data, start_job, wait
 from executor_harness.regression import regression_data, regression_gradient
 from executor_harness.server_process import serving
 
@@ -33,7 +35,7 @@ PARENT = "b7ad6b7169203331"
 TRACEPARENT = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
 
 
-def spans_of(requests: Any, tracing: RequestTracing) -> Any:
+def spans_of(requests: Any, tracing: Tracing) -> Any:
     """What `requests` returns, which is called with a client of a traced application."""
 
     async def run() -> Any:
@@ -63,10 +65,10 @@ def exporter() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-def tracing(exporter: InMemorySpanExporter) -> RequestTracing:
+def tracing(exporter: InMemorySpanExporter) -> Tracing:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    return RequestTracing(provider)
+    return Tracing(provider)
 
 
 def named(exporter: InMemorySpanExporter, name: str) -> ReadableSpan:
@@ -75,7 +77,7 @@ def named(exporter: InMemorySpanExporter, name: str) -> ReadableSpan:
 
 
 def test_a_step_is_a_span_within_the_clients_trace_and_its_phases_are_spans_within_it(
-    exporter: InMemorySpanExporter, tracing: RequestTracing
+    exporter: InMemorySpanExporter, tracing: Tracing
 ) -> None:
     session = spans_of(train, tracing)
     request = named(exporter, "PUT /v1/sessions/{session_id}/steps/{number}")
@@ -105,8 +107,31 @@ def test_a_step_is_a_span_within_the_clients_trace_and_its_phases_are_spans_with
     assert (times[-1] or 0) <= (request.end_time or 0)
 
 
+def test_each_step_of_a_job_is_a_trace_of_its_own(
+    exporter: InMemorySpanExporter, tracing: Tracing, tmp_path: Path
+) -> None:
+    with in_process(data_dir=tmp_path, tracing=tracing) as server:
+        session = create_session(server.http)
+        digest = add_dataset(server.http, data(length=12))
+        job = start_job(server.http, session, dataset=digest, epochs=1, batch_size=4)
+        wait(server.http, job)
+    steps = [span for span in exporter.get_finished_spans() if span.name == "job step"]
+    assert [dict(span.attributes or {})["asg.step"] for span in steps] == [1, 2, 3]
+    for span in steps:
+        assert span.parent is None
+        attributes = dict(span.attributes or {})
+        assert attributes["asg.job.id"] == job.rpartition("/")[2]
+        assert attributes["asg.session.id"] == session.rpartition("/")[2]
+        assert span.context is not None
+        within = [item for item in exporter.get_finished_spans() if item.parent == span.context]
+        run, persist = sorted(within, key=lambda item: item.start_time or 0)
+        assert (run.name, persist.name) == ("step run", "step persist")
+        assert abs((run.start_time or 0) - (span.start_time or 0)) <= 2  # each duration is rounded by itself
+        assert persist.end_time == span.end_time
+
+
 def test_errors_of_the_server_are_errors_and_those_of_the_client_are_not(
-    exporter: InMemorySpanExporter, tracing: RequestTracing, monkeypatch: pytest.MonkeyPatch
+    exporter: InMemorySpanExporter, tracing: Tracing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("a mistake")
