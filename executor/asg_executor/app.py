@@ -29,6 +29,8 @@ from asg_executor.api import (
 )
 from asg_executor.api.answer_flow import AnswerFlow
 from asg_executor.api.byte_budget import ByteBudget
+from asg_executor.api.direct_dispatch import DirectDispatch
+from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.open_inference import infer, resources
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
@@ -103,8 +105,12 @@ def create_app(
         redirect_slashes=False,
         responses={"4XX": PROBLEM_RESPONSE, "5XX": PROBLEM_RESPONSE},
         lifespan=lifespan,
+        # The spans and metrics are the service's own: FastAPI need not look for others' at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
+    direct = [route for router in (infer.router, steps.router) for route in router.routes]
+    app.add_middleware(DirectDispatch, routes=[route for route in direct if isinstance(route, DirectRoute)])
     app.add_middleware(AnswerFlow, budget=service.bytes_in_flight)
     app.add_middleware(RequestContext, names=host_names)
     app.add_middleware(RequestObserver, metrics=service.metrics, tracing=tracing)

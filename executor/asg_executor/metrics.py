@@ -29,10 +29,10 @@ class Metrics:
         self, sessions: Callable[[], float], damaged: Callable[[], float], admitted: Callable[[], float]
     ) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
+        self._requests = Counter(
             "asg_http_requests", "Requests that were answered.", ["method", "route", "status"], registry=self.registry
         )
-        self.request_seconds = Histogram(
+        self._request_seconds = Histogram(
             "asg_http_request_duration_seconds",
             "How long requests took, from their first byte to the last of the answer.",
             ["method", "route"],
@@ -55,6 +55,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._inference = {phase: inference_seconds.labels(phase) for phase in PHASES}
         gauges = {
             "asg_sessions": ("Sessions that are held.", sessions),
@@ -76,8 +77,14 @@ class Metrics:
             received: the bytes of its body.
             sent: the bytes of the answer's body.
         """
-        self.requests.labels(method, route, str(status)).inc()
-        self.request_seconds.labels(method, route).observe(seconds)
+        key = method, route, status
+        found = self._of_request.get(key)
+        if found is None:  # they are few: neither methods nor routes are made up by clients
+            found = self._requests.labels(method, route, str(status)), self._request_seconds.labels(method, route)
+            self._of_request[key] = found
+        count, duration = found
+        count.inc()
+        duration.observe(seconds)
         self.received.inc(received)
         self.sent.inc(sent)
 

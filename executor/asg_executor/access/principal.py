@@ -20,8 +20,10 @@ class Scope(StrEnum):
 
     def includes(self, other: "Scope") -> bool:
         """Whether who has this scope has the other one, too."""
-        order = list(Scope)
-        return order.index(self) >= order.index(other)
+        return _RANKS[self] >= _RANKS[other]
+
+
+_RANKS = {scope: rank for rank, scope in enumerate(Scope)}
 
 
 class Principal(NamedTuple):

@@ -5,6 +5,7 @@ from fastapi.openapi.models import HTTPBearer
 
 from asg_executor.access.keys import KeyRefusedError
 from asg_executor.access.principal import ANYONE, Principal, Scope
+from asg_executor.api.headers import header
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.service import Service
 
@@ -36,7 +37,7 @@ def authenticate(request: Request, service: Service, scope: Scope) -> Principal:
         ProblemError: a key is needed and there is none; the one that was sent is not good; or it does not allow this.
         StoreError: the keys cannot be read.
     """
-    principal = _principal(request.headers.get("authorization"), service)
+    principal = _principal(header(request, b"authorization"), service)
     request.state.principal = principal
     if not principal.may(scope):
         own = ", ".join(sorted(principal.scopes))

@@ -65,6 +65,8 @@ def decoder_for(header: str) -> Decoder | None:
     Raises:
         ProblemError: it is another one, or there are several.
     """
+    if not header:
+        return None
     encoding = header.strip().lower().removeprefix("x-")
     if encoding in ("", "identity"):
         return None

@@ -6,8 +6,10 @@ from starlette.requests import Request
 
 from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.content_coding import Decoder, decoder_for
+from asg_executor.api.headers import header
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.problems import ProblemError
+from asg_executor.api.waiting import await_until
 from asg_executor.settings import Settings
 
 __all__ = ["BodyBytes", "read_body"]
@@ -64,27 +66,30 @@ async def read_body(request: Request, media_type: str, settings: Settings, room:
         ProblemError: the body is too large, there is no room for it, it did not arrive in time, or it is not compressed
             as it says.
     """
-    limit, hint = settings.max_body_bytes, ""
-    if media_type == JSON and settings.max_json_bytes < limit:
-        hint = f" in JSON; as {SAFETENSORS} it may have {limit}"
-        limit = settings.max_json_bytes
-    too_large = ProblemError("body_too_large", f"a body has at most {limit} bytes here{hint}", headers=_CLOSE)
-    decoder = decoder_for(request.headers.get("content-encoding", ""))
-    declared = request.headers.get("content-length", "")
+    limit = min(settings.max_body_bytes, settings.max_json_bytes) if media_type == JSON else settings.max_body_bytes
+    decoder = decoder_for(header(request, b"content-encoding") or "")
+    declared = header(request, b"content-length") or ""
     if declared.isdecimal() and (len(declared) > 18 or int(declared) > limit):
-        raise too_large
-    body = _Body(limit, too_large, room, decoder)
+        raise _too_large(limit, settings)
+    body = _Body(limit, settings, room, decoder)
     await _receive(request, settings, body)
     return body.whole()
+
+
+def _too_large(limit: int, settings: Settings) -> ProblemError:
+    hint = ""
+    if limit < settings.max_body_bytes:
+        hint = f" in JSON; as {SAFETENSORS} it may have {settings.max_body_bytes}"
+    return ProblemError("body_too_large", f"a body has at most {limit} bytes here{hint}", headers=_CLOSE)
 
 
 class _Body:
     """A body as far as it has come."""
 
-    def __init__(self, limit: int, too_large: ProblemError, room: BodyBytes, decoder: Decoder | None) -> None:
+    def __init__(self, limit: int, settings: Settings, room: BodyBytes, decoder: Decoder | None) -> None:
         self.received = 0
         self._limit = limit
-        self._too_large = too_large
+        self._settings = settings
         self._room = room
         self._decoder = decoder
         self._size = 0
@@ -103,7 +108,7 @@ class _Body:
     def _keep(self, piece: bytes) -> None:
         self._size += len(piece)
         if self._size > self._limit:
-            raise self._too_large
+            raise _too_large(self._limit, self._settings)
         self._room.take(len(piece))
         self._pieces.append(piece)
 
@@ -117,20 +122,17 @@ class _Body:
 async def _receive(request: Request, settings: Settings, body: _Body) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + settings.body_timeout_seconds
-    try:
-        async with asyncio.timeout_at(end) as timeout:
-            more = True
-            while more:
-                timeout.reschedule(min(loop.time() + settings.body_stall_seconds, end))
-                message = await request.receive()
-                if message["type"] == "http.disconnect":
-                    raise ProblemError("client_disconnected", "the connection was closed before the body had arrived")
-                timeout.reschedule(end)
-                await body.add(message.get("body", b""))
-                more = message.get("more_body", False)
-    except TimeoutError:
-        late = f"it took more than {settings.body_timeout_seconds:g} seconds"
-        if loop.time() < end:
-            late = f"nothing came for {settings.body_stall_seconds:g} seconds"
-        message = f"the body did not arrive in time: {late}; {body.received} bytes had come"
-        raise ProblemError("body_timeout", message, headers=_CLOSE) from None
+    more = True
+    while more:
+        try:
+            message = await await_until(min(loop.time() + settings.body_stall_seconds, end), request.receive())
+        except TimeoutError:
+            late = f"it took more than {settings.body_timeout_seconds:g} seconds"
+            if loop.time() < end:
+                late = f"nothing came for {settings.body_stall_seconds:g} seconds"
+            reason = f"the body did not arrive in time: {late}; {body.received} bytes had come"
+            raise ProblemError("body_timeout", reason, headers=_CLOSE) from None
+        if message["type"] == "http.disconnect":
+            raise ProblemError("client_disconnected", "the connection was closed before the body had arrived")
+        await body.add(message.get("body", b""))
+        more = message.get("more_body", False)

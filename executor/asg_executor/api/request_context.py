@@ -2,18 +2,19 @@
 
 import asyncio
 import ipaddress
+import os
 import re
 from collections.abc import Collection
-from uuid import uuid4
+from functools import lru_cache
+from typing import NamedTuple
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asg_executor.api.problems import ProblemError, problem_for
 
 __all__ = ["RequestContext"]
 
-_HEADER = "X-Request-ID"
+_HEADER = b"x-request-id"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}\Z")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -41,9 +42,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get(_HEADER, "")
-        request_id = given if _ACCEPTABLE.match(given) else uuid4().hex
+        headers = _headers(scope)
+        request_id = headers.request_id if _ACCEPTABLE.match(headers.request_id) else os.urandom(16).hex()
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
 
@@ -51,7 +51,7 @@ class RequestContext:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)[_HEADER] = request_id
+                message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
             await send(message)
 
         try:
@@ -73,14 +73,38 @@ class RequestContext:
             await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
 
 
-def _refuse_other_hosts(headers: Headers, names: Collection[str] | None) -> None:
-    host = headers.get("host", "").lower()
+class _Headers(NamedTuple):
+    """The headers that matter to every request; empty, or None, where there are none."""
+
+    request_id: str = ""
+    host: str = ""
+    origin: str | None = None
+
+
+_FIELDS = {_HEADER: "request_id", b"host": "host", b"origin": "origin"}
+
+
+def _headers(scope: Scope) -> _Headers:
+    """What a request's headers say, the first of each name."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        field = _FIELDS.get(name)
+        if field is not None:
+            found.setdefault(field, value.decode("latin-1"))
+    return _Headers(**found)
+
+
+def _refuse_other_hosts(headers: _Headers, names: Collection[str] | None) -> None:
+    if names is None:
+        return
+    host = headers.host.lower()
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if names is None or name in names or _is_address(name):
+    if name in names or _is_address(name):
         return
     raise ProblemError("unknown_host", f'this service is reached as {" or ".join(sorted(names))}, not as "{host}"')
 
 
+@lru_cache(256)
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -89,9 +113,8 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _refuse_other_sites(method: str, headers: Headers) -> None:
-    origin = headers.get("origin")
-    if method in _SAFE_METHODS or origin is None:
+def _refuse_other_sites(method: str, headers: _Headers) -> None:
+    if method in _SAFE_METHODS or headers.origin is None:
         return
-    if origin.partition("://")[2] != headers.get("host"):
-        raise ProblemError("cross_origin", f"this request comes from {origin}, a page of another web site")
+    if headers.origin.partition("://")[2] != headers.host:
+        raise ProblemError("cross_origin", f"this request comes from {headers.origin}, a page of another web site")

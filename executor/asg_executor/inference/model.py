@@ -227,5 +227,7 @@ class ServedModel:
         results = executable(arrays)
         seconds = perf_counter() - begin
         known = self._seconds.get(executable)
-        self._seconds[executable] = seconds if known is None else known + _NEWEST * (seconds - known)
+        # One run that the system interrupted says little of the next one.
+        usual = seconds if known is None else min(seconds, 2 * known)
+        self._seconds[executable] = usual if known is None else known + _NEWEST * (usual - known)
         return Ran(results, self._step, begin, seconds, compiled=known is None)

@@ -148,7 +148,11 @@ class ModelRepository:
 
     def statistics(self, held: HeldSession, graph: str, version: str) -> ModelStatistics:
         """What was asked of a version of a model."""
-        return self._statistics.setdefault(_Key(held.id, graph, version), ModelStatistics())
+        key = _Key(held.id, graph, version)
+        found = self._statistics.get(key)
+        if found is None:
+            found = self._statistics[key] = ModelStatistics()
+        return found
 
     def known_statistics(self, held: HeldSession, graph: str) -> dict[str, ModelStatistics]:
         """What was asked of each version of a model that was asked for, by version."""

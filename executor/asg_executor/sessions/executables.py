@@ -2,7 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.plan.arrays import Array
@@ -29,7 +31,7 @@ class ExecutableKey(NamedTuple):
 
     graph: str
     outputs: tuple[str, ...]
-    inputs: frozenset[tuple[str, str, tuple[int, ...]]]
+    inputs: frozenset[tuple[str, np.dtype[Any], tuple[int, ...]]]
     trains: bool
     averaged: bool
 
@@ -157,5 +159,5 @@ def _key(
     destinations: Mapping[str, Array],
     unbound: Collection[str],
 ) -> ExecutableKey:
-    shapes = frozenset((name, array.dtype.name, array.shape) for name, array in arrays.items())
+    shapes = frozenset((name, array.dtype, array.shape) for name, array in arrays.items())
     return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))

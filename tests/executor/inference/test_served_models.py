@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from asg_executor.inference import model as inference_model
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.sessions.held_session import HeldSession
 from executor_harness.in_process import Server, in_process
@@ -94,6 +96,23 @@ def test_a_quick_request_is_answered_though_all_threads_are_busy(server: Server)
                 await asyncio.gather(*busy)
 
     assert server.runner.run(ask()).status_code == 200
+
+
+def test_one_run_that_was_interrupted_sends_no_other_to_the_threads(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = server.create_session()
+    ticks = iter(count(0.0, 5e-5))
+    monkeypatch.setattr(inference_model, "perf_counter", lambda: next(ticks))
+    for _ in range(2):  # it is compiled, and takes 0.05 ms
+        asked(server, session)
+    held = held_of(server, session)
+    model = models_of(server).ready(held, "predict", "latest")
+    assert model is not None
+    arrays, outputs = {"x": X}, ["prediction"]
+    ticks = iter([0.0, 0.01, 0.02, 0.02005])  # 10 ms, and after it 0.05 ms again
+    assert model.run_at_once(arrays, outputs, 1e-4) is not None
+    assert model.run_at_once(arrays, outputs, 1e-4) is not None
 
 
 def test_a_step_hands_its_parameters_to_a_model_that_is_asked(server: Server) -> None:

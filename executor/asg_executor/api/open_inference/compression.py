@@ -5,6 +5,8 @@ import zlib
 
 from starlette.requests import Request
 
+from asg_executor.api.headers import header
+
 __all__ = ["compress", "wanted_coding"]
 
 _GZIP, _DEFLATE = "gzip", "deflate"
@@ -17,6 +19,8 @@ def wanted_coding(request: Request) -> str | None:
     Only a client that names one coding alone gets a compressed answer: HTTP libraries send a list of all that they
     know without being asked, and compressing floats takes longer than sending them.
     """
+    if header(request, b"accept-encoding") is None:
+        return None
     codings: list[str] = []
     for part in ", ".join(request.headers.getlist("accept-encoding")).split(","):
         name, _, quality = part.strip().lower().partition(";")

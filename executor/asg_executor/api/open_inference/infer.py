@@ -9,6 +9,8 @@ from starlette.responses import Response
 
 from asg_executor.api.body_schema import body_schema
 from asg_executor.api.direct_route import DirectRoute
+from asg_executor.api.headers import header
+from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.open_inference.compression import compress, wanted_coding
 from asg_executor.api.open_inference.messages import InferRequest, parse_request
@@ -29,7 +31,9 @@ router = APIRouter(prefix="/v2/models", tags=["inference"], route_class=DirectRo
 
 T = TypeVar("T")
 
+_BINARY = "application/octet-stream"
 _HEADER_LENGTH = "Inference-Header-Content-Length"
+_HEADER_LENGTH_RAW = _HEADER_LENGTH.lower().encode()
 _LITTLE_BYTES = 16_384  # of JSON, or to be compressed: less than a millisecond
 _LITTLE_ELEMENTS = 4_096  # in JSON, likewise
 _MUCH_BINARY = 2**22  # bytes, which are only copied
@@ -95,7 +99,7 @@ async def _infer(model_name: str, version: str, request: Request, service: Tenan
             )
             computed = perf_counter()
             answer = await _encoded(service, message.request, model_name, version, ran)
-            response = await _response(service, request, answer)
+            content, headers = await _coded(service, request, answer)
         except BaseException:
             statistics.failed(perf_counter() - begin)
             raise
@@ -110,8 +114,8 @@ async def _infer(model_name: str, version: str, request: Request, service: Tenan
         }
         service.metrics.observe_inference(seconds)
         statistics.succeeded(rows, end - begin, seconds)
-        response.headers["Server-Timing"] = server_timing(seconds)
-        return response
+        headers["Server-Timing"] = server_timing(seconds)
+        return Response(content, 200, headers)
 
 
 class _Body(NamedTuple):
@@ -122,7 +126,7 @@ class _Body(NamedTuple):
         buffers: what follows it.
     """
 
-    json: memoryview
+    json: bytes
     buffers: memoryview
 
 
@@ -139,15 +143,14 @@ class _Message(NamedTuple):
 
 
 async def _read(request: Request, service: TenantService) -> _Body:
-    given = request.headers.get(_HEADER_LENGTH)
+    given = header(request, _HEADER_LENGTH_RAW)
     settings = service.settings
     content = await service.body_bytes(request, JSON if given is None else SAFETENSORS)
-    whole = memoryview(content)
     length = len(content) if given is None else _header_length(given, len(content))
     if length > settings.max_json_bytes:
         message = f"the JSON of the request has {length} bytes; at most {settings.max_json_bytes} may be"
         raise ProblemError("body_too_large", f"{message}: send tensors as binary data behind it")
-    return _Body(whole[:length], whole[length:])
+    return _Body(content[:length], memoryview(content)[length:])
 
 
 def _header_length(given: str, most: int) -> int:
@@ -171,10 +174,11 @@ async def _prepared(service: TenantService, found: FoundModel, version: str) -> 
 
 async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _Message:
     def decode() -> _Message:
+        check_depth(body.json, service.settings.max_json_depth)
         parsed = parse_request(body.json)
         return _Message(parsed, decode_inputs(parsed, model.types, body.buffers))
 
-    # In a thread where there is much to read; what follows the JSON is not read, but looked at where it lies.
+    # In a thread where there is much to read. What follows the JSON is not read, but looked at where it lies.
     return await _where_it_fits(service, len(body.json), decode)
 
 
@@ -184,24 +188,24 @@ async def _where_it_fits(service: TenantService, size: int, function: Callable[[
 
 
 async def _encoded(service: TenantService, request: InferRequest, model_name: str, version: str, ran: Ran) -> Answer:
-    elements = sum(array.size for name, array in ran.outputs.items() if not request.is_binary(name))
-    size = sum(array.nbytes for array in ran.outputs.values())
-
-    def encode() -> Answer:
+    elements = size = 0
+    for name, array in ran.outputs.items():
+        size += array.nbytes
+        if not request.is_binary(name):
+            elements += array.size
+    if elements <= _LITTLE_ELEMENTS and size <= _MUCH_BINARY:
         return encode_answer(request, model_name, version, ran.step, ran.outputs)
-
-    is_little = elements <= _LITTLE_ELEMENTS and size <= _MUCH_BINARY
-    return encode() if is_little else await service.pool.run(encode)
+    return await service.pool.run(lambda: encode_answer(request, model_name, version, ran.step, ran.outputs))
 
 
-async def _response(service: TenantService, request: Request, answer: Answer) -> Response:
-    content, headers = answer.content, dict[str, str]()
+async def _coded(service: TenantService, request: Request, answer: Answer) -> tuple[bytes, dict[str, str]]:
+    """The bytes of an answer as its client wants them, and the headers that say what they are."""
+    content, headers = answer.content, {"Content-Type": JSON}
     if answer.header_length is not None:
-        headers[_HEADER_LENGTH] = str(answer.header_length)
+        headers = {"Content-Type": _BINARY, _HEADER_LENGTH: str(answer.header_length)}
     coding = wanted_coding(request)
     if coding is not None:
         plain = content
         content = await _where_it_fits(service, len(plain), lambda: compress(plain, coding))
         headers["Content-Encoding"] = coding
-    media_type = JSON if answer.header_length is None else "application/octet-stream"
-    return Response(content, 200, headers, media_type)
+    return content, headers

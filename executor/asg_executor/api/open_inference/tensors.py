@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -18,6 +19,9 @@ from asg_schema.tensor_type import TensorType
 from asg_schema.wire import json_pointer, nearest, show_value
 
 __all__ = ["Answer", "decode_inputs", "encode_answer"]
+
+
+_MOST_KNOWN = 256  # answers whose JSON is remembered
 
 
 class _TensorError(ValueError):
@@ -173,25 +177,49 @@ def encode_answer(request: InferRequest, model: str, version: str, step: int, ou
         outputs: the outputs by name, in the order in which they are answered.
     """
     buffers: list[bytes] = []
-    described: list[dict[str, Any]] = []
+    described: list[_Described] = []
     for name, array in outputs.items():
         dtype = dtype_of(array)
         assert dtype is not None, "an engine answers in the format's dtypes"
-        tensor: dict[str, Any] = {"name": name, "datatype": DATATYPES[dtype], "shape": list(array.shape)}
+        data: list[Any] | None = None
         if request.is_binary(name):
-            content = array.tobytes()
-            tensor["parameters"] = {"binary_data_size": len(content)}
-            buffers.append(content)
+            buffers.append(array.tobytes())
         else:
             flat = array.reshape(-1)
-            tensor["data"] = (flat.astype(np.float64) if dtype.is_floating else flat).tolist()
-        described.append(tensor)
-    header: dict[str, Any] = {"model_name": model, "model_version": version}
-    if request.id is not None:
-        header["id"] = request.id
-    header["parameters"] = {"step": step}
-    header["outputs"] = described
-    content = json.dumps(header).encode()
+            data = (flat.astype(np.float64) if dtype.is_floating else flat).tolist()
+        described.append(_Described(name, dtype, array.shape, data))
+    if len(buffers) < len(described):
+        content = _header(model, version, request.id, step, described)
+    else:
+        content = _header_again(model, version, request.id, step, tuple(described))
     if not buffers:
         return Answer(content, None)
     return Answer(b"".join([content, *buffers]), len(content))
+
+
+class _Described(NamedTuple):
+    """An output, as the JSON of an answer has it; its elements are None where they follow the JSON."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    data: list[Any] | None
+
+
+def _header(model: str, version: str, id: str | None, step: int, outputs: Sequence[_Described]) -> bytes:
+    """The JSON of an answer."""
+    tensors: list[dict[str, Any]] = []
+    for name, dtype, shape, data in outputs:
+        tensor: dict[str, Any] = {"name": name, "datatype": DATATYPES[dtype], "shape": shape}
+        if data is None:
+            tensor["parameters"] = {"binary_data_size": math.prod(shape) * dtype.itemsize}
+        else:
+            tensor["data"] = data
+        tensors.append(tensor)
+    own = {} if id is None else {"id": id}
+    header = {"model_name": model, "model_version": version, **own, "parameters": {"step": step}, "outputs": tensors}
+    return json.dumps(header).encode()
+
+
+# Where the elements follow it, it is the same again and again.
+_header_again = lru_cache(_MOST_KNOWN)(_header)
