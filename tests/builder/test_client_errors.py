@@ -76,6 +76,9 @@ def test_the_error_of_each_status(kind: Kind, status: int, expected: type[Servic
         (httpx.Response(404, text="not here"), "HTTP 404 with a body that is no problem document.*: 'not here'"),
         (httpx.Response(500, content=b"[1]"), "no problem document"),
         (httpx.Response(302, headers={"location": "/"}), "HTTP 302"),
+        (httpx.Response(301, headers={"location": "https://a/v1"}), "HTTP 301: it is elsewhere, at https://a/v1; "),
+        (httpx.Response(404, json={"detail": "Not Found"}), "HTTP 404 with a body that is no problem document"),
+        (httpx.Response(422, json={"code": None}), "HTTP 422 with a body that is no problem document"),
         (httpx.Response(200, text="hi", headers={"content-type": "text/plain"}), 'answered "text/plain"'),
     ],
 )

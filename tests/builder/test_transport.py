@@ -317,28 +317,88 @@ def test_something_is_done_while_an_answer_is_awaited() -> None:
     assert not done.is_set()
 
 
+BAD_ADDRESSES = {
+    "http://a:b": '"http://a:b" is no address',
+    "http://a:99999": "Port out of range",
+    "http://": "it has no host",
+    "http:///v1": "it has no host",
+    "http://user:secret@a": "has no user and password; a key is given as api_key",
+    "http://a?x=1": "has ? or # after it",
+    "http://a#x": "has ? or # after it",
+}
+
+
 def test_an_address_without_a_scheme_is_refused() -> None:
     for transport in (Transport, AsyncTransport):
         with pytest.raises(ValueError, match="begins with http"):
             transport("localhost:8765")
-        with pytest.raises(ValueError, match='"http://a:b" is no address'):
-            transport("http://a:b")
+        for url, fault in BAD_ADDRESSES.items():
+            with pytest.raises(ValueError, match=re.escape(fault)) as refused:
+                transport(url)
+            assert "secret" not in str(refused.value)
+    assert Transport("HTTP://executor/asg/").url == "HTTP://executor/asg"
+
+
+@pytest.mark.parametrize("headers", [{"X-Team": "bl\u00fce"}, {"X-Team": "a\nX: b"}, {"X Team": "blue"}, {"": "blue"}])
+def test_a_header_that_cannot_be_sent_is_refused(headers: dict[str, str]) -> None:
+    for transport in (Transport, AsyncTransport):
+        with pytest.raises(AsgError, match=r"the header .* cannot be sent"):
+            transport("http://executor", headers=headers)
+
+
+def test_a_client_that_is_closed_says_so(kind: Kind) -> None:
+    async def ask_asynchronously() -> None:
+        transport = AsyncTransport("http://executor")
+        await transport.close()
+        with pytest.raises(AsgError, match="the client is closed"):
+            await transport.send(Request("GET", "/v1"))
+        with pytest.raises(AsgError, match="the client is closed"):
+            async with transport.stream_lines("/v1", accept="a/b", timeout=1.0):
+                pass
+
+    if kind == "async":
+        asyncio.run(ask_asynchronously())
+        return
+    transport = Transport("http://executor")
+    transport.close()
+    with pytest.raises(AsgError, match="the client is closed"):
+        transport.send(Request("GET", "/v1"))
+    with (
+        pytest.raises(AsgError, match="the client is closed"),
+        transport.stream_lines("/v1", accept="a/b", timeout=1.0),
+    ):
+        pass
+
+
+def test_a_body_that_cannot_be_unpacked_is_asked_for_again(kind: Kind) -> None:
+    script = Script(kind, httpx.DecodingError("incorrect header check"), fine())
+    script.ask("GET", "/v1")
+    assert len(script.requests) == 2
+    script = Script(kind, httpx.DecodingError("incorrect header check"))
+    with pytest.raises(ConnectionFailed, match="incorrect header check"):
+        script.ask("POST", "/v1", idempotent=False)
+
+
+def test_a_gateway_that_answers_json_is_asked_again(kind: Kind) -> None:
+    script = Script(kind, httpx.Response(503, json={"message": "no upstream"}), fine())
+    script.ask("GET", "/v1")
+    assert len(script.requests) == 2
 
 
 def read_lines(
     kind: Kind, answer: Callable[[httpx.Request], httpx.Response], headers: dict[str, str] | None = None
-) -> list[str]:
-    """The lines that a server streams."""
+) -> list[str] | None:
+    """The lines that a server streams, or None where it has no more."""
     if kind == "sync":
         transport = Transport("http://executor", http=httpx.MockTransport(answer))
         with transport.stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0) as lines:
-            return list(lines)
+            return None if lines is None else list(lines)
 
-    async def read() -> list[str]:
+    async def read() -> list[str] | None:
         transport = AsyncTransport("http://executor", http=httpx.MockTransport(answer))
         streaming = transport.stream_lines("/v1", accept="text/event-stream", headers=headers, timeout=5.0)
         async with streaming as lines:
-            return [line async for line in lines]
+            return None if lines is None else [line async for line in lines]
 
     return asyncio.run(read())
 
@@ -350,7 +410,7 @@ def test_lines_are_streamed(kind: Kind) -> None:
         return httpx.Response(200, content=b"id: 8\n\n: alive\n", headers={"content-type": "text/event-stream"})
 
     assert read_lines(kind, answer, {"Last-Event-ID": "7"}) == ["id: 8", "", ": alive"]
-    assert read_lines(kind, lambda _: httpx.Response(204)) == []
+    assert read_lines(kind, lambda _: httpx.Response(204)) is None
 
 
 def test_a_stream_that_is_refused_or_breaks_off_raises(kind: Kind) -> None:

@@ -97,6 +97,7 @@ def test_the_events_and_the_bar_of_a_job(client: Client) -> None:
     assert [event.number for event in kept] == list(range(1, 24))
     assert [event.type for event in kept] == ["queued", "running", *["report"] * 20, "succeeded"]
     assert list(job.events(after=22)) == [kept[-1]]
+    assert list(job.events(after=23)) == list(job.events(after=99)) == []
     assert [item["name"] for item in session.checkpoints.list()] == ["mine-step-250", "mine-step-500"]
     assert job.figures == {name: values[-1] for name, values in job.history().items()}
 
@@ -113,8 +114,9 @@ def test_a_job_is_cancelled_and_goes_on(client: Client) -> None:
     with pytest.raises(JobCancelled, match=f"was cancelled after step {session.number}"):
         job.wait()
     assert job.resume()["state"] in ("queued", "running")
-    job.cancel()
     session.delete()
+    with pytest.raises(JobCancelled):
+        job.wait()
     with pytest.raises(Conflict, match="was deleted"):
         job.resume()
 
@@ -167,6 +169,7 @@ def test_the_asynchronous_client_has_jobs_too(client: Client) -> None:
             job = await session.start_job(TRAIN, batch_size=16, epochs=3, shuffle_seed=5)
             history = await job.wait()
             numbers = [event.number async for event in job.events() if event.number is not None]
+            assert [event async for event in job.events(after=6)] == []
             assert (await other.job(job.id)).state == "succeeded"
             return session.id, history, numbers
 

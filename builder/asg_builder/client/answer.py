@@ -10,9 +10,9 @@ from asg_builder.client.request import Request
 from asg_schema.errors import DocumentError
 from asg_schema.wire import parse_json
 
-__all__ = ["Answer", "answer_to", "note", "recorded_answers"]
+__all__ = ["NO_CONTENT", "Answer", "answer_to", "field_of", "note", "reading", "recorded_answers"]
 
-_NO_CONTENT = 204
+NO_CONTENT = 204
 _SHOWN_BYTES = 120
 
 
@@ -51,10 +51,34 @@ class Answer(NamedTuple):
         Raises:
             UnexpectedAnswer: there is none.
         """
-        content = self.json()
-        if name not in content:
-            raise UnexpectedAnswer(f'the answer has no field "{name}"; it has {", ".join(content) or "none"}')
-        return content[name]
+        return field_of(self.json(), name)
+
+
+def field_of(content: Mapping[str, Any], name: str) -> Any:
+    """One field of a JSON object in an answer.
+
+    Raises:
+        UnexpectedAnswer: there is none.
+    """
+    if name not in content:
+        raise UnexpectedAnswer(f'the answer has no field "{name}"; it has {", ".join(content) or "none"}')
+    return content[name]
+
+
+@contextmanager
+def reading(what: str) -> Generator[None]:
+    """Let an answer whose fields are not what they should be fail as such, in `with`.
+
+    Args:
+        what: what is read: "the description of a session".
+
+    Raises:
+        UnexpectedAnswer: something in the block is missing, or of another type.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UnexpectedAnswer(f"{what} cannot be read, as if of another version of asgraph: {error!r}") from None
 
 
 def answer_to(
@@ -77,7 +101,7 @@ def answer_to(
     if not 200 <= status < 300:
         raise error_from_answer(status, headers, body)
     media_type = headers.get("content-type", "").partition(";")[0].strip()
-    if status != _NO_CONTENT and (body or request.receiver) and media_type != request.accept:
+    if status != NO_CONTENT and (body or request.receiver) and media_type != request.accept:
         start = body[:_SHOWN_BYTES].decode("utf-8", "replace")
         raise UnexpectedAnswer(
             f'{request.method} {url}{request.path} answered "{media_type}" where {request.accept} was expected, so '

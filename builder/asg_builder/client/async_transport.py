@@ -12,12 +12,13 @@ from uuid import uuid4
 import httpx
 import tenacity
 
-from asg_builder.client.answer import Answer, answer_to, note
+from asg_builder.client.answer import NO_CONTENT, Answer, answer_to, note
 from asg_builder.client.errors import ClientError
 from asg_builder.client.options import SendOptions, common_headers, is_local
 from asg_builder.client.request import Exchange, Request, headers_of
 from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
 from asg_builder.client.transport import (
+    check_open,
     check_received,
     checked_url,
     connection_failure,
@@ -50,8 +51,7 @@ class AsyncTransport:
         http: AsyncHttpTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.url = url
-        self._base = checked_url(url)
+        self.url = checked_url(url)
         self.options = SendOptions(timeout, retries, total_timeout).checked()
         self._http = httpx.AsyncClient(
             headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url)
@@ -107,10 +107,12 @@ class AsyncTransport:
         """Send a request until an answer comes.
 
         Raises:
+            AsgError: the client is closed.
             ConnectionFailed: no answer came.
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
+        check_open(self._http)
         if request.meanwhile is None:
             return await self._send_repeatedly(request)
         beside = asyncio.ensure_future(asyncio.to_thread(request.meanwhile))
@@ -158,13 +160,13 @@ class AsyncTransport:
         started = time.perf_counter()
         try:
             response, body = await self._respond(request, headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise connection_failure(request, self.url, error, headers, self.diagnose()) from error
         elapsed = time.perf_counter() - started
         return answer_to(request, self.url, response.status_code, lower_case(response.headers), body, elapsed)
 
     async def _respond(self, request: Request, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
-        url = self._base + request.path  # a whole URL, because httpx parses a relative one twice
+        url = self.url + request.path  # a whole URL, because httpx parses a relative one twice
         pieces, sized = sent_in_pieces(request, headers)
         content = _asynchronous(pieces) if isinstance(pieces, Iterator) else pieces
         if request.receiver is None:
@@ -186,8 +188,10 @@ class AsyncTransport:
     @asynccontextmanager
     async def stream_lines(
         self, path: str, *, accept: str, headers: Mapping[str, str] | None = None, timeout: float
-    ) -> AsyncGenerator[AsyncIterator[str]]:
-        """The lines of an answer to a GET as they come, in `async with`. It is sent once, and not repeated.
+    ) -> AsyncGenerator[AsyncIterator[str] | None]:
+        """The lines of an answer to a GET as they come, in `async with`; None where it says that there is nothing more.
+
+        It is sent once, and not repeated.
 
         Args:
             path: the path, from the server's root.
@@ -196,20 +200,22 @@ class AsyncTransport:
             timeout: how many seconds may go by without anything arriving.
 
         Raises:
+            AsgError: the client is closed.
             ConnectionFailed: no answer came, or it broke off.
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
+        check_open(self._http)
         request = Request("GET", path, accept=accept, headers=headers or {})
         sent = headers_of(request, uuid4().hex)
         limits = http_timeout(self._options._replace(timeout=timeout))
         try:
-            async with self._http.stream("GET", self._base + path, headers=sent, timeout=limits) as response:
+            async with self._http.stream("GET", self.url + path, headers=sent, timeout=limits) as response:
                 if not is_awaited(request, response):
                     found = lower_case(response.headers)
                     answer_to(request, self.url, response.status_code, found, await response.aread())
-                yield response.aiter_lines()
-        except httpx.TransportError as error:
+                yield None if response.status_code == NO_CONTENT else response.aiter_lines()
+        except httpx.RequestError as error:
             raise connection_failure(request, self.url, error, sent, self.diagnose()) from error
 
 

@@ -237,12 +237,16 @@ def error_from_answer(status: int, headers: Mapping[str, str], body: bytes) -> C
         content = json.loads(body)
     except ValueError:
         content = None
-    if isinstance(content, dict):
-        members = cast("dict[str, Any]", content)
-        return _BY_CODE.get(str(members.get("code")), kind)(status, members, headers)
+    members = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    if isinstance(members.get("code"), str):  # others answer JSON, too: web servers, gateways
+        return _BY_CODE.get(members["code"], kind)(status, members, headers)
     if status in _UNAVAILABLE:
         code, detail, retryable = _UNAVAILABLE[status]
         return kind(status, {"detail": detail, "code": code, "retryable": retryable}, headers)
+    if "location" in headers:
+        return UnexpectedAnswer(
+            f"HTTP {status}: it is elsewhere, at {headers['location']}; a client asks the very address that it is given"
+        )
     start = body[:120].decode("utf-8", "replace")
     return UnexpectedAnswer(
         f"HTTP {status} with a body that is no problem document, so that what listens there, or something "

@@ -83,6 +83,8 @@ class Job:
                 with self._transport.stream_lines(
                     follower.path, accept=EVENT_STREAM, headers=follower.begin(), timeout=STALL_SECONDS
                 ) as lines:
+                    if lines is None:
+                        return
                     for line in lines:
                         event = follower.read(line)
                         if event is not None:

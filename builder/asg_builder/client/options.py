@@ -15,6 +15,8 @@ KEY_VARIABLE = "ASG_API_KEY"
 """The environment variable that has the key of a client to which none is given."""
 
 _KEY = re.compile(r"[!-~]+\Z")
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_HEADER_VALUE = re.compile(r"[!-~]([ \t!-~]*[!-~])?\Z|\Z")
 
 
 class SendOptions(NamedTuple):
@@ -60,10 +62,21 @@ def base_url(url: str) -> str:
     """The address that paths are appended to.
 
     Raises:
-        ValueError: it is no address of HTTP.
+        ValueError: it is no address of HTTP, or has more than a host, a port and a path.
     """
-    if not url.startswith(("http://", "https://")):
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
+    except ValueError as error:
+        raise ValueError(f'"{url}" is no address: {error}') from None
+    if parts.username is not None or parts.password is not None:  # and is not shown
+        raise ValueError("the address of an executor has no user and password; a key is given as api_key")
+    if parts.scheme not in ("http", "https"):
         raise ValueError(f'the address of an executor begins with http:// or https://, not "{url}"')
+    if not parts.hostname:
+        raise ValueError(f'"{url}" is no address: it has no host')
+    if parts.query or parts.fragment:
+        raise ValueError(f'the address of an executor ends with its path, if it has one; "{url}" has ? or # after it')
     return url.rstrip("/")
 
 
@@ -85,12 +98,18 @@ def common_headers(api_key: str | None, headers: Mapping[str, str] | None) -> di
         headers: further ones.
 
     Raises:
-        AsgError: the key cannot be one. The message does not have it.
+        AsgError: the key or a header cannot be one. The message does not have its value.
     """
     if api_key is not None and not _KEY.match(api_key):
         raise AsgError(
             f"api_key (or {KEY_VARIABLE}) has a character that a key cannot have; visible ASCII is needed, no spaces "
             "and line ends"
         )
+    for name, value in (headers or {}).items():
+        if not _HEADER_NAME.match(name) or not _HEADER_VALUE.match(value):
+            raise AsgError(
+                f"the header {name!r} cannot be sent: a name has letters, digits and hyphens, and a value visible "
+                "ASCII with spaces between"
+            )
     key = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
     return {"User-Agent": "asg-builder", **key, **(headers or {})}

@@ -14,7 +14,7 @@ from asg_builder.client.errors import UnexpectedAnswer
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 
-__all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode", "read_tensors"]
+__all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode", "read_tensors", "to_json"]
 
 _DTYPES = {
     "F16": DType.FLOAT16,
@@ -83,6 +83,24 @@ def as_names(outputs: Sequence[str] | None) -> list[str] | None:
     return None if outputs is None else list(outputs)
 
 
+def to_json(value: Any) -> str:
+    """A field of a request as JSON; numbers of NumPy are numbers.
+
+    Raises:
+        AsgError: something in it is nothing that JSON has.
+    """
+    try:
+        return json.dumps(value, default=_plain)
+    except TypeError as error:
+        raise AsgError(f"a field of the request cannot be written: {error}") from None
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, np.generic):
+        return cast("Any", value).item()
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON has")
+
+
 def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = None, **fields: Any) -> bytes:
     """A safetensors body.
 
@@ -93,7 +111,7 @@ def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = No
     """
     # ascontiguousarray makes rank 0 into rank 1.
     contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
-    written = {name: json.dumps(value) for name, value in fields.items() if value is not None}
+    written = {name: to_json(value) for name, value in fields.items() if value is not None}
     return safetensors.numpy.save(contiguous, {**(texts or {}), **written} or None)
 
 

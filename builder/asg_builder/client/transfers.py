@@ -65,6 +65,8 @@ class NewFile:
 
     def __init__(self, path: str | os.PathLike[str], received: TransferProgress | None) -> None:
         self._target = Path(path)
+        if not self._target.name:
+            raise AsgError(f'cannot write "{os.fspath(path)}": it names no file')
         self._received = received
         # Not a file of `tempfile`: only its owner could read those.
         self._beside = self._target.with_name(f".{self._target.name}.{uuid4().hex}")

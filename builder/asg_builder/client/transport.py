@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import tenacity
 
-from asg_builder.client.answer import Answer, answer_to, note
+from asg_builder.client.answer import NO_CONTENT, Answer, answer_to, note
 from asg_builder.client.errors import ClientError, ConnectionFailed, TimedOut, TlsFailed
 from asg_builder.client.options import SendOptions, base_url, common_headers, is_local
 from asg_builder.client.request import (
@@ -35,6 +35,7 @@ __all__ = [
     "Answer",
     "HttpTransport",
     "Transport",
+    "check_open",
     "check_received",
     "checked_url",
     "chunks",
@@ -68,12 +69,12 @@ class Transport:
         sleep: how to wait between repetitions, in seconds.
 
     Attributes:
-        url: its address.
+        url: its address, without a slash at its end.
         diagnose: asked, where no answer came, what is known of the server; appended to the error.
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, or `retries` is negative.
+        AsgError: a timeout is not above 0, `retries` is negative, or the key or a header cannot be sent.
     """
 
     def __init__(
@@ -88,8 +89,7 @@ class Transport:
         http: HttpTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.url = url
-        self._base = checked_url(url)
+        self.url = checked_url(url)
         self.options = SendOptions(timeout, retries, total_timeout).checked()
         self._http = httpx.Client(headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url))
         self._sleep = sleep
@@ -173,10 +173,12 @@ class Transport:
         """Send a request until an answer comes.
 
         Raises:
+            AsgError: the client is closed.
             ConnectionFailed: no answer came.
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
+        check_open(self._http)
         headers = headers_of(request, uuid4().hex)
         started = time.monotonic()
         try:
@@ -213,13 +215,13 @@ class Transport:
         started = time.perf_counter()
         try:
             response, body = self._respond(request, headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise connection_failure(request, self.url, error, headers, self.diagnose()) from error
         elapsed = time.perf_counter() - started
         return answer_to(request, self.url, response.status_code, lower_case(response.headers), body, elapsed)
 
     def _respond(self, request: Request, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
-        url = self._base + request.path  # a whole URL, because httpx parses a relative one twice
+        url = self.url + request.path  # a whole URL, because httpx parses a relative one twice
         content, sized = sent_in_pieces(request, headers)
         if request.receiver is None:
             response = self._http.request(request.method, url, content=content, headers=sized, timeout=self._timeout)
@@ -236,8 +238,10 @@ class Transport:
     @contextmanager
     def stream_lines(
         self, path: str, *, accept: str, headers: Mapping[str, str] | None = None, timeout: float
-    ) -> Generator[Iterator[str]]:
-        """The lines of an answer to a GET as they come, in `with`. It is sent once, and not repeated.
+    ) -> Generator[Iterator[str] | None]:
+        """The lines of an answer to a GET as they come, in `with`; None where it says that there is nothing more.
+
+        It is sent once, and not repeated.
 
         Args:
             path: the path, from the server's root.
@@ -246,19 +250,21 @@ class Transport:
             timeout: how many seconds may go by without anything arriving.
 
         Raises:
+            AsgError: the client is closed.
             ConnectionFailed: no answer came, or it broke off.
             ServiceError: the executor refused.
             UnexpectedAnswer: what answered is no executor.
         """
+        check_open(self._http)
         request = Request("GET", path, accept=accept, headers=headers or {})
         sent = headers_of(request, uuid4().hex)
         limits = http_timeout(self._options._replace(timeout=timeout))
         try:
-            with self._http.stream("GET", self._base + path, headers=sent, timeout=limits) as response:
+            with self._http.stream("GET", self.url + path, headers=sent, timeout=limits) as response:
                 if not is_awaited(request, response):
                     answer_to(request, self.url, response.status_code, lower_case(response.headers), response.read())
-                yield response.iter_lines()
-        except httpx.TransportError as error:
+                yield None if response.status_code == NO_CONTENT else response.iter_lines()
+        except httpx.RequestError as error:
             raise connection_failure(request, self.url, error, sent, self.diagnose()) from error
 
 
@@ -270,6 +276,16 @@ def _refuse_to_await(awaitable: Any) -> Any:
     )
 
 
+def check_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    """Refuse a connection that was closed.
+
+    Raises:
+        AsgError: it was.
+    """
+    if http.is_closed:
+        raise AsgError("the client is closed; nothing can be asked through it any more")
+
+
 def http_timeout(options: SendOptions) -> httpx.Timeout:
     """The limits of one answer."""
     return httpx.Timeout(options.timeout, connect=min(options.timeout, _CONNECT_SECONDS))
@@ -279,13 +295,14 @@ def checked_url(url: str) -> str:
     """The address that paths are appended to.
 
     Raises:
-        ValueError: it is no address of HTTP.
+        ValueError: it is no address of HTTP, or has more than a host, a port and a path.
     """
+    base = base_url(url)
     try:
-        httpx.URL(url)
+        httpx.URL(base)
     except httpx.InvalidURL as error:
         raise ValueError(f'"{url}" is no address: {error}') from None
-    return base_url(url)
+    return base
 
 
 def lower_case(headers: httpx.Headers) -> dict[str, str]:
@@ -330,7 +347,7 @@ def check_received(
 
 
 def connection_failure(
-    request: Request, url: str, error: httpx.TransportError, headers: Mapping[str, str], known: str
+    request: Request, url: str, error: httpx.RequestError, headers: Mapping[str, str], known: str
 ) -> ConnectionFailed:
     """The error of a request that has no answer.
 
@@ -348,7 +365,7 @@ def connection_failure(
     return kind(message, sent=not isinstance(error, _NEVER_SENT), request_id=headers[REQUEST_ID])
 
 
-def _kind_and_hint(error: httpx.TransportError, url: str) -> tuple[type[ConnectionFailed], str]:
+def _kind_and_hint(error: httpx.RequestError, url: str) -> tuple[type[ConnectionFailed], str]:
     """What became of a connection, and what can be done about it."""
     causes = set(map(type, _causes(error)))
     if isinstance(error, httpx.ConnectError) and any(issubclass(cause, ssl.SSLError) for cause in causes):

@@ -68,12 +68,11 @@ class TrainingProgress:
         """
         self._bar.update(self._task, advance=1, description=description)
 
-    def show(self, completed: int, description: str, *, total: int | None = None) -> None:
+    def show(self, completed: int, description: str | None = None) -> None:
         """So many are done.
 
         Args:
             completed: how many.
-            description: what stands before the bar from now on.
-            total: how many there are, where that has changed.
+            description: what stands before the bar from now on; absent: what stands there.
         """
-        self._bar.update(self._task, completed=completed, description=description, total=total)
+        self._bar.update(self._task, completed=completed, description=description)

@@ -1,15 +1,19 @@
 """The requests that resources have in common."""
 
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from asg_builder.client.answer import Answer
-from asg_builder.client.payload import Payload, decode
+from asg_builder.client.payload import Payload, decode, to_json
 from asg_builder.client.request import SAFETENSORS, Exchange, Request
+from asg_schema.errors import AsgError
 
-__all__ = ["ask", "get", "get_tensors", "post_json", "quoted", "send_tensors"]
+__all__ = ["ask", "encode_json", "get", "get_tensors", "post_json", "quoted", "send_tensors", "wish"]
+
+_KEY = re.compile(r"[!-~]{1,255}\Z")
 
 
 def ask(request: Request) -> Exchange[Answer]:
@@ -30,7 +34,7 @@ def get_tensors(path: str) -> Exchange[Payload]:
 
 def post_json(path: str, body: Mapping[str, Any]) -> Exchange[Answer]:
     """The answer to a request in JSON that has one effect however often it is sent."""
-    return (yield from ask(Request("POST", path, json.dumps(body).encode())))
+    return (yield from ask(Request("POST", path, encode_json(body))))
 
 
 def send_tensors(method: str, path: str, body: bytes) -> Exchange[Payload]:
@@ -40,5 +44,31 @@ def send_tensors(method: str, path: str, body: bytes) -> Exchange[Payload]:
 
 
 def quoted(part: str) -> str:
-    """A name as one part of a path."""
+    """A name as one part of a path.
+
+    Raises:
+        AsgError: it has no characters, or is "." or "..", which would make another path of it.
+    """
+    if part in ("", ".", ".."):
+        raise AsgError(f'"{part}" is not the name of anything that an executor keeps')
     return quote(part, safe="")
+
+
+def encode_json(content: Mapping[str, Any]) -> bytes:
+    """JSON for a request; numbers of NumPy are numbers.
+
+    Raises:
+        AsgError: something in it is nothing that JSON has.
+    """
+    return to_json(content).encode()
+
+
+def wish(key: str | None) -> dict[str, str]:
+    """The header that names a wish, so that it is carried out once; a new name where none is given.
+
+    Raises:
+        AsgError: the name cannot be one.
+    """
+    if key is not None and not _KEY.match(key):
+        raise AsgError(f"idempotency_key is {key!r}; 1 to 255 visible ASCII characters are needed")
+    return {"Idempotency-Key": key or uuid4().hex}

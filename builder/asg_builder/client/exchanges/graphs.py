@@ -1,6 +1,7 @@
 """Documents that the executor keeps, and runs without a session."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy.typing as npt
 
@@ -10,13 +11,31 @@ from asg_builder.client.exchanges.asking import ask, get, quoted, send_tensors
 from asg_builder.client.payload import as_names, convert_tensors, encode
 from asg_builder.client.request import Exchange, Request
 from asg_schema.document import Document
-from asg_schema.errors import DocumentError
+from asg_schema.errors import AsgError, DocumentError
 
-__all__ = ["add_graph", "get_graph", "run_graph"]
+__all__ = ["add_graph", "checked_document", "get_graph", "run_graph"]
+
+
+def checked_document(document: Document, what: str) -> Document:
+    """The document, if it is one.
+
+    Args:
+        document: the document.
+        what: what it is to the caller, for the error.
+
+    Raises:
+        AsgError: it is not, but a graph that is being built, for example.
+    """
+    given = cast("object", document)  # a caller without a type checker may give anything
+    if not isinstance(given, Document):
+        hint = "; its document() is one" if hasattr(given, "document") else ""
+        raise AsgError(f"{what} is a {type(given).__name__}; a Document is needed{hint}")
+    return document
 
 
 def add_graph(document: Document) -> Exchange[str]:
     """Send a document; its digest."""
+    checked_document(document, "document")
     return (yield from ask(Request("POST", "/v1/graphs", document.to_json().encode()))).field("digest")
 
 
@@ -36,6 +55,7 @@ def run_graph(
     outputs: Sequence[str] | None,
 ) -> Exchange[dict[str, Array]]:
     """Run a document once; its outputs by name."""
+    checked_document(document, "document")
     owner = f'the document "{document.name}"'
     tensors = {
         **convert_tensors(inputs, {item.id: item.dtype for item in document.inputs}, "input", owner),

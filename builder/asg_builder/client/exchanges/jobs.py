@@ -1,17 +1,17 @@
 """Data sets, and jobs that train over them."""
 
-import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import numpy.typing as npt
 
 from asg_builder.arrays import as_array, convert
+from asg_builder.client.answer import Answer, field_of
 from asg_builder.client.errors import JobCancelled, JobFailed, NotFound
-from asg_builder.client.exchanges.asking import ask, get, quoted
+from asg_builder.client.exchanges.asking import ask, encode_json, get, quoted, wish
 from asg_builder.client.exchanges.job_events import JobEvent
 from asg_builder.client.exchanges.session import SessionExchanges
 from asg_builder.client.payload import encode
@@ -36,6 +36,7 @@ __all__ = [
 Tensors = Mapping[str, npt.ArrayLike]
 
 _TRAIN = "train"
+_JOB_FIELDS = ("id", "state", "step", "steps_total", "steps_per_epoch", "epochs", "figures", "error", "settings")
 
 
 class Dataset(NamedTuple):
@@ -55,7 +56,7 @@ class Dataset(NamedTuple):
 
 
 def _dataset(content: Mapping[str, Any]) -> Dataset:
-    return Dataset(*(content[name] for name in Dataset._fields))
+    return Dataset(*(field_of(content, name) for name in Dataset._fields))
 
 
 def add_dataset(tensors: Tensors, dtypes: Mapping[str, DType], progress: Progress) -> Exchange[Dataset]:
@@ -83,10 +84,8 @@ def list_datasets() -> Exchange[list[Dataset]]:
 
 def delete_dataset(digest: str) -> Exchange[None]:
     """Remove a data set; one that is gone already is as good."""
-    try:
+    with suppress(NotFound):
         yield from ask(Request("DELETE", f"/v1/datasets/{quoted(digest)}"))
-    except NotFound:
-        return
 
 
 def list_jobs() -> Exchange[list[dict[str, Any]]]:
@@ -131,9 +130,9 @@ class JobRequest:
             test = yield from self._kept(session, self.validation, self.validation_graph, others.get("inputs"))
             fields["validation"] = {"dataset": test, "graph": self.validation_graph, **others}
         given = {name: value for name, value in fields.items() if value is not None}
-        key = {"Idempotency-Key": self.idempotency_key or uuid4().hex}
-        answer = yield from ask(Request("POST", f"{session.path}/jobs", json.dumps(given).encode(), headers=key))
-        return JobExchanges(answer.json(), session)
+        request = Request("POST", f"{session.path}/jobs", encode_json(given), headers=wish(self.idempotency_key))
+        answer = yield from ask(request)
+        return JobExchanges(answer, session)
 
     def _kept(
         self, session: SessionExchanges, data: Tensors | Dataset | str, graph: str, inputs: Mapping[str, str] | None
@@ -166,32 +165,41 @@ class JobExchanges:
     """A job, and what can be asked of it; the methods are those of `Job`.
 
     Args:
-        description: what the executor says of the job.
+        answer: what the executor says of the job.
         session: the session that it trains, where the caller has it; its number is renewed at the job's end.
 
     Attributes:
         description: what the executor said of the job last.
         path: the job's path.
+
+    Raises:
+        UnexpectedAnswer: the description has not what that of a job has.
     """
 
-    def __init__(self, description: Mapping[str, Any], session: SessionExchanges | None = None) -> None:
-        self.description: dict[str, Any] = dict(description)
-        self.path = f"/v1/jobs/{description['id']}"
+    def __init__(self, answer: Answer, session: SessionExchanges | None = None) -> None:
+        self.description = self._understand(answer)
+        self.path = f"/v1/jobs/{quoted(self.description['id'])}"
         self._session = session
+
+    def _understand(self, answer: Answer) -> dict[str, Any]:
+        """Take what the executor says of the job for the newest."""
+        self.description = answer.json()
+        for name in _JOB_FIELDS:
+            field_of(self.description, name)
+        return self.description
 
     @classmethod
     def find(cls, id: str) -> "Exchange[JobExchanges]":
         """A job that exists."""
-        return cls((yield from get(f"/v1/jobs/{quoted(id)}")).json())
+        return cls((yield from get(f"/v1/jobs/{quoted(id)}")))
 
     def refresh(self) -> Exchange[dict[str, Any]]:
         """What the executor says of the job now."""
-        self.description = (yield from get(self.path)).json()
-        return self.description
+        return self._understand((yield from get(self.path)))
 
     def reports(self) -> Exchange[list[dict[str, Any]]]:
         """All reports, in order."""
-        return (yield from self.refresh())["history"]
+        return field_of((yield from self.refresh()), "history")
 
     def history(self) -> Exchange[dict[str, list[float]]]:
         """Each figure's values."""
@@ -199,21 +207,18 @@ class JobExchanges:
 
     def cancel(self) -> Exchange[dict[str, Any]]:
         """End the job after the step that it takes."""
-        self.description = (yield from ask(Request("POST", f"{self.path}/cancel"))).json()
+        self._understand((yield from ask(Request("POST", f"{self.path}/cancel"))))
         yield from self._renew()
         return self.description
 
     def resume(self) -> Exchange[dict[str, Any]]:
         """Let a job that failed or was cancelled go on."""
-        self.description = (yield from ask(Request("POST", f"{self.path}/resume"))).json()
-        return self.description
+        return self._understand((yield from ask(Request("POST", f"{self.path}/resume"))))
 
     def delete(self) -> Exchange[None]:
         """Let the executor forget the job; one that is gone already is as good."""
-        try:
+        with suppress(NotFound):
             yield from ask(Request("DELETE", self.path))
-        except NotFound:
-            return
 
     def outcome(self) -> Exchange[dict[str, list[float]]]:
         """The history of a job that succeeded.
@@ -233,7 +238,8 @@ class JobExchanges:
 
     def _renew(self) -> Exchange[None]:
         if self._session is not None:
-            yield from self._session.refresh()
+            with suppress(NotFound):  # it may be deleted, and the job cancelled by that
+                yield from self._session.refresh()
 
 
 def figures_by_name(reports: list[dict[str, Any]]) -> dict[str, list[float]]:
@@ -255,5 +261,5 @@ def show_event(bar: TrainingProgress, description: Mapping[str, Any], event: Job
     """
     loss = event.content.get("figures", {}).get(description["settings"]["loss"])
     epoch = min(event.content["step"] // description["steps_per_epoch"] + 1, description["epochs"])
-    text = f"epoch {epoch}/{description['epochs']}"
-    bar.show(event.content["step"], text if loss is None else f"{text}, loss {float(loss):.4f}")
+    text = None if loss is None else f"epoch {epoch}/{description['epochs']}, loss {float(loss):.4f}"
+    bar.show(event.content["step"], text)  # where nothing is known of the loss, what was said last stays

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from rich.console import Console
 
 from asg_builder.arrays import Array
-from asg_builder.client.errors import NotFound, UnexpectedAnswer
-from asg_builder.client.exchanges.asking import ask, get, get_tensors, send_tensors
+from asg_builder.client.answer import field_of, reading
+from asg_builder.client.errors import NotFound
+from asg_builder.client.exchanges.asking import ask, get, get_tensors, quoted, send_tensors
 from asg_builder.client.exchanges.parts import SentParts, fits_one_body, part_tensors, send_parts
 from asg_builder.client.payload import Payload, as_names, convert_tensors, decode, encode
 from asg_builder.client.request import SAFETENSORS, Exchange, Request, TransferProgress
@@ -54,15 +55,16 @@ class SessionExchanges:
     """
 
     def __init__(self, description: Mapping[str, Any]) -> None:
-        self.id = str(_field(description, "id"))
-        self.number = int(_field(description, "step"))
-        self.path = f"/v1/sessions/{self.id}"
-        self._digests: dict[str, str] = dict(_field(description, "graphs"))
+        with reading("the description of a session"):
+            self.id = str(field_of(description, "id"))
+            self.number = int(field_of(description, "step"))
+            self._digests: dict[str, str] = dict(field_of(description, "graphs"))
+            self._parameters = {
+                item["id"]: TensorType(DType(item["dtype"]), tuple(item["shape"]))
+                for item in field_of(description, "parameters")
+            }
+        self.path = f"/v1/sessions/{quoted(self.id)}"
         self._interfaces: dict[str, _Interface] = {}
-        self._parameters = {
-            item["id"]: TensorType(DType(item["dtype"]), tuple(item["shape"]))
-            for item in _field(description, "parameters")
-        }
         self._stepping = False
         self._body_limit: int | None = None
         self._sent_parts: SentParts | None = None
@@ -212,10 +214,12 @@ class SessionExchanges:
             names = ", ".join(f'"{name}"' for name in self._digests)
             raise AsgError(f'the session has no graph "{graph}"; it has {names}')
         description = (yield from get(f"/v1/graphs/{self._digests[graph]}")).json()
-        inputs = {item["id"]: DType(item["dtype"]) for item in _field(description, "inputs")}
-        outputs = {
-            item["name"]: item["role"]["kind"] if "role" in item else None for item in _field(description, "outputs")
-        }
+        with reading("the interface of a graph"):
+            inputs = {item["id"]: DType(item["dtype"]) for item in field_of(description, "inputs")}
+            outputs = {
+                item["name"]: item["role"]["kind"] if "role" in item else None
+                for item in field_of(description, "outputs")
+            }
         self._interfaces[graph] = _Interface(inputs, outputs)
         return self._interfaces[graph]
 
@@ -232,9 +236,3 @@ class SessionExchanges:
 
 def _converted(interface: _Interface, graph: str, inputs: Inputs) -> dict[str, Array]:
     return convert_tensors(inputs, interface.inputs, "input", f'the graph "{graph}"')
-
-
-def _field(description: Mapping[str, Any], name: str) -> Any:
-    if name not in description:
-        raise UnexpectedAnswer(f'the answer has no field "{name}"; it has {", ".join(description) or "none"}')
-    return description[name]

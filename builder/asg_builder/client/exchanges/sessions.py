@@ -1,19 +1,18 @@
 """Sessions: created, found, listed."""
 
-import json
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
-from uuid import uuid4
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy.typing as npt
 
-from asg_builder.client.exchanges.asking import ask, get, quoted
-from asg_builder.client.exchanges.graphs import add_graph
+from asg_builder.client.exchanges.asking import ask, encode_json, get, quoted, wish
+from asg_builder.client.exchanges.graphs import add_graph, checked_document
 from asg_builder.client.exchanges.session import SessionExchanges
 from asg_builder.client.payload import convert_tensors, encode
 from asg_builder.client.request import SAFETENSORS, Exchange, Request
 from asg_builder.optim import Optimizer
 from asg_schema.document import Document
+from asg_schema.errors import AsgError
 
 __all__ = ["Durability", "NonFinite", "create_session", "find_session", "import_session", "list_sessions"]
 
@@ -35,6 +34,8 @@ def create_session(
     idempotency_key: str | None,
 ) -> Exchange[SessionExchanges]:
     """Create a session; the arguments are those of `Client.create_session`."""
+    headers = wish(idempotency_key)
+    _check(graphs, optimizer)
     declared = {item.id: item.dtype for document in graphs.values() for item in document.parameters}
     values = convert_tensors(parameters or {}, declared, "parameter", "create_session")
     chosen = optimizer if optimizer is None or isinstance(optimizer, Mapping) else optimizer.to_json()
@@ -50,9 +51,18 @@ def create_session(
         seed=seed,
         durability=durability,
     )
-    headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
     answer = yield from ask(Request("POST", "/v1/sessions", body, SAFETENSORS, headers=headers))
     return SessionExchanges(answer.json())
+
+
+def _check(graphs: object, optimizer: object) -> None:
+    """Refuse what is no graphs and no optimizer, such as a caller without a type checker may give."""
+    if not isinstance(graphs, Mapping):
+        raise AsgError(f"graphs is a {type(graphs).__name__}; a mapping of names to documents is needed")
+    for name, document in cast("Mapping[str, Document]", graphs).items():
+        checked_document(document, f'graphs["{name}"]')
+    if optimizer is not None and not isinstance(optimizer, Mapping | Optimizer):
+        raise AsgError(f"optimizer is a {type(optimizer).__name__}; one of asg_builder.optim is needed")
 
 
 def import_session(
@@ -60,9 +70,8 @@ def import_session(
 ) -> Exchange[SessionExchanges]:
     """Create a session from an exported checkpoint; the arguments are those of `Client.import_session`."""
     fields = {"url": url, "engine": engine, "durability": durability}
-    body = json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
-    headers = {"Idempotency-Key": idempotency_key or uuid4().hex}
-    answer = yield from ask(Request("POST", "/v1/sessions/import", body, headers=headers))
+    body = encode_json({name: value for name, value in fields.items() if value is not None})
+    answer = yield from ask(Request("POST", "/v1/sessions/import", body, headers=wish(idempotency_key)))
     return SessionExchanges(answer.json())
 
 
