@@ -1,4 +1,4 @@
-"""The executor's commands: `asg serve`, `asg keys`, `asg run` and `asg export`.
+"""The executor's commands: `asg serve`, `asg keys`, `asg repair`, `asg run` and `asg export`.
 
 What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
 """
@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from asg_executor.keys_command import create_key, list_keys, revoke_key
+from asg_executor.repair_command import repair_directory
 from asg_schema.command_line import write_text
 
 __all__ = ["commands", "export", "run", "serve"]
@@ -148,6 +149,7 @@ commands: list[tuple[str, Callable[..., Any]]] = [
     ("keys create", create_key),
     ("keys list", list_keys),
     ("keys revoke", revoke_key),
+    ("repair", repair_directory),
     ("run", run),
     ("export", export),
 ]

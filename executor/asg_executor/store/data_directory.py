@@ -58,8 +58,7 @@ class DataDirectory:
         self.path = path
         self._lock = DirectoryLock(path)
         try:
-            check_complete(path)
-            self.database = Database(path / DATABASE)
+            self.database = _opened(path)
             # A connection of their own: a request that is to be let in waits for no transaction.
             self.keys = KeyStore(Database(path / DATABASE))
             self.graphs = TenantGraphs(
@@ -93,6 +92,23 @@ class DataDirectory:
         self.keys.close()
         self.database.close()
         self._lock.release()
+
+
+def _opened(path: Path) -> Database:
+    """The database of a directory.
+
+    Raises:
+        DamagedFileError: it is damaged, or missing; the reason says what can be done.
+        StoreError: the system refuses.
+    """
+    try:
+        check_complete(path)
+        return Database(path / DATABASE)
+    except DamagedFileError as error:
+        raise DamagedFileError(
+            error.path,
+            f"{error.reason}; `asg repair {path}` makes it anew from what is sound, and keeps what is there",
+        ) from error
 
 
 def check_complete(path: Path) -> None:

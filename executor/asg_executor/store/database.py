@@ -17,7 +17,7 @@ from typing import Any
 from asg_executor.store.durable_files import storage_errors
 from asg_executor.store.errors import DamagedFileError, NewerDirectoryError, StorageFullError, StoreError
 
-__all__ = ["Database", "Row", "is_current", "row_checksum"]
+__all__ = ["Database", "Row", "check_version", "is_current", "row_checksum"]
 
 Row = sqlite3.Row
 
@@ -101,13 +101,18 @@ class Database:
 
     def _migrate(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        if version > len(_MIGRATIONS):
-            raise NewerDirectoryError(
-                f"{self._path} has version {version}, and this release knows versions up to {len(_MIGRATIONS)}; use "
-                "the release that wrote it, or a newer one"
-            )
+        check_version(self._path, version)
         for number, script in enumerate(_MIGRATIONS[version:], version + 1):
             self._connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+    def primary_keys(self) -> dict[str, list[str]]:
+        """The columns of the primary key of each table."""
+        tables = [row["name"] for row in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        columns = {table: self.rows(f"PRAGMA table_info({table})") for table in tables}
+        return {
+            table: [row["name"] for row in sorted(own, key=lambda row: row["pk"]) if row["pk"]]
+            for table, own in columns.items()
+        }
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
@@ -153,6 +158,12 @@ class Database:
         marks = ", ".join("?" * len(row))
         self._connection.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", list(row.values()))
 
+    def insert_sound(self, table: str, row: Mapping[str, Any]) -> None:
+        """Add a row of another database, found to be sound, in a transaction that is open; not where there is one."""
+        marks = ", ".join("?" * len(row))
+        query = f"INSERT OR IGNORE INTO {table} ({', '.join(row)}) VALUES ({marks})"
+        self._connection.execute(query, list(row.values()))
+
     def update(self, table: str, row: Row, changes: Mapping[str, Any]) -> None:
         """Change columns of a row, and its checksum, in a transaction that is open.
 
@@ -183,6 +194,19 @@ class Database:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+
+def check_version(path: Path, version: int) -> None:
+    """Refuse a database that a newer version wrote.
+
+    Raises:
+        NewerDirectoryError: it is one.
+    """
+    if version > len(_MIGRATIONS):
+        raise NewerDirectoryError(
+            f"{path} has version {version}, and this release knows versions up to {len(_MIGRATIONS)}; use the release "
+            "that wrote it, or a newer one"
+        )
 
 
 def is_current(path: Path) -> bool:

@@ -30,10 +30,13 @@ from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState, read_state, write_state
 from asg_executor.store.step_log import LoggedStep, StepLog
 
-__all__ = ["CHECKPOINTS", "LOGS", "SNAPSHOTS", "SessionFiles"]
+__all__ = ["ACKNOWLEDGED", "CHECKPOINTS", "LOGS", "SNAPSHOTS", "SessionFiles"]
 
 SNAPSHOTS, LOGS, CHECKPOINTS = "snapshots", "logs", "checkpoints"
 """The folders of a session."""
+
+ACKNOWLEDGED = "acknowledged"
+"""The file that has the last step that was acknowledged."""
 
 _KEPT = 2
 _LITTLE_BYTES = 65_536  # to write them takes less time than a thread
@@ -71,7 +74,7 @@ class SessionFiles:
     def _place(self, directory: Path) -> None:
         self._snapshots = directory / SNAPSHOTS
         self._logs = directory / LOGS
-        self._acknowledged = AcknowledgedStep(directory / "acknowledged")
+        self._acknowledged = AcknowledgedStep(directory / ACKNOWLEDGED)
 
     def moved(self, directory: Path) -> None:
         """Find the files where they are now: their directory was given another name before any step."""

@@ -1,9 +1,10 @@
 """`SessionStore`: the sessions of a data directory.
 
-`sessions/<id>/session.json` has what a session was created with, its documents included; `SessionFiles` the rest. A
-session counts while its row is in the database. Before the row is there, and before it goes, the directory is called
-`.writing-<id>`: so whatever a crash leaves is told apart. With a row it is the session and gets its name back, without
-one it is removed. A directory `<id>` without a row is neither, and is kept: the database has lost it.
+`sessions/<id>/session.json` has what a session was created with, its documents included; `row.json` what the database
+says of it, for the day when that is lost; `SessionFiles` the rest. A session counts while its row is in the database.
+Before the row is there, and before it goes, the directory is called `.writing-<id>`: so whatever a crash leaves is told
+apart. With a row it is the session and gets its name back, without one it is removed. A directory `<id>` without a row
+is neither, and is kept: the database has lost it.
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 
 from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.damage import set_aside
-from asg_executor.store.database import Database, Row
+from asg_executor.store.database import Database, Row, row_checksum
 from asg_executor.store.durable_files import (
     TEMPORARY_PREFIX,
     make_directory,
@@ -31,7 +32,10 @@ from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import CHECKPOINTS, LOGS, SNAPSHOTS, SessionFiles
 
-__all__ = ["DamagedSession", "SessionStore", "StoredSession"]
+__all__ = ["ROW_FILE", "DamagedSession", "SessionStore", "StoredSession"]
+
+ROW_FILE = "row.json"
+"""The file that has what the database says of a session."""
 
 _FILE = "session.json"
 _WRITERS = 4
@@ -98,12 +102,13 @@ class SessionStore:
         """
         content = json.dumps(settings, sort_keys=True).encode()
         unfinished, path = self._unfinished(id), self._directory / id
-        write_directory(unfinished, {_FILE: [content]})
+        row = {"id": id, "created": time.time(), "settings": sha256(content).hexdigest(), "tenant": tenant}
+        noted = json.dumps({**row, "checksum": row_checksum(row)}).encode()
+        write_directory(unfinished, {_FILE: [content], ROW_FILE: [noted]})
         try:
             files = SessionFiles(unfinished, self._database, id, self._writers)
             files.save(state)
             with self._database.transaction():
-                row = {"id": id, "created": time.time(), "settings": sha256(content).hexdigest(), "tenant": tenant}
                 self._database.insert("sessions", row)
             _rename(unfinished, path)
         except BaseException:

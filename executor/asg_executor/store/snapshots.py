@@ -1,7 +1,8 @@
 """Snapshots: what a session was at a step, in files whose every byte is accounted for.
 
 A snapshot is a directory with its files and `manifest.json`, which has the length and the SHA-256 of each. The digest
-of the manifest itself is given to whoever writes a snapshot, and is asked of whoever reads it.
+of the manifest itself is given to whoever writes a snapshot, and is asked of whoever reads it. It stands in
+`manifest.sha256`, too, as `sha256sum` writes it, for the day when whoever knew it has lost it.
 """
 
 import json
@@ -13,9 +14,9 @@ from typing import Any, NamedTuple, cast
 from asg_executor.store.durable_files import storage_errors, write_directory
 from asg_executor.store.errors import DamagedFileError
 
-__all__ = ["Snapshot", "read_snapshot", "write_snapshot"]
+__all__ = ["Snapshot", "own_digest", "read_snapshot", "write_snapshot"]
 
-_MANIFEST = "manifest.json"
+_MANIFEST, _OWN_DIGEST = "manifest.json", "manifest.sha256"
 _FORMAT = 1
 
 
@@ -50,8 +51,27 @@ def write_snapshot(
     """
     listed = {name: _account(pieces) for name, pieces in files.items()}
     manifest = json.dumps({"format": _FORMAT, "details": details, "files": listed}, indent=1, sort_keys=True).encode()
-    write_directory(path, {**files, _MANIFEST: [manifest]})
-    return sha256(manifest).hexdigest(), len(manifest) + sum(item["bytes"] for item in listed.values())
+    digest = sha256(manifest).hexdigest()
+    note = _digest_note(digest)
+    write_directory(path, {**files, _MANIFEST: [manifest], _OWN_DIGEST: [note]})
+    return digest, len(manifest) + len(note) + sum(item["bytes"] for item in listed.values())
+
+
+def _digest_note(digest: str) -> bytes:
+    return f"{digest}  {_MANIFEST}\n".encode()
+
+
+def own_digest(path: Path) -> str:
+    """The SHA-256 of a snapshot's manifest as the snapshot itself has it, in hexadecimal.
+
+    Raises:
+        DamagedFileError: it has none, or another one than its manifest.
+        StoreError: the system refuses.
+    """
+    digest = sha256(_read(path / _MANIFEST)).hexdigest()
+    if _read(path / _OWN_DIGEST) != _digest_note(digest):
+        raise DamagedFileError(path / _MANIFEST, f"its SHA-256 is not that of {_OWN_DIGEST}")
+    return digest
 
 
 def _account(pieces: Sequence[bytes | memoryview]) -> dict[str, Any]:

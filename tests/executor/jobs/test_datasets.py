@@ -187,12 +187,14 @@ def test_every_dtype_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_a_data_set_whose_file_cannot_be_removed_is_gone_all_the_same(tmp_path: Path) -> None:
-    with FaultyDisk(tmp_path, fault=errno.EIO, only=frozenset({"unlink"})) as disk, in_process(data_dir=tmp_path) as s:
-        path = add_dataset(s)
+    only = frozenset({"unlink"})
+    with FaultyDisk(tmp_path, fault=errno.EIO, only=only) as disk, in_process(data_dir=tmp_path) as server:
+        path = f"/v1/datasets/{add_dataset(server.http, data())}"
         disk.fail_from_now_on()
-        assert s.http.delete(f"/v1/datasets/{path}").status_code == 204
+        assert server.http.delete(path).status_code == 204
         assert disk.happened
         disk.mend()
-        problem(s.http.get(f"/v1/datasets/{path}"), "unknown_dataset")
+        problem(server.http.get(path), "unknown_dataset")
+    assert list((tmp_path / "datasets").iterdir())
     with in_process(data_dir=tmp_path):
         assert not list((tmp_path / "datasets").iterdir())

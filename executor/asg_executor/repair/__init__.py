@@ -1,0 +1,1 @@
+"""A database that is damaged, made anew from what is sound."""
