@@ -1,7 +1,7 @@
 """In which order a job goes through the rows of a data set.
 
 Row numbers of epoch e, counted from 0, under the seed s: the permutation that NumPy's
-`default_rng((s, e)).permutation(n)` gives, which executor/README.md spells out for other languages. Batch b of the
+`default_rng((s, e)).permutation(n)` gives, which executor/docs/jobs.md spells out for other languages. Batch b of the
 epoch has the rows at the places b·size to (b + 1)·size - 1 of it.
 """
 

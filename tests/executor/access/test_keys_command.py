@@ -103,9 +103,11 @@ def test_the_default_directory_is_that_of_the_server(
     assert "name one with --data-dir" in keys(capsys, tmp_path, "list").stderr
 
 
-def test_the_readmes_commands_do_what_it_says(data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
-    create, listing, revoke = re.findall(r"^asg (keys .*)$", readme, re.MULTILINE)
+def test_the_commands_of_the_page_do_what_it_says(
+    data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[3] / "executor" / "docs" / "access.md").read_text()
+    create, listing, revoke = re.findall(r"^asg (keys .*)$", page, re.MULTILINE)
     made = asg(capsys, tmp_path, *create.split())
     assert re.fullmatch(r"asg_[0-9a-f]{8}_[A-Za-z0-9_-]{43}\n", made.stdout)
     id = made.stdout[4:12]

@@ -158,8 +158,8 @@ def test_every_metric_is_documented_with_its_labels(tmp_path: Path) -> None:
             if family.name.startswith("asg_") and not family.name.endswith("_created"):
                 name = f"{family.name}_total" if family.type == "counter" else family.name
                 found[name] = {label for item in family.samples for label in item.labels} - {"le"}
-    readme = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
-    rows = re.findall(r"^\| `(asg_\w+)` \| ([\w, ]*?) ?\| ", readme, re.MULTILINE)
+    page = (Path(__file__).parents[3] / "executor" / "docs" / "operation.md").read_text()
+    rows = re.findall(r"^\| `(asg_\w+)` \| ([\w, ]*?) ?\| ", page, re.MULTILINE)
     assert found == {name: set(re.findall(r"\w+", labels)) for name, labels in rows}
 
 

@@ -1,4 +1,4 @@
-"""The executor's README: its Python runs, its HTTP exchange happens as written, its table of settings is complete."""
+"""The executor's pages: their Python runs, their HTTP exchanges happen as written, their tables are complete."""
 
 import json
 import os
@@ -17,7 +17,10 @@ from asg_executor.settings import Settings
 from asg_schema.document import Document
 from executor_harness.in_process import Server
 
-TEXT = (Path(__file__).parents[3] / "executor" / "README.md").read_text()
+EXECUTOR = Path(__file__).parents[3] / "executor"
+# What is defined on the first page is used on the others.
+PAGES = [EXECUTOR / "README.md", *sorted(EXECUTOR.glob("docs/*.md"))]
+TEXT = "\n".join(page.read_text() for page in PAGES)
 PYTHON = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 EXCHANGES = re.findall(r"```http\n(.*?)```", TEXT, re.DOTALL)
 DOCUMENT = Document.from_json(re.findall(r'from_json\("""(.*?)"""\)', TEXT, re.DOTALL)[0])
@@ -90,6 +93,19 @@ def test_the_exchange_happens_as_written(server: Server) -> None:
             assert matches(parse(expected), response.json()), (request, response.text)
         requests += 1
     assert requests == 19
+
+
+def test_every_page_is_found_from_the_first_one() -> None:
+    listed = re.findall(r"^\| \[.*?\]\((docs/\w+\.md)\)", PAGES[0].read_text(), re.MULTILINE)
+    assert sorted(listed) == [str(page.relative_to(EXECUTOR)) for page in PAGES[1:]]
+
+
+def test_every_request_stands_in_the_table(server: Server) -> None:
+    rows = re.findall(r"^\| `(/\S+)` \| ([A-Z, ]+) \| \S", PAGES[0].read_text(), re.MULTILINE)
+    described = server.http.get("/openapi.json").json()["paths"]
+    assert {path: set(methods.lower().split(", ")) for path, methods in rows} == {
+        path: set(operations) for path, operations in described.items() if not path.startswith("/v2")
+    }
 
 
 def test_every_setting_stands_in_the_table() -> None:
