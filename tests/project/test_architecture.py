@@ -31,3 +31,9 @@ def test_every_part_has_a_section() -> None:
 @pytest.mark.parametrize("module", named_modules())
 def test_a_module_on_the_map_exists(module: str) -> None:
     assert (ROOT / module).exists()
+
+
+@pytest.mark.parametrize(("package", "text"), SECTIONS, ids=[package for package, _ in SECTIONS])
+def test_every_folder_is_on_the_map(package: str, text: str) -> None:
+    folders = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    assert folders <= set(re.findall(r"\w+", text))
