@@ -39,6 +39,7 @@ from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.engines.lookup import engine_named
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
+from asg_executor.jobs.bounds import JobBounds
 from asg_executor.jobs.job import JobState
 from asg_executor.jobs.runner import JobLimits, JobRunner
 from asg_executor.metrics import Metrics
@@ -204,5 +205,5 @@ def _job_limits(settings: Settings) -> JobLimits:
         running=settings.max_running_jobs,
         running_of_tenant=settings.max_running_jobs_of_tenant,
         kept=settings.max_jobs,
-        steps=settings.max_job_steps,
+        bounds=JobBounds(settings.max_job_steps, settings.max_body_bytes),
     )

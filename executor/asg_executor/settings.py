@@ -137,7 +137,11 @@ class Settings(BaseSettings):
     max_jobs: int = Field(
         default=1024, ge=1, description="How many jobs are kept; of those that ended the first one goes first."
     )
-    max_running_jobs: int = Field(default=4, ge=1, description="How many jobs run at a time; others wait.")
+    max_running_jobs: int = Field(
+        default=4,
+        ge=1,
+        description="How many jobs run at a time; others wait, but for the first one of each tenant.",
+    )
     max_running_jobs_of_tenant: int = Field(default=4, ge=1, description="How many jobs of one tenant run at a time.")
     max_watchers: int = Field(
         default=256, ge=0, description="How many requests may wait for news of jobs; more are answered 503."

@@ -24,7 +24,6 @@ __all__ = ["event_stream", "router"]
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_EVENTS_AT_A_TIME = 100
 _HEARTBEAT_SECONDS = 15.0
 _RECONNECT_MILLISECONDS = 1000
 _TYPE = "text/event-stream"
@@ -82,7 +81,7 @@ async def event_stream(job: Job, jobs: JobRunner, watchers: Watchers, after: int
         while True:
             changed = job.changed
             while job.last_event > after:
-                events = await jobs.events(job, after, _EVENTS_AT_A_TIME)
+                events = await jobs.journal.page(job, after)
                 if not events:
                     return  # the job was deleted meanwhile
                 for event in events:

@@ -118,6 +118,7 @@ async def list_jobs(service: RunAccess) -> Response:
 async def get_job(job_id: str, request: Request, service: RunAccess) -> Response:
     """A job: how far it is, its newest figures, and its reports, those after the event `after` if that is named.
 
+    They come in parts: where `history_through` is less than `last_event`, there may be more `after` that event.
     With `wait` the answer comes once there is an event after that one, or after so many seconds, at most 60.
     """
     job, jobs = service.job(job_id), service.jobs
@@ -132,9 +133,10 @@ async def get_job(job_id: str, request: Request, service: RunAccess) -> Response
             while job.last_event <= after and not job.state.is_final and not jobs.draining:
                 await changed.wait()
                 changed = job.changed
-    events = await jobs.events(job, after)
+    events = await jobs.journal.page(job, after)
     history = [event_json(event) for event in events if event.content["type"] == EventType.REPORT.value]
-    return json_response({**job.describe(), "history": history})
+    through = events[-1].number if events else max(after, job.last_event)
+    return json_response({**job.describe(), "history": history, "history_through": through})
 
 
 @router.post("/jobs/{job_id}/cancel")

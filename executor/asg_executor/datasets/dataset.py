@@ -40,12 +40,12 @@ class Dataset:
     """A data set, mapped into memory: the system reads the pages that are asked for, and lets go of them by itself.
 
     Args:
-        length: how many rows it has.
+        info: what is known of it.
         tensors: read-only arrays by name.
     """
 
-    def __init__(self, length: int, tensors: Mapping[str, Array]) -> None:
-        self.length = length
+    def __init__(self, info: DatasetInfo, tensors: Mapping[str, Array]) -> None:
+        self.info = info
         self.tensors = tensors
 
     @classmethod
@@ -65,7 +65,7 @@ class Dataset:
             content: Array = np.asarray(np.memmap(path, np.uint8, "r"))
         begin = LENGTH_BYTES + int.from_bytes(content[:LENGTH_BYTES].tobytes(), "little")
         layout = Layout.parse(content[LENGTH_BYTES:begin].tobytes())
-        return cls(layout.length, _arrays_of(content[begin:], layout))
+        return cls(info, _arrays_of(content[begin:], layout))
 
     def rows(self, name: str, chosen: Array) -> Array:
         """A copy of rows of a tensor.

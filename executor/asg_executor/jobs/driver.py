@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
-from asg_executor.jobs.execution import Execution
+from asg_executor.jobs.execution import Execution, leave
 from asg_executor.jobs.figures import RunningFigures, numbers_of
 from asg_executor.jobs.job import EventType, Job
 from asg_executor.metrics import Metrics
@@ -79,11 +79,11 @@ class Driver:
             ExecutorError: a step, or what follows it, could not be done.
         """
         job, execution = self._job, self._execution
-        await self._locked(execution.prepare)
         while True:
-            if execution.position > job.reported and not execution.lost_steps:
+            if execution.position > job.reported:  # else it was reported before the session lost the step
                 await self._report()
-            if not execution.lost_steps and (job.stopped_early or execution.position == job.steps_total):
+            is_last = job.stopped_early or execution.position == job.steps_total
+            if is_last and execution.position >= job.reported:
                 break
             await self._step()
         await self._finish()
@@ -125,8 +125,6 @@ class Driver:
         begin = time.monotonic()
         done = await self._locked(self._execution.take)
         job.position, job.figures = done.position, done.figures
-        if done.taken.replayed:
-            return
         now = time.monotonic()
         seconds = {"run": done.taken.run_seconds, "persist": done.taken.persist_seconds}
         self._metrics.observe_step(seconds)
@@ -175,11 +173,14 @@ class Driver:
             checkpoints.made -= dropped
 
     async def _finish(self) -> None:
-        """Restore the best parameters, where that was asked for, say that it is done, and remove what nobody needs."""
+        """Restore the best parameters, where that was asked for, remove what nobody needs, and say that it is done.
+
+        Whatever is broken off in between is done again when the job goes on.
+        """
         job, execution = self._job, self._execution
         best = job.checkpoints.best_figure
         if job.restores_best and best is not None:
             await self._locked(lambda: execution.restore_parameters(best))
-        digest = await self._locked(execution.finish)
-        await self._emit(job, EventType.SUCCEEDED, {"digest": digest})
+        digest = await self._locked(lambda: leave(self._held))
         await self._drop_checkpoints(finished=True)
+        await self._emit(job, EventType.SUCCEEDED, {"digest": digest})

@@ -1,12 +1,14 @@
 """`Execution`: the numerical part of a job. All of it is called in a thread, by one at a time.
 
-A step is taken first, and then written down with the sums of its epoch's figures. A crash between the two leaves the
-session one step ahead of the job: the job takes the step again, and the session answers it from memory. Where the
-session kept less than the job, as its durability may say, the job takes the lost steps again, whose figures it has.
+How far a job is follows from the session alone. With each step goes a note: whose it is, and the sums of the epoch's
+figures before it. The session keeps the note with the step, as it keeps the step's inputs and answer; so there is
+nothing of a job to be written for a step, and nothing that could disagree with the session after a crash. Where the
+session loses steps in a crash, as its durability may say, the job takes them again.
 """
 
+import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -24,9 +26,10 @@ from asg_executor.sessions.step_request import StepRequest
 from asg_executor.sessions.taken import TakenStep
 from asg_executor.store.datasets import DatasetStore
 from asg_executor.store.jobs import JobRecord
-from asg_executor.store.progress_file import ProgressFile
 
-__all__ = ["Execution", "StepDone", "first_progress", "leave"]
+__all__ = ["Execution", "JobData", "StepDone", "leave"]
+
+_RESTORED = "restored"
 
 
 class StepDone(NamedTuple):
@@ -45,109 +48,105 @@ class StepDone(NamedTuple):
     taken: TakenStep
 
 
-def first_progress() -> dict[str, Any]:
-    """What the progress file of a job says before its first step."""
-    return {"position": 0, "figures": RunningFigures().to_json()}
+class JobData(NamedTuple):
+    """The data sets of a job.
+
+    Attributes:
+        train: that to train with.
+        validation: that of the validation, if there is one.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+
+    @classmethod
+    def open(cls, store: DatasetStore, tenant: str, settings: JobSettings) -> Self:
+        """Open the data sets. Every byte of them is read, which takes seconds where they are large.
+
+        Args:
+            store: where they are.
+            tenant: whose they are.
+            settings: the job's settings.
+
+        Raises:
+            UnknownDatasetError: one is gone.
+            StoreError: one is damaged, or the system refuses to read it.
+        """
+        train, validation = store.open(tenant, settings.dataset), settings.validation
+        if validation is None:
+            return cls(train, None)
+        same = validation.dataset == settings.dataset
+        return cls(train, train if same else store.open(tenant, validation.dataset))
 
 
 class Execution:
-    """A job at work. Whoever calls `take` or `finish` holds the session's lock.
+    """A job at work. Whoever makes one, or calls its methods, holds the session's lock.
 
     Args:
         record: what it was asked for.
         settings: its settings.
         held: the session that it trains.
-        store: where its data sets are.
-        progress: how far it is; closed by `close`.
-        max_steps: how many steps a job may have.
+        data: its data sets.
+
+    Attributes:
+        position: how many of the job's steps are taken.
 
     Raises:
-        UnknownDatasetError: a data set is gone.
+        JobPositionError: the session's last step is none of the job's.
         InvalidJobError: the data sets do not fit the session.
-        StoreError: a data set is damaged, or the system refuses to read it.
     """
 
-    def __init__(
-        self,
-        record: JobRecord,
-        settings: JobSettings,
-        held: HeldSession,
-        store: DatasetStore,
-        progress: ProgressFile,
-        max_steps: int,
-    ) -> None:
+    def __init__(self, record: JobRecord, settings: JobSettings, held: HeldSession, data: JobData) -> None:
         self._record = record
         self._settings = settings
         self._held = held
-        self._progress = progress
-        tenant, validation = record.tenant, settings.validation
-        info = store.find(tenant, settings.dataset)
-        validation_info = None if validation is None else store.find(tenant, validation.dataset)
-        self._interface = JobInterface.of(settings, held.session, info, validation_info, max_steps)
-        self._data = store.open(tenant, settings.dataset)
-        self._validation_data: Dataset | None = None
-        if validation is not None:
-            same = validation.dataset == settings.dataset
-            self._validation_data = self._data if same else store.open(tenant, validation.dataset)
-        self.position: int = progress.record["position"]
-        self._figures = RunningFigures.from_json(progress.record["figures"])
+        self._data, self._validation_data = data
+        validation = None if self._validation_data is None else self._validation_data.info
+        self._interface = JobInterface.of(settings, held.session, self._data.info, validation)
         self._order: tuple[int, Array] | None = None
+        self.position = held.session.number - record.first_step
+        self._figures = RunningFigures()
+        if self.position != 0:
+            note, (answer,) = self._note(), held.last_step.answer
+            before = RunningFigures.from_json(note["figures"])
+            self._figures = before.updated(answer, len(self._rows(self.position - 1)))
 
-    def close(self) -> None:
-        """Close its files."""
-        self._progress.close()
-
-    def prepare(self) -> None:
-        """Have the session on disk as it is before the first step, where its steps are not.
-
-        Raises:
-            StoreError: it could not be kept.
-        """
-        if self.position == 0 and self._held.settings.durability != "every_step":
-            self._held.save()
+    def _note(self) -> Mapping[str, Any]:
+        """The note of the session's last step, which is to be the job's."""
+        text = self._held.last_step.note
+        note: Mapping[str, Any] = {} if text is None else json.loads(text)
+        if note.get("job") != self._record.id:
+            raise JobPositionError(
+                f"the session {self._held.id} is at step {self._held.session.number}, which is none of the job "
+                f"{self._record.id}: it began behind step {self._record.first_step}"
+            )
+        return note
 
     def take(self) -> StepDone:
-        """Take the next step, or one that the session lost.
+        """Take the next step.
 
         Raises:
-            JobPositionError: the session is elsewhere.
             ExecutorError: as `HeldSession.take` does; the step was not taken.
         """
-        number = self._held.session.number
-        ahead = number - self._record.first_step - self.position
-        if ahead > 1 or number < self._record.first_step:
-            raise JobPositionError(
-                f"the session is at step {number}, and the job left it at {self._record.first_step + self.position}"
-            )
-        place = min(self.position, self.position + ahead)
-        rows = self._rows(place)
+        rows = self._rows(self.position)
         inputs = {name: self._data.rows(tensor, rows) for name, tensor in self._interface.inputs.items()}
-        request = StepRequest([inputs], list(self._interface.figures))
-        number = self._record.first_step + place + 1
+        is_first = self.position % self._record.steps_per_epoch == 0
+        before = RunningFigures() if is_first else self._figures
+        note = _text({"job": self._record.id, "figures": before.to_json()})
+        request = StepRequest([inputs], list(self._interface.figures), note=note)
+        number = self._record.first_step + self.position + 1
         taken = self._held.take(number, request, job=self._record.id)
-        if place == self.position:
-            self._note(place, taken.answers[0], len(rows))
+        self.position += 1
+        self._figures = before.updated(taken.answers[0], len(rows))
         return StepDone(self.position, number, _figures_json(self._figures.result()), taken)
-
-    def _note(self, place: int, answer: Mapping[str, Array], rows: int) -> None:
-        """Write down that a step was taken, and what it answered."""
-        is_first = place % self._record.steps_per_epoch == 0
-        figures = (RunningFigures() if is_first else self._figures).updated(answer, rows)
-        self._progress.write({"position": place + 1, "figures": figures.to_json()})
-        self.position, self._figures = place + 1, figures
 
     def _rows(self, place: int) -> Array:
         """The numbers of the rows of a step; `place` counts the job's steps from 0."""
         epoch, batch = divmod(place, self._record.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
-            self._order = epoch, epoch_order(self._data.length, self._settings.shuffle_seed, epoch)
+            self._order = epoch, epoch_order(self._data.info.length, self._settings.shuffle_seed, epoch)
         size = self._settings.batch_size
         return self._order[1][batch * size : (batch + 1) * size]
-
-    @property
-    def lost_steps(self) -> bool:
-        """Whether the session is behind the job."""
-        return self._held.session.number < self._record.first_step + self.position
 
     def epoch_figures(self) -> dict[str, Any]:
         """The figures of the epoch so far, as JSON."""
@@ -158,7 +157,7 @@ class Execution:
         """How many runs a validation takes."""
         if self._validation_data is None:
             return 0
-        return -(-self._validation_data.length // self._validation_size)
+        return -(-self._validation_data.info.length // self._validation_size)
 
     @property
     def _validation_size(self) -> int:
@@ -182,7 +181,7 @@ class Execution:
         if data is None or validation is None:
             raise JobPositionError("the job has no validation")
         size = self._validation_size
-        rows = np.arange(batch * size, min((batch + 1) * size, data.length))
+        rows = np.arange(batch * size, min((batch + 1) * size, data.info.length))
         inputs = {name: data.rows(tensor, rows) for name, tensor in self._interface.validation_inputs.items()}
         names = list(self._interface.validation_figures)
         return figures.updated(self._held.session.run(validation.graph, inputs, names), len(rows))
@@ -219,12 +218,14 @@ class Execution:
                 checkpoints.remove(item.name)
 
     def restore_parameters(self, name: str) -> None:
-        """Give the session the parameters of a checkpoint; all else stays as it is.
+        """Give the session the parameters of a checkpoint; all else stays as it is. Where it has them, nothing happens.
 
         Raises:
             UnknownCheckpointError: there is none of this name any more.
             StoreError: it is damaged, or the new values could not be kept.
         """
+        if self._note().get(_RESTORED) == name:
+            return
         prefix = "value:"
         if self._held.checkpoints.find(name) is None:
             raise UnknownCheckpointError(
@@ -233,18 +234,8 @@ class Execution:
             )
         arrays = self._held.checkpoints.read(name).arrays
         values = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
-        self._held.set_parameters(values, job=self._record.id)
-
-    def finish(self) -> str:
-        """Have the session on disk as the job leaves it, whatever its durability.
-
-        Returns:
-            The digest of its state.
-
-        Raises:
-            StoreError: it could not be kept.
-        """
-        return leave(self._held)
+        note = _text({**self._note(), _RESTORED: name})
+        self._held.set_parameters(values, job=self._record.id, note=note)
 
 
 def leave(held: HeldSession) -> str:
@@ -259,6 +250,10 @@ def leave(held: HeldSession) -> str:
     if held.settings.durability != "every_step":
         held.save()
     return held.digest()
+
+
+def _text(note: Mapping[str, Any]) -> str:
+    return json.dumps(note, separators=(",", ":"))
 
 
 def _figures_json(figures: Mapping[str, Array]) -> dict[str, Any]:

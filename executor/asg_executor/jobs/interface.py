@@ -36,6 +36,7 @@ class JobInterface:
         figures: the outputs of `train` that a step answers: the loss, and metrics that are single numbers.
         validation_inputs: the tensor of each input of the validation's graph.
         validation_figures: the outputs of that graph: the loss, if it has one, and metrics.
+        validation_numbers: how many numbers these are in all, the elements of arrays counted.
         steps_per_epoch: how many steps an epoch has.
     """
 
@@ -43,12 +44,11 @@ class JobInterface:
     figures: Sequence[str]
     validation_inputs: Mapping[str, str]
     validation_figures: Sequence[str]
+    validation_numbers: int
     steps_per_epoch: int
 
     @classmethod
-    def of(
-        cls, settings: JobSettings, session: Session, data: DatasetInfo, validation: DatasetInfo | None, max_steps: int
-    ) -> Self:
+    def of(cls, settings: JobSettings, session: Session, data: DatasetInfo, validation: DatasetInfo | None) -> Self:
         """Find that a job can be done.
 
         Args:
@@ -56,7 +56,6 @@ class JobInterface:
             session: the session that it trains.
             data: the data set.
             validation: that of the validation, if there is one.
-            max_steps: how many steps a job may have.
 
         Raises:
             InvalidJobError: with every fault that was found.
@@ -68,16 +67,19 @@ class JobInterface:
         if settings.validation is not None and validation is not None:
             validation_inputs, validation_figures = check.validation(settings, validation)
         steps = batches_per_epoch(data.length, settings.batch_size, drop_last=settings.drop_last)
-        check.steps(settings, data.length, steps, max_steps)
+        if steps == 0:
+            check.no_batch(settings, data.length)
         check.monitors(settings, [*figures, *(VALIDATION + name for name in validation_figures)])
         if check.problems:
             raise InvalidJobError(check.problems)
-        return cls(inputs, figures, validation_inputs, validation_figures, steps)
+        numbers = check.validation_numbers
+        return cls(inputs, figures, validation_inputs, validation_figures, numbers, steps)
 
 
 class _Check:
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.validation_numbers = 0
         self.problems: list[Problem] = []
 
     def _report(self, path: Sequence[str], code: str, message: str) -> None:
@@ -115,6 +117,7 @@ class _Check:
         if asked is None or document is None:
             return {}, []
         figures = self._figures(document, settings.loss, single=False)
+        self.validation_numbers = self._numbers(document, figures, asked.graph)
         if not figures:
             message = (
                 f"the graph {show_value(asked.graph)} has neither an output {show_value(settings.loss)} nor a metric"
@@ -143,6 +146,18 @@ class _Check:
             message = f"there are {len(found)} figures in a graph; a job keeps at most {_MOST_FIGURES}"
             self._report(["loss"], "too_many_figures", message)
         return found
+
+    def _numbers(self, document: Document, figures: Sequence[str], graph: str) -> int:
+        """How many numbers the figures of a validation are."""
+        values = {output.name: output.value for output in document.outputs}
+        shapes = [document.types[values[name]].shape for name in figures]
+        total = sum(prod(dim for dim in shape if isinstance(dim, int)) for shape in shapes)
+        if total > _MOST_ELEMENTS:
+            message = (
+                f"the figures of the graph {show_value(graph)} are {total} numbers; at most {_MOST_ELEMENTS} are kept"
+            )
+            self._report(["validation", "graph"], "too_many_figures", message)
+        return total
 
     def _inputs(
         self,
@@ -195,18 +210,13 @@ class _Check:
             )
             self._report([*path, name], "batch_size_mismatch", message)
 
-    def steps(self, settings: JobSettings, length: int, steps_per_epoch: int, max_steps: int) -> None:
-        """Refuse no step, and too many."""
-        total = steps_per_epoch * settings.epochs
-        if steps_per_epoch == 0:
-            message = (
-                f"the data set has {length} rows and batch_size is {settings.batch_size}, so that with drop_last no "
-                "batch is left"
-            )
-            self._report(["batch_size"], "no_batch", message)
-        elif total > max_steps:
-            message = f"{settings.epochs} epochs of {steps_per_epoch} steps are {total}; a job has at most {max_steps}"
-            self._report(["epochs"], "too_many_steps", message)
+    def no_batch(self, settings: JobSettings, length: int) -> None:
+        """Refuse a job without any step."""
+        message = (
+            f"the data set has {length} rows and batch_size is {settings.batch_size}, so that with drop_last no batch "
+            "is left"
+        )
+        self._report(["batch_size"], "no_batch", message)
 
     def monitors(self, settings: JobSettings, names: Sequence[str]) -> None:
         """Refuse to watch what is not among the figures."""

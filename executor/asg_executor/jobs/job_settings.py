@@ -31,6 +31,17 @@ class _Periodic(_Part):
             raise ValueError("there are every_epochs and every_steps; at most one is needed")
         return self
 
+    def count(self, epochs: int, steps_per_epoch: int) -> int:
+        """How often it is time in a whole job.
+
+        Args:
+            epochs: how many epochs the job has.
+            steps_per_epoch: how many steps an epoch has.
+        """
+        if self.every_steps is not None:
+            return epochs * steps_per_epoch // self.every_steps
+        return epochs // (self.every_epochs or 1)
+
     def is_due(self, position: int, steps_per_epoch: int) -> bool:
         """Whether it is time after a number of steps.
 

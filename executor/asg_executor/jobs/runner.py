@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextvars import Context
 from hashlib import sha256
@@ -14,19 +13,23 @@ from weakref import WeakValueDictionary
 
 from asg_executor.api.problems import problem_for
 from asg_executor.api.worker_pool import WorkerPool, current_tenant
+from asg_executor.datasets.dataset import DatasetInfo
 from asg_executor.datasets.errors import DatasetInUseError
+from asg_executor.jobs.bounds import JobBounds
 from asg_executor.jobs.driver import Driver, JobCancelledError, JobPausedError, Surroundings
 from asg_executor.jobs.errors import JobActiveError, JobNotResumableError, TooManyJobsError, UnknownJobError
-from asg_executor.jobs.execution import Execution, first_progress, leave
+from asg_executor.jobs.execution import Execution, JobData, leave
 from asg_executor.jobs.interface import JobInterface
 from asg_executor.jobs.job import EventType, Job, JobState
 from asg_executor.jobs.job_settings import JobSettings
+from asg_executor.jobs.journal import Journal
+from asg_executor.jobs.turns import Turns
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.errors import CreationMismatchError, SessionDeletedError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.store.data_directory import DataDirectory
-from asg_executor.store.errors import StoreError
+from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.jobs import DamagedJob, Event, JobRecord
 
 if TYPE_CHECKING:
@@ -44,13 +47,13 @@ class JobLimits(NamedTuple):
         running: how many run at a time.
         running_of_tenant: how many of one tenant do.
         kept: how many are kept, those that ended included.
-        steps: how many steps a job may have.
+        bounds: how much one may be.
     """
 
     running: int
     running_of_tenant: int
     kept: int
-    steps: int
+    bounds: JobBounds
 
 
 class JobRunner:
@@ -66,6 +69,7 @@ class JobRunner:
 
     Attributes:
         damaged: why the jobs that cannot be read cannot, by id.
+        journal: what happened to the jobs.
     """
 
     def __init__(
@@ -83,12 +87,14 @@ class JobRunner:
         self._metrics = metrics
         self._limits = limits
         self._tracing = tracing
+        self._turns = Turns(limits.running, limits.running_of_tenant)
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._creations: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._under_construction = 0
         self._draining = False
         self.damaged: dict[str, DamagedJob] = {}
+        self.journal = Journal(directory.jobs, pool)
 
     @property
     def draining(self) -> bool:
@@ -124,32 +130,26 @@ class JobRunner:
             StoreError: the data directory is damaged, or the system refuses to read it.
         """
         for stored in self._directory.jobs.stored():
-            if isinstance(stored, DamagedJob):
-                _log.error("job %s is damaged and is not used: %s", stored.id, stored.reason)
-                self.damaged[stored.id] = stored
-                continue
-            job = Job(stored.record)
-            for event in stored.events:
-                job.apply(event)
-            self._jobs[job.id] = job
-            if not job.state.is_final:
-                self._take_up(job)
+            found = stored if isinstance(stored, DamagedJob) else self._recovered(stored)
+            if isinstance(found, DamagedJob):
+                _log.error("job %s is damaged and is not used: %s", found.id, found.reason)
+                self.damaged[found.id] = found
+            else:
+                self._jobs[found.id] = found
 
-    def _take_up(self, job: Job) -> None:
-        """Let a job that was not at its end wait for its turn, with its session."""
-        job.state = JobState.QUEUED
-        if job.record.session in self._sessions.damaged:
-            return  # its turn finds that the session is damaged, and says so
-        held = self._sessions.get(job.record.session)
-        if held is not None:
-            held.job = job.id
+    def _recovered(self, record: JobRecord) -> Job | DamagedJob:
+        job = Job(record)
         try:
-            progress = self._directory.jobs.progress(job.id)
-        except StoreError as error:  # its turn meets the error again, and ends the job with it
-            _log.error("job %s: %s", job.id, error)
-            return
-        job.position = progress.record["position"]
-        progress.close()
+            self.journal.replay(job)
+        except DamagedFileError as error:
+            return DamagedJob(record.id, record.session, record.tenant, str(error))
+        if not job.state.is_final:
+            job.state = JobState.QUEUED
+            held = self._held(job)
+            if held is not None:  # else its turn finds that the session is damaged, and says so
+                held.job = job.id
+                job.position = held.session.number - record.first_step
+        return job
 
     async def create(self, held: HeldSession, settings: JobSettings, key: str | None) -> tuple[Job, bool]:
         """Have a new job, which begins when it is its turn.
@@ -179,9 +179,9 @@ class JobRunner:
                 if present.record.request != request:
                     raise CreationMismatchError(f'the Idempotency-Key "{key}" was sent before, with another request')
                 return present, True
-            interface = await self._pool.run(lambda: self._interface(tenant, held, settings))
+            interface = await self._pool.run(lambda: self._accepted(tenant, held, settings))
             id = uuid4().hex
-            first = await self._pool.run_locked(held.lock, lambda: held.claim(id))
+            first = await self._pool.run_locked(held.lock, lambda: _claim(held, id))
             record = JobRecord(
                 id, tenant, held.id, first, interface.steps_per_epoch, settings.to_json(), time.time(), key, request
             )
@@ -199,11 +199,17 @@ class JobRunner:
         found = (record.id for record in known if record.session == session and record.key == key)
         return next((self._jobs[id] for id in found), None)
 
-    def _interface(self, tenant: str, held: HeldSession, settings: JobSettings) -> JobInterface:
+    def _infos(self, tenant: str, settings: JobSettings) -> tuple[DatasetInfo, DatasetInfo | None]:
+        """What is known of the data sets of a job."""
         datasets, validation = self._directory.datasets, settings.validation
         data = datasets.find(tenant, settings.dataset)
-        other = None if validation is None else datasets.find(tenant, validation.dataset)
-        return JobInterface.of(settings, held.session, data, other, self._limits.steps)
+        return data, None if validation is None else datasets.find(tenant, validation.dataset)
+
+    def _accepted(self, tenant: str, held: HeldSession, settings: JobSettings) -> JobInterface:
+        data, other = self._infos(tenant, settings)
+        interface = JobInterface.of(settings, held.session, data, other)
+        self._limits.bounds.check(settings, interface, data, other)
+        return interface
 
     async def _add(self, record: JobRecord) -> Job:
         """Have a job on disk, and hold it."""
@@ -211,7 +217,7 @@ class JobRunner:
         event = {"type": EventType.QUEUED.value, "time": record.created, "step": 0}
         self._under_construction += 1
         try:
-            await self._pool.run(lambda: self._directory.jobs.create(record, first_progress(), event))
+            await self._pool.run(lambda: self._directory.jobs.create(record, event))
         finally:
             self._under_construction -= 1
         job = Job(record)
@@ -265,19 +271,14 @@ class JobRunner:
                 raise DatasetInUseError(f"the job {job.id} reads the data set {digest}, and is {job.state.value}")
 
     def wake(self) -> None:
-        """Let the jobs begin whose turn it is: of the tenant that has the fewest, the one that waits longest."""
-        while not self.draining and len(self._tasks) < self._limits.running:
-            running = Counter(self._jobs[id].record.tenant for id in self._tasks if id in self._jobs)
-            waiting = [
-                job
-                for job in self
-                if job.state is JobState.QUEUED
-                and job.id not in self._tasks
-                and running[job.record.tenant] < self._limits.running_of_tenant
-            ]
-            if not waiting:
+        """Let the jobs begin whose turn it is."""
+        while not self.draining:
+            running = [self._jobs[id] for id in self._tasks if id in self._jobs]
+            waiting = [job for job in self if job.state is JobState.QUEUED and job.id not in self._tasks]
+            job = self._turns.next(running, waiting)
+            if job is None:
                 return
-            job = min(waiting, key=lambda job: (running[job.record.tenant], job.record.created))
+            self._turns.began(job)
             self._start(job)
 
     def _start(self, job: Job) -> asyncio.Task[None]:
@@ -307,6 +308,7 @@ class JobRunner:
             _log.warning("job %s failed: %s: %s", job.id, problem.code, problem.detail)
             found = {"code": problem.code, "detail": problem.detail, "retryable": problem.kind.retryable}
             await self._end(job, EventType.FAILED, {"error": found})
+        # In the same turn of the loop as the last event: who hears of it finds the session free.
         held = self._held(job)
         if held is not None and held.job == job.id:
             held.job = None
@@ -321,59 +323,27 @@ class JobRunner:
         held = self._sessions.get(job.record.session)
         if held is None:
             raise SessionDeletedError(f'the session "{job.record.session}" was deleted')
-        directory = self._directory
-
-        def begin() -> Execution:
-            progress = directory.jobs.progress(job.id)
-            try:
-                return Execution(job.record, job.settings, held, directory.datasets, progress, self._limits.steps)
-            except BaseException:
-                progress.close()
-                raise
-
-        execution = await self._pool.run_locked(held.lock, begin)
-        try:
-            job.position = execution.position
-            if not job.began:
-                await self._emit(job, EventType.RUNNING, {})
-            job.state = JobState.RUNNING
-            surroundings = Surroundings(self._pool, self._metrics, self._emit, lambda: self.draining, self._tracing)
-            await Driver(job, held, execution, surroundings).run()
-        finally:
-            await self._pool.run_locked(held.lock, execution.close)
+        # Beside the threads that compute: a large data set takes long to read.
+        data = await asyncio.to_thread(JobData.open, self._directory.datasets, job.record.tenant, job.settings)
+        execution = await self._pool.run_locked(held.lock, lambda: Execution(job.record, job.settings, held, data))
+        job.position = execution.position
+        if not job.began:
+            await self.journal.add(job, EventType.RUNNING, {})
+        job.state = JobState.RUNNING
+        surroundings = Surroundings(self._pool, self._metrics, self.journal.add, lambda: self.draining, self._tracing)
+        await Driver(job, held, execution, surroundings).run()
 
     async def _end(self, job: Job, kind: EventType, content: dict[str, Any]) -> None:
         """Say that a job ended before its last step, with the state that it leaves."""
-        if job.state.is_final:  # it succeeded, and only what came after did not
-            return
         held = self._held(job)
         try:
             if held is not None:
-                digest = await self._pool.run_locked(held.lock, lambda: leave(held))
-                content = {**content, "digest": digest}
-            await self._emit(job, kind, content)
+                content = {**content, "digest": await self._pool.run_locked(held.lock, held.digest)}
+                await self._pool.run_locked(held.lock, lambda: leave(held))
+            await self.journal.add(job, kind, content)
         except Exception as error:  # it ended all the same; after a restart it goes on from where it is
             _log.error("job %s: that it is %s could not be kept: %s", job.id, kind.value, error)
-            job.apply(Event(job.last_event, self._event(job, kind, content)))
-
-    async def _emit(self, job: Job, kind: EventType, content: dict[str, Any]) -> None:
-        """Have an event on disk, and apply it.
-
-        Raises:
-            StoreError: it could not be kept; nothing is applied.
-        """
-        async with job.changing:
-            await self._add_event(job, kind, content)
-
-    async def _add_event(self, job: Job, kind: EventType, content: dict[str, Any]) -> None:
-        """As `_emit`; the caller holds `job.changing`."""
-        event = Event(job.last_event + 1, self._event(job, kind, content))
-        await self._pool.run(lambda: self._directory.jobs.append(job.id, event.number, event.content))
-        job.apply(event)
-
-    @staticmethod
-    def _event(job: Job, kind: EventType, content: dict[str, Any]) -> dict[str, Any]:
-        return {"type": kind.value, "time": time.time(), "step": job.position, **content}
+            self.journal.apply_unkept(job, kind, content)
 
     async def cancel(self, job: Job) -> None:
         """Ask a job to end, and wait until it has, which takes a step at most; one that ended stays as it is.
@@ -385,7 +355,7 @@ class JobRunner:
             if job.state.is_final:
                 return
             if not job.cancelling:
-                await self._add_event(job, EventType.CANCELLING, {})
+                await self.journal.add_locked(job, EventType.CANCELLING, {})
         if not self.draining:  # else it ends when the server is started again
             await asyncio.wait([self._tasks.get(job.id) or self._start(job)])
 
@@ -422,25 +392,12 @@ class JobRunner:
                 raise JobNotResumableError(f"the session {job.record.session} of the job {job.id} was deleted")
             await self._pool.run_locked(held.lock, lambda: _reclaim(held, job))
             try:
-                await self._pool.run(lambda: self._interface(job.record.tenant, held, job.settings))
-                await self._add_event(job, EventType.QUEUED, {})
+                await self._pool.run(lambda: self._infos(job.record.tenant, job.settings))
+                await self.journal.add_locked(job, EventType.QUEUED, {})
             except BaseException:
                 held.job = None
                 raise
         self.wake()
-
-    async def events(self, job: Job, after: int, limit: int = -1) -> list[Event]:
-        """What happened to a job after an event, in order.
-
-        Args:
-            job: the job.
-            after: the number of the event.
-            limit: how many at most; -1 for all.
-
-        Raises:
-            StoreError: an event is damaged, or the system refuses to read it.
-        """
-        return await self._pool.run(lambda: self._directory.jobs.events(job.id, after, limit))
 
     async def drain(self, seconds: float | None = None) -> None:
         """Let all jobs pause after the step that they take, and whoever watches them know.
@@ -453,6 +410,17 @@ class JobRunner:
             job.notify()
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=seconds)
+
+
+def _claim(held: HeldSession, job: str) -> int:
+    """Let a new job have a session, which is on disk as it is then; the number of its last step."""
+    number = held.claim(job)
+    try:
+        leave(held)
+    except BaseException:
+        held.job = None
+        raise
+    return number
 
 
 def _reclaim(held: HeldSession, job: Job) -> None:

@@ -227,9 +227,9 @@ class _Rebuilder:
             self._lose(f"data set {digest}: whose it is, is not known any more; it can be sent again", file)
 
     def _jobs(self) -> None:
-        known = {f"{row['id']}.progress" for row in self._found.rows["jobs"]}
-        for file in _unknown_files(self._path / "jobs", known):
-            self._lose(f"job {file.stem}: what it was asked for; its session has the steps that it took", file)
+        known = {row["id"] for row in self._found.rows["jobs"]}
+        for job in sorted({row["job"] for row in self._found.rows["job_events"]} - known):
+            self._report.lost.append(f"job {job}: what it was asked for; its session has the steps that it took")
         doubtful = any(not line.startswith("a row of ") or "job_events" in line for line in self._report.damage)
         for row in self._found.rows["jobs"] if doubtful else ():
             self._end_doubtful(row["id"])

@@ -111,13 +111,13 @@ class HeldSession:
         def keep(answers: Sequence[Mapping[str, Array]]) -> None:
             nonlocal persist
             computed = time.perf_counter()
-            self._persistence.keep(request, answers)
+            self._persistence.keep(StepRecord(number, request.identity, answers, request.note))
             persist = time.perf_counter() - computed
 
         answers = self._take(number, request, keep)
         run = time.perf_counter() - begin - persist
         self._parts = None
-        self._record.keep(number, request.identity, answers)
+        self._record = StepRecord(number, request.identity, answers, request.note)
         self._persistence.took(run, self._record)
         self._tell_followers()
         return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
@@ -240,12 +240,18 @@ class HeldSession:
         """The present state, with the last step."""
         return self._persistence.state(self._record)
 
-    def set_parameters(self, parameters: Mapping[str, Any], *, job: str | None = None) -> None:
+    @property
+    def last_step(self) -> StepRecord:
+        """The last step that was taken."""
+        return self._record
+
+    def set_parameters(self, parameters: Mapping[str, Any], *, job: str | None = None, note: str | None = None) -> None:
         """Replace the values of parameters, on disk, too.
 
         Args:
             parameters: the new values, by name.
             job: the id of the job that does so, if one does.
+            note: the note of the last step from now on; None for the one that it has.
 
         Raises:
             SessionBusyError: another job has the session.
@@ -253,7 +259,8 @@ class HeldSession:
             StoreError: the new values could not be kept; nothing is replaced.
         """
         self._check_free(job)
-        self._change(lambda: self.session.set_parameters(parameters), self._record)
+        record = self._record if note is None else self._record.with_note(note)
+        self._change(lambda: self.session.set_parameters(parameters), record)
 
     def _change(self, change: Callable[[], None], record: StepRecord) -> None:
         """Change the state other than by a step, on disk, too, or not at all.
@@ -304,9 +311,7 @@ class HeldSession:
             StoreError: it could not be kept; nothing is changed.
         """
         self._check_free(None)
-        record = StepRecord()
-        record.keep(state.number, state.request, state.answers)
-        session = self.session
+        record, session = StepRecord.of(state), self.session
         if optimizer:
             self._change(lambda: session.restore(state.number, state.arrays, skipped=state.skipped), record)
         else:

@@ -64,31 +64,31 @@ def open_session(stored: StoredSession, memory_limit: int) -> HeldSession:
         ExecutorError: as `Session` does.
     """
     settings = SessionSettings.from_json(stored.settings)
-    session, record = settings.session({}, memory_limit), StepRecord()
+    session = settings.session({}, memory_limit)
     try:
-        saved = _recover(stored.id, session, stored.files, record)
+        last, saved = _recover(stored.id, session, stored.files)
     except BaseException:
         stored.files.close()
         raise
-    return HeldSession(stored.id, session, settings, stored.files, stored.tenant, record=record, saved=saved)
+    return HeldSession(stored.id, session, settings, stored.files, stored.tenant, record=last, saved=saved)
 
 
-def _recover(id: str, session: Session, files: SessionFiles, record: StepRecord) -> int:
-    """Take a session and the record of its last step to where they were; the number of the snapshot's step."""
+def _recover(id: str, session: Session, files: SessionFiles) -> tuple[StepRecord, int]:
+    """Take a session to where it was; the last step, and the number of the snapshot's."""
     state = files.load()
     session.restore(state.number, state.arrays, skipped=state.skipped)
     if session.digest() != state.digest:
         raise SessionDamagedError(f"the state of step {state.number} has another digest than was saved")
-    record.keep(state.number, state.request, state.answers)
+    last = StepRecord.of(state)
     for number, payload, digest, answer in files.steps(state.number):
         request = StepRequest.from_record(payload)
         answers = request.take(session)
         if tensors_digest(answers) != answer.hex():
             raise SessionDamagedError(f"step {number} was taken again and gave another answer than before")
-        record.keep(number, request.identity_with(digest.hex()), answers)
+        last = StepRecord(number, request.identity_with(digest.hex()), answers, request.note)
     if session.number > state.number:
         _log.info("session %s: took steps %d to %d again", id, state.number + 1, session.number)
-    return state.number
+    return last, state.number
 
 
 def adopt_state(
@@ -110,7 +110,7 @@ def adopt_state(
     """
     id, session = uuid4().hex, _restored(settings, state, memory_limit, optimizer=True)
     files = None if store is None else store.create(id, settings.to_json(), state, tenant)
-    return HeldSession(id, session, settings, files, tenant, record=_record_of(state), saved=state.number)
+    return HeldSession(id, session, settings, files, tenant, record=StepRecord.of(state), saved=state.number)
 
 
 def revive_session(
@@ -147,13 +147,7 @@ def revive_session(
     session = _restored(settings, state, memory_limit, optimizer=optimizer)
     present = replace(state, digest=session.digest(), arrays=session.state(), skipped=session.skipped)
     files, aside = store.revive(id, present, damage)
-    return HeldSession(id, session, settings, files, tenant, record=_record_of(state), saved=state.number), aside
-
-
-def _record_of(state: SavedState) -> StepRecord:
-    record = StepRecord()
-    record.keep(state.number, state.request, state.answers)
-    return record
+    return HeldSession(id, session, settings, files, tenant, record=StepRecord.of(state), saved=state.number), aside
 
 
 def check_digest(session: Session, state: SavedState) -> None:

@@ -1,9 +1,7 @@
 """`Persistence`: what of a session goes to disk, and when, by the session's durability."""
 
 import logging
-from collections.abc import Mapping, Sequence
 
-from asg_executor.plan.arrays import Array
 from asg_executor.sessions.durability import Durability, SnapshotEvery
 from asg_executor.sessions.errors import NothingKeptError
 from asg_executor.sessions.session import Session
@@ -66,12 +64,11 @@ class Persistence:
         if self._files is not None:
             self._files.abandon()
 
-    def keep(self, request: StepRequest, answers: Sequence[Mapping[str, Array]]) -> None:
+    def keep(self, step: StepRecord) -> None:
         """Have on disk what the durability says, before a step counts.
 
         Args:
-            request: how the step was asked for.
-            answers: the outputs of each of its parts.
+            step: the step.
 
         Raises:
             StoreError: it could not be kept.
@@ -80,9 +77,9 @@ class Persistence:
             return
         durability, unsaved = self._durability, self._session.number - self._saved
         if durability == "every_step":
-            self._files.finish(tensors_digest(answers))
+            self._files.finish(tensors_digest(step.answer))
         elif isinstance(durability, SnapshotEvery) and unsaved >= durability.snapshot_every:
-            self._save(request.identity, answers)
+            self.save(step)
 
     def took(self, seconds: float, last: StepRecord) -> None:
         """Take a snapshot where replaying the log would take long, or much of the disk.
@@ -110,11 +107,8 @@ class Persistence:
         Raises:
             StoreError: it could not be kept.
         """
-        self._save(last.identity, last.answer)
-
-    def _save(self, request: str, answers: Sequence[Mapping[str, Array]]) -> None:
         if self._files is not None:
-            self._files.save(self._state(request, answers))
+            self._files.save(self.state(last))
             self._note_saved()
 
     def replace(self, last: StepRecord) -> None:
@@ -139,11 +133,16 @@ class Persistence:
         Args:
             last: the session's last step.
         """
-        return self._state(last.identity, last.answer)
-
-    def _state(self, request: str, answers: Sequence[Mapping[str, Array]]) -> SavedState:
         session = self._session
-        return SavedState(session.number, session.digest(), session.state(), request, answers, session.skipped)
+        return SavedState(
+            session.number,
+            session.digest(),
+            session.state(),
+            last.identity,
+            last.answer,
+            session.skipped,
+            last.note,
+        )
 
     @property
     def log_bytes(self) -> int:

@@ -1,10 +1,11 @@
 """`StepRecord`: the memory that makes a step happen exactly once, however often it is sent."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import StepGapError, StepMismatchError, StepPassedError
+from asg_executor.store.saved_state import SavedState
 
 __all__ = ["RecordedRequest", "StepRecord"]
 
@@ -18,12 +19,31 @@ class RecordedRequest(Protocol):
 
 
 class StepRecord:
-    """The last step of a session: the identity of its request, and its answer."""
+    """The last step of a session: the identity of its request, its answer, and its note.
 
-    def __init__(self) -> None:
-        self._number = 0
-        self._identity = ""
-        self._answer: Sequence[Mapping[str, Array]] = ()
+    Args:
+        number: its number; 0 before the first.
+        identity: the identity of its request; empty before the first.
+        answer: the outputs of each of its parts.
+        note: what whoever asked for it wanted to find with the session's state.
+    """
+
+    def __init__(
+        self,
+        number: int = 0,
+        identity: str = "",
+        answer: Sequence[Mapping[str, Array]] = (),
+        note: str | None = None,
+    ) -> None:
+        self._number = number
+        self._identity = identity
+        self._answer = answer
+        self._note = note
+
+    @classmethod
+    def of(cls, state: SavedState) -> Self:
+        """The step that led to a state."""
+        return cls(state.number, state.request, state.answers, state.note)
 
     @property
     def identity(self) -> str:
@@ -34,6 +54,15 @@ class StepRecord:
     def answer(self) -> Sequence[Mapping[str, Array]]:
         """The outputs of each part of the last step."""
         return self._answer
+
+    @property
+    def note(self) -> str | None:
+        """What whoever asked for the last step wanted to find with the session's state, if there is anything."""
+        return self._note
+
+    def with_note(self, note: str) -> "StepRecord":
+        """The same step with another note."""
+        return StepRecord(self._number, self._identity, self._answer, note)
 
     def replay(self, number: int, request: RecordedRequest, current: int) -> Sequence[Mapping[str, Array]] | None:
         """The stored answer where the request is the last step again; None where it is the next step.
@@ -77,7 +106,3 @@ class StepRecord:
         if number != current + 1:
             self._check_last(number, current)
             raise StepPassedError(number, current + 1, f"step {number} was taken already; the next is {current + 1}")
-
-    def keep(self, number: int, identity: str, answer: Sequence[Mapping[str, Array]]) -> None:
-        """Remember a step that was taken, and the outputs of each of its parts."""
-        self._number, self._identity, self._answer = number, identity, answer

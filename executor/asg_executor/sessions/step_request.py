@@ -16,7 +16,7 @@ from asg_executor.sessions.session import Recorder, Session
 __all__ = ["StepRequest", "joined", "parts_identity", "parts_of", "tensors_digest"]
 
 
-_PARTS, _MICRO_BATCHES, _OUTPUTS, _SENT = "parts", "micro_batches", "outputs", "sent"
+_PARTS, _MICRO_BATCHES, _OUTPUTS, _SENT, _NOTE = "parts", "micro_batches", "outputs", "sent", "note"
 
 
 class StepRequest:
@@ -27,6 +27,7 @@ class StepRequest:
         outputs: the outputs that are asked for; None where the choice is left to the service.
         micro_batches: whether the parts are micro-batches; else there is one, the batch.
         sent: the digest of the parts where they were sent one by one.
+        note: what whoever asks for it wants to find with the session's state afterwards; part of the request.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class StepRequest:
         *,
         micro_batches: bool = False,
         sent: str | None = None,
+        note: str | None = None,
     ) -> None:
         self.parts = parts
         self.outputs = outputs
         self.micro_batches = micro_batches
+        self.note = note
         self._sent = sent
 
     @property
@@ -63,6 +66,8 @@ class StepRequest:
         }
         if self._sent is not None:
             metadata[_SENT] = self._sent
+        if self.note is not None:
+            metadata[_NOTE] = self.note
         pieces = canonical_safetensors(joined(self.parts), metadata)
         length = memoryview(pieces[0]).nbytes - 8
         if length > MOST_HEADER_BYTES:  # it could be written, and never be read again
@@ -102,7 +107,8 @@ class StepRequest:
         tensors, fields = read_safetensors(record)
         parts = parts_of(tensors, int(fields[_PARTS]))
         outputs, micro_batches = json.loads(fields[_OUTPUTS]), json.loads(fields[_MICRO_BATCHES])
-        return cls(parts, outputs, micro_batches=micro_batches, sent=fields.get(_SENT))
+        sent, note = fields.get(_SENT), fields.get(_NOTE)
+        return cls(parts, outputs, micro_batches=micro_batches, sent=sent, note=note)
 
     def take(self, session: Session, recorder: Recorder | None = None) -> Sequence[Mapping[str, Array]]:
         """Take the step in a session.

@@ -66,7 +66,7 @@ class DataDirectory:
             )
             self.sessions = SessionStore(path / "sessions", self.database)
             self.datasets = DatasetStore(path / "datasets", self.database, max_datasets)
-            self.jobs = JobStore(path / "jobs", self.database)
+            self.jobs = JobStore(self.database)
         except BaseException:
             self._lock.release()
             raise
@@ -115,7 +115,7 @@ def check_complete(path: Path) -> None:
     """Refuse a directory that has sessions and no database: an empty one would say that none of them counts."""
     if (path / DATABASE).exists():
         return
-    for name in ("sessions", "datasets", "jobs"):
+    for name in ("sessions", "datasets"):
         folder = path / name
         with storage_errors(folder):
             if folder.is_dir() and any(folder.iterdir()):

@@ -190,6 +190,10 @@ class Database:
             column, value = next(iter(values.items()))  # the rest is not for everybody who gets the error
             raise DamagedFileError(self._path, f'a row of {table} was changed: that of the {column} "{value}"')
 
+    def damage(self, reason: str) -> DamagedFileError:
+        """The error of a database whose rows do not fit together."""
+        return DamagedFileError(self._path, reason)
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:

@@ -1,20 +1,20 @@
 """`JobStore`: the jobs of a data directory.
 
-`jobs/<id>.progress` says how far a job is; its row what it was asked for; and its events, rows of another table, all
-that happened to it. A job counts once its row is in the database.
+A row says what a job was asked for; its events, rows of another table, are all that happened to it. How far it is the
+session knows that it trains.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from asg_executor.store.database import Database, Row
-from asg_executor.store.durable_files import discard_file, make_directory, remove_unfinished, storage_errors
 from asg_executor.store.errors import DamagedFileError
-from asg_executor.store.progress_file import ProgressFile
 
-__all__ = ["DamagedJob", "Event", "JobRecord", "JobStore", "StoredJob"]
+__all__ = ["DamagedJob", "Event", "JobRecord", "JobStore"]
+
+_PAGE_EVENTS = 100
+_PAGE_LETTERS = 2**20
 
 
 class JobRecord(NamedTuple):
@@ -55,18 +55,6 @@ class Event(NamedTuple):
     content: Mapping[str, Any]
 
 
-class StoredJob(NamedTuple):
-    """A job that is on disk.
-
-    Attributes:
-        record: what it was asked for.
-        events: all that happened to it.
-    """
-
-    record: JobRecord
-    events: Sequence[Event]
-
-
 class DamagedJob(NamedTuple):
     """A job whose rows do not hold what was written to them.
 
@@ -87,45 +75,26 @@ class JobStore:
     """The jobs of a data directory. Its methods may be called from several threads.
 
     Args:
-        directory: where their progress is; made where there is none.
         database: the directory's metadata.
-
-    Raises:
-        StoreError: the system refuses.
     """
 
-    def __init__(self, directory: Path, database: Database) -> None:
-        self._directory = directory
+    def __init__(self, database: Database) -> None:
         self._database = database
-        make_directory(directory)
-        remove_unfinished(directory)
-        known = {_progress_name(row["id"]) for row in database.rows("SELECT id FROM jobs")}
-        with storage_errors(directory):
-            for path in directory.iterdir():
-                if path.name not in known:
-                    path.unlink()
 
-    def create(self, record: JobRecord, progress: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    def create(self, record: JobRecord, event: Mapping[str, Any]) -> None:
         """Have a new job on disk.
 
         Args:
             record: what it was asked for.
-            progress: how far it is.
             event: its first event.
 
         Raises:
             StorageFullError: there is no room; nothing is kept.
             StoreError: the system refuses; likewise.
         """
-        path = self._directory / _progress_name(record.id)
-        ProgressFile.create(path, progress)
-        try:
-            with self._database.transaction():
-                self._database.insert("jobs", {**record._asdict(), "settings": json.dumps(record.settings)})
-                self._insert(record.id, 1, event)
-        except BaseException:
-            discard_file(path)
-            raise
+        with self._database.transaction():
+            self._database.insert("jobs", {**record._asdict(), "settings": json.dumps(record.settings)})
+            self._insert(record.id, 1, event)
 
     def append(self, job: str, number: int, event: Mapping[str, Any]) -> None:
         """Have a further event on disk.
@@ -140,35 +109,35 @@ class JobStore:
     def _insert(self, job: str, number: int, event: Mapping[str, Any]) -> None:
         self._database.insert("job_events", {"job": job, "number": number, "content": json.dumps(event)})
 
-    def events(self, job: str, after: int, limit: int = -1) -> list[Event]:
-        """The events of a job after a number, in order.
+    def page(self, job: str, after: int) -> list[Event]:
+        """The events of a job after a number, in order: one, and those that follow as far as they are little.
 
         Args:
             job: the job's id.
             after: the number.
-            limit: how many at most; -1 for all.
 
         Raises:
-            DamagedFileError: one does not hold what was written to it.
+            DamagedFileError: one does not hold what was written to it, or is missing.
             StoreError: the system refuses.
         """
-        query = "SELECT * FROM job_events WHERE job = ? AND number > ? ORDER BY number LIMIT ?"
-        rows = self._database.rows(query, [job, after, limit])
-        for row in rows:
+        query = (
+            "SELECT job, number, content, checksum FROM ("
+            "SELECT *, sum(length(content)) OVER (ORDER BY number) - length(content) AS before FROM job_events "
+            "WHERE job = ? AND number > ? AND number <= ?) WHERE before < ? ORDER BY number"
+        )
+        rows = self._database.rows(query, [job, after, after + _PAGE_EVENTS, _PAGE_LETTERS])
+        if not rows and self._database.rows(
+            "SELECT 1 FROM job_events WHERE job = ? AND number > ? LIMIT 1", [job, after]
+        ):
+            raise self._database.damage(f"the event {after + 1} of the job {job} is missing")
+        for expected, row in enumerate(rows, after + 1):
             self._database.check_row("job_events", row)
+            if row["number"] != expected:
+                raise self._database.damage(f"the event {expected} of the job {job} is missing")
         return [Event(row["number"], json.loads(row["content"])) for row in rows]
 
-    def progress(self, job: str) -> ProgressFile:
-        """How far a job is.
-
-        Raises:
-            DamagedFileError: the file does not hold what was written to it.
-            StoreError: the system refuses.
-        """
-        return ProgressFile(self._directory / _progress_name(job))
-
-    def stored(self) -> Iterator[StoredJob | DamagedJob]:
-        """Every job that is on disk, in the order in which they were created.
+    def stored(self) -> Iterator[JobRecord | DamagedJob]:
+        """What every job was asked for, in the order in which they were created.
 
         Raises:
             StoreError: the system refuses.
@@ -176,12 +145,10 @@ class JobStore:
         for row in self._database.rows("SELECT * FROM jobs ORDER BY created, id"):
             try:
                 self._database.check_row("jobs", row)
-                events = self.events(row["id"], 0)
-                if [event.number for event in events] != list(range(1, len(events) + 1)) or not events:
-                    raise DamagedFileError(self._directory, f"events of the job {row['id']} are missing")
-                yield StoredJob(_record(row), events)
             except DamagedFileError as error:
                 yield DamagedJob(row["id"], row["session"], row["tenant"], str(error))
+            else:
+                yield _record(row)
 
     def remove(self, job: str) -> None:
         """Remove a job and its events.
@@ -192,11 +159,6 @@ class JobStore:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM jobs WHERE id = ?", [job])
             connection.execute("DELETE FROM job_events WHERE job = ?", [job])
-        discard_file(self._directory / _progress_name(job))
-
-
-def _progress_name(job: str) -> str:
-    return f"{job}.progress"
 
 
 def _record(row: Row) -> JobRecord:

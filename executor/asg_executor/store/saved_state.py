@@ -26,6 +26,7 @@ class SavedState:
         request: the identity of the step's request; empty before the first step.
         answers: what the step answered: the outputs of each part, by name.
         skipped: whether the step was taken without its changes.
+        note: what whoever asked for the step wanted to find with the state.
     """
 
     number: int
@@ -34,6 +35,7 @@ class SavedState:
     request: str = ""
     answers: Sequence[Mapping[str, Array]] = ()
     skipped: bool = False
+    note: str | None = None
 
 
 def write_state(path: Path, state: SavedState, details: Mapping[str, Any]) -> tuple[str, int]:
@@ -57,6 +59,7 @@ def write_state(path: Path, state: SavedState, details: Mapping[str, Any]) -> tu
         "request": state.request,
         "parts": len(state.answers),
         "skipped": state.skipped,
+        **({} if state.note is None else {"note": state.note}),
     }
     answers = write_safetensors(joined(state.answers), {})
     files = {_STATE: [write_safetensors(state.arrays, {})], _ANSWER: [answers]}
@@ -78,7 +81,5 @@ def read_state(path: Path, manifest: str) -> tuple[SavedState, Mapping[str, Any]
     arrays, _ = read_safetensors(files[_STATE])
     tensors, _ = read_safetensors(files[_ANSWER])
     answers = parts_of(tensors, details["parts"])
-    return (
-        SavedState(details["step"], details["digest"], arrays, details["request"], answers, details["skipped"]),
-        details,
-    )
+    number, digest, request, skipped = (details[name] for name in ("step", "digest", "request", "skipped"))
+    return SavedState(number, digest, arrays, request, answers, skipped, details.get("note")), details

@@ -9,6 +9,7 @@ import pytest
 
 from asg_executor.api import job_events
 from asg_executor.jobs.job import JobState
+from asg_executor.store import jobs as stored_jobs
 from executor_harness.in_process import Server, in_process
 from executor_harness.jobs import add_dataset, create_session, data, events_of, start_job, wait
 from executor_harness.problems import problem
@@ -38,7 +39,7 @@ def test_a_stream_goes_on_behind_the_last_event(server: Server) -> None:
 
 
 def test_many_events_are_read_in_parts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_events, "_EVENTS_AT_A_TIME", 2)
+    monkeypatch.setattr(stored_jobs, "_PAGE_EVENTS", 2)
     job = new_job(server, epochs=6)
     wait(server.http, job)
     assert [id for id, _, _ in events_of(server, job)] == [str(number) for number in range(1, 10)]

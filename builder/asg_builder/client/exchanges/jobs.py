@@ -199,7 +199,13 @@ class JobExchanges:
 
     def reports(self) -> Exchange[list[dict[str, Any]]]:
         """All reports, in order."""
-        return field_of((yield from self.refresh()), "history")
+        found: list[dict[str, Any]] = []
+        after, last = 0, 1
+        while after < last:
+            description = self._understand((yield from get(f"{self.path}?after={after}")))
+            found += field_of(description, "history")
+            after, last = max(field_of(description, "history_through"), after + 1), field_of(description, "last_event")
+        return found
 
     def history(self) -> Exchange[dict[str, list[float]]]:
         """Each figure's values."""
