@@ -166,3 +166,16 @@ def test_a_full_disk_ends_a_job_that_goes_on_once_there_is_room(
         assert server.http.post(f"{job}/resume").status_code == 202
         assert unnumbered(told(wait(server.http, job))) == unnumbered(undisturbed["history"])
         assert server.digest(session) == undisturbed["digest"]
+
+
+def flushes(directory: Path, batch_size: int) -> int:
+    """How often files are flushed in a job of one epoch over 50 rows, and commits are made, from its creation on."""
+    with FaultyDisk(directory, follows=False) as disk, in_process(data_dir=directory, workers=2) as server:
+        session, dataset = create_session(server.http), add_dataset(server.http, data())
+        begin = len(disk.operations)
+        wait(server.http, start_job(server.http, session, dataset=dataset, batch_size=batch_size))
+        return sum(item.startswith(("fsync", "fdatasync", "commit")) for item in disk.operations[begin:])
+
+
+def test_a_step_of_a_job_waits_for_the_disk_once_as_any_step_does(tmp_path: Path) -> None:
+    assert flushes(tmp_path / "many", 1) - flushes(tmp_path / "few", 10) == 50 - 5
