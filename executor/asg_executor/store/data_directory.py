@@ -7,7 +7,6 @@ graphs/                    documents, by digest, of requests without a tenant
 tenants/<tenant>/graphs/   those of a tenant
 sessions/                  a directory for each session
 datasets/                  data sets, a file for each
-jobs/                      how far each job is
 ```
 """
 
