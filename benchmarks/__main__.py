@@ -1,10 +1,12 @@
 """Run the benchmarks and print their tables."""
 
+import os
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from asg_executor.blas import blas_threads
 from benchmarks.document_stages import bench_document_stages
 from benchmarks.inference import bench_inference
 from benchmarks.training_steps import bench_training_steps
@@ -14,6 +16,8 @@ def main(
     seconds: Annotated[float, typer.Option(help="How long to time each candidate of each workload.")] = 5.0,
 ) -> None:
     """Time training steps, inference over HTTP, and the stages of a document's life."""
+    # Servers compute on as many threads as what runs in this process.
+    os.environ.setdefault("ASG_BLAS_THREADS", str(blas_threads() or 1))
     console = Console()
     bench_training_steps(console, seconds)
     bench_inference(console, seconds)

@@ -36,6 +36,7 @@ from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.blas import set_blas_threads
 from asg_executor.engines.lookup import engine_named
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
@@ -46,7 +47,7 @@ from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
 from asg_executor.observability.service_collector import ServiceCollector
 from asg_executor.observability.telemetry import exporting_tracing
-from asg_executor.sessions.recovery import recover
+from asg_executor.sessions.recovery import recover_and_set_blas_threads
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.sessions.saving import save_changed
 from asg_executor.settings import Settings
@@ -147,6 +148,8 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
         if settings.data_dir is None
         else DataDirectory(settings.data_dir, settings.tenant_max_graphs, settings.max_datasets)
     )
+    if directory is None and settings.blas_threads is not None:
+        set_blas_threads(settings.blas_threads)
     held = SessionRegistry(settings.max_sessions)
     bounds = RunBounds(
         seconds=settings.run_timeout_seconds,
@@ -160,7 +163,9 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
     runner = None if directory is None else JobRunner(directory, held, pool, counted, limits, tracing)
     if directory is not None and runner is not None:
         try:
-            recover(held, directory, settings.max_memory_bytes, settings.workers)
+            recover_and_set_blas_threads(
+                held, directory, settings.max_memory_bytes, settings.workers, settings.blas_threads
+            )
             runner.recover()
         except BaseException:
             directory.close()

@@ -26,6 +26,7 @@ from asg_executor.api.server import Server, url_of
 from asg_executor.api.service import Service
 from asg_executor.app import create_app
 from asg_executor.banner import banner
+from asg_executor.blas import default_blas_threads
 from asg_executor.observability.logs import configure_logging
 from asg_executor.settings import Settings
 from asg_executor.settings_sources import SettingsError, load_settings, unknown_variables
@@ -92,7 +93,8 @@ def serve_executor(options: ServeOptions) -> None:
 
     with _data_directory(settings) as directory:
         _check_exposure(settings, directory)
-        settings = settings.model_copy(update={"data_dir": directory})
+        threads = settings.blas_threads or default_blas_threads(settings.workers)
+        settings = settings.model_copy(update={"data_dir": directory, "blas_threads": threads})
         server = _serve(settings, say, exit_with_parent=options.exit_with_parent)
     if server.failure is not None:
         _report(server.failure)

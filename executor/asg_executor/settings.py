@@ -44,7 +44,15 @@ class Settings(BaseSettings):
     workers: int = Field(
         default_factory=lambda: min(4, os.cpu_count() or 1),
         ge=1,
-        description="How many requests compute at a time. Each may use all cores in matrix products.",
+        description="How many requests compute at a time.",
+    )
+    blas_threads: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many threads one matrix product may use. Absent: for `asg serve` what the variables of the "
+        "BLAS library say (`OPENBLAS_NUM_THREADS`, …), else the cores divided by `workers`; for an application that is "
+        "mounted elsewhere what the process has. One large model alone is trained fastest with as many as there are "
+        "cores.",
     )
     max_queue: int = Field(
         default=256, ge=0, description="How many further requests may wait to compute; more are answered 503."

@@ -236,6 +236,14 @@ class HeldSession:
         """
         self._persistence.save(self._record)
 
+    def forget_steps(self) -> None:
+        """Have the present state alone on disk, so that no step is ever taken again that was taken before now.
+
+        Raises:
+            StoreError: it could not be kept; everything is as it was.
+        """
+        self._persistence.forget_steps(self._record)
+
     def state(self) -> SavedState:
         """The present state, with the last step."""
         return self._persistence.state(self._record)

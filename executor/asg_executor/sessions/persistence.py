@@ -111,6 +111,18 @@ class Persistence:
             self._files.save(self.state(last))
             self._note_saved()
 
+    def forget_steps(self, last: StepRecord) -> None:
+        """Have the present state alone on disk, where there are steps that led to it.
+
+        Args:
+            last: the session's last step.
+
+        Raises:
+            StoreError: it could not be kept; everything is as it was.
+        """
+        if self._durability == "every_step" and self._session.number > 0:
+            self.replace(last)
+
     def replace(self, last: StepRecord) -> None:
         """Have the present state, to which no step led, on disk in the place of all that is there.
 

@@ -28,6 +28,8 @@ __all__ = ["DATABASE", "DataDirectory", "check_complete"]
 DATABASE = "asg.sqlite3"
 """The name of the database's file."""
 
+_BLAS_THREADS = "blas_threads"
+
 
 class DataDirectory:
     """A data directory, owned by this process until `close`.
@@ -84,6 +86,28 @@ class DataDirectory:
         sums = ", ".join(f"(SELECT coalesce(sum(bytes), 0) FROM {kind}) AS {kind}" for kind in kinds)
         (row,) = self.database.rows(f"SELECT {sums}")
         return {kind: int(row[kind]) for kind in kinds}
+
+    @property
+    def blas_threads(self) -> int | None:
+        """On how many threads BLAS computed the steps that are in logs; None where that was never noted.
+
+        Raises:
+            DamagedFileError: the note is damaged.
+        """
+        rows = self.database.rows("SELECT * FROM computing WHERE name = ?", (_BLAS_THREADS,))
+        for row in rows:
+            self.database.check_row("computing", row)
+        return rows[0]["number"] if rows else None
+
+    def note_blas_threads(self, count: int) -> None:
+        """Note on how many threads BLAS computes from now on.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        with self.database.transaction() as connection:
+            connection.execute("DELETE FROM computing WHERE name = ?", (_BLAS_THREADS,))
+            self.database.insert("computing", {"name": _BLAS_THREADS, "number": count})
 
     def close(self) -> None:
         """Close the files, and let another process have the directory."""

@@ -67,6 +67,11 @@ _MIGRATIONS: Sequence[str] = (
         PRIMARY KEY (job, number)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE computing (
+        name TEXT PRIMARY KEY, number INTEGER NOT NULL, checksum TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 """What brings a database from one version to the next. The version is the number of them that were applied."""
 
