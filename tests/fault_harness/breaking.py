@@ -10,16 +10,14 @@ from typing import Any
 import httpx
 
 from asg_executor.errors import ExecutorError
-from executor_harness.in_process import in_process
-from fault_harness.cases import Case, go_on, observe
+from executor_harness.in_process import Server
+from fault_harness.cases import Case, go_on, observe, service
 from fault_harness.faulty_disk import CRASH, FaultyDisk
 
 __all__ = ["REFUSALS", "Breaker"]
 
-REFUSALS = frozenset({"storage_full", "storage_failed", "store_error"})
+REFUSALS = frozenset({"storage_full", "storage_failed", "store_error", "export_failed"})
 """The codes of what the disk refuses."""
-
-_SERVICE: dict[str, Any] = {"workers": 1}
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Breaker:
     def _act(self, directory: Path) -> Outcome:
         """Start the service, and do what the case does; the service ends as a killed process does."""
         try:
-            with in_process(data_dir=directory, **_SERVICE) as server:
+            with service(directory) as server:
                 response = self._case.act(server, self._session)
         except ExecutorError as error:  # the service did not start
             return Outcome(acknowledged=False, code=error.code)
@@ -77,22 +75,25 @@ class Breaker:
         return Outcome(acknowledged=False, code=response.json()["code"])
 
     def _found(self, directory: Path) -> list[Any]:
-        with in_process(data_dir=directory, **_SERVICE) as server:
-            return observe(server)
+        with service(directory) as server:
+            return self._observe(server)
+
+    def _observe(self, server: Server) -> list[Any]:
+        return observe(server) if self._case.look is None else [*observe(server), self._case.look(server)]
 
     def _continued(self, directory: Path) -> list[Any]:
         """What is seen after the act was sent again, and the session went on."""
-        with in_process(data_dir=directory, **_SERVICE) as server:
+        with service(directory) as server:
             again = self._case.act(server, self._session)
             expected = again is None or again.is_success or again.status_code == 404
             assert expected, again.text if again is not None else ""
             self._compare_answer(again)
-        with in_process(data_dir=directory, **_SERVICE) as server:
+        with service(directory) as server:
             return go_on(server)
 
     def _operations_at_start(self) -> int:
         directory = self._copy("started")
-        with FaultyDisk(directory) as disk, in_process(data_dir=directory, **_SERVICE):
+        with FaultyDisk(directory) as disk, service(directory):
             return len(disk.operations)
 
     def _compare_answer(self, response: httpx.Response | None) -> None:
@@ -108,7 +109,8 @@ class Breaker:
             assert found == self._after, f"{where}: it was acknowledged, and is not there"
         else:
             assert found in (self._before, self._after), f"{where}: neither as it was nor as it was to be"
-        unfinished = list(directory.rglob(".writing-*"))
+        # An export's directory is not the service's own: what a crash left in it stays, and does not count.
+        unfinished = [path for path in directory.rglob(".writing-*") if path.parent.name != "there"]
         assert not unfinished, f"{where}: {unfinished} stays for ever"
         assert self._continued(directory) == self._end, f"{where}: it does not go on as if nothing had happened"
 
@@ -165,7 +167,7 @@ class Breaker:
     ) -> Outcome:
         """Act while operations fail; where it was refused, all must be as it was, and it must succeed afterwards."""
         try:
-            with in_process(data_dir=directory, **_SERVICE) as server:
+            with service(directory) as server:
                 response = self._case.act(server, self._session)
                 disk.mend()
                 if response is None or response.is_success:
@@ -175,7 +177,7 @@ class Breaker:
                     assert damaged_allowed, response.text
                     return Outcome(acknowledged=False, code=code)
                 assert code in codes, response.text
-                seen = observe(server)
+                seen = self._observe(server)
                 if not self._case.several:
                     assert seen == self._before, f"{self._case.name}: refused, and changed"
                 again = self._case.act(server, self._session)

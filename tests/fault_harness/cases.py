@@ -5,16 +5,23 @@ session as it was before or after it, never between.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 
+from asg_executor.exports.errors import UnknownExportError
+from asg_executor.exports.exported_checkpoint import read_export
+from asg_executor.exports.places import open_place
+from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
 from executor_harness.in_process import Server, in_process
 from fault_harness.training import ADAM, SEED, gradient, network, poisoned, step_body
 
-__all__ = ["CASES", "Case", "go_on", "observe"]
+__all__ = ["CASES", "Case", "go_on", "observe", "service"]
 
 Act = Callable[[Server, str], httpx.Response | None]
 
@@ -34,6 +41,7 @@ class Case:
         prepare: what else is done before.
         harm: what is done to the files before.
         several: whether the act is several requests, of which the first may be accepted and the next refused.
+        look: what else is to be seen than of every case.
     """
 
     name: str
@@ -44,10 +52,11 @@ class Case:
     prepare: Act | None = None
     harm: Callable[[Path], None] | None = None
     several: bool = False
+    look: Callable[[Server], Any] | None = None
 
     def build(self, directory: Path) -> str:
         """Make the directory as it is before the act; the path of the session."""
-        with in_process(data_dir=directory, workers=1) as server:
+        with service(directory) as server:
             session = create(server, "first", durability=self.durability, **(self.settings or {}))
             for number in range(1, self.steps + 1):
                 accepted(server.http.put(f"{session}/steps/{number}", json=step_body(number)))
@@ -56,6 +65,11 @@ class Case:
         if self.harm is not None:
             self.harm(directory)
         return session
+
+
+def service(directory: Path) -> AbstractContextManager[Server]:
+    """A service on a data directory, with its exports there, too."""
+    return in_process(data_dir=directory, workers=1, export_urls=(f"file://{directory}/exports/",))
 
 
 def accepted(response: httpx.Response | None) -> httpx.Response | None:
@@ -185,6 +199,74 @@ def remove_checkpoint(server: Server, session: str) -> httpx.Response:
     return server.http.delete(f"{session}/checkpoints/best")
 
 
+def keep_last(server: Server, session: str) -> httpx.Response:
+    """Make a checkpoint in the place of the one before."""
+    return server.http.post(f"{session}/checkpoints", json={"name": "best", "keep_last": 1})
+
+
+def loose_checkpoint(server: Server, session: str) -> httpx.Response | None:
+    accepted(server.http.post(f"{session}/checkpoints", json={"name": "first", "pinned": False}))
+    return steps(4)(server, session)
+
+
+def _place(server: Server) -> str:
+    return f"file://{server.app.state.service.directory.path}/exports/there"
+
+
+def export(server: Server, session: str) -> httpx.Response:
+    return server.http.post(f"{session}/checkpoints/best/export", json={"url": _place(server)})
+
+
+def checkpoint_and_export(server: Server, session: str) -> httpx.Response:
+    accepted(add_checkpoint("best")(server, session))
+    return export(server, session)
+
+
+def import_checkpoint(server: Server, session: str) -> httpx.Response:
+    return server.http.post(f"{session}/checkpoints/import", json={"url": _place(server), "name": "again"})
+
+
+def import_session(server: Server, _: str) -> httpx.Response:
+    return server.http.post("/v1/sessions/import", json={"url": _place(server)}, headers={"Idempotency-Key": "again"})
+
+
+def exported(server: Server) -> str:
+    """The digest of the state that is exported; empty where none is."""
+    prefix, _, rest = _place(server).rpartition("/")
+    try:
+        return read_export(open_place(f"{prefix}/", rest), 2**30, lambda _: None).state.digest
+    except UnknownExportError:
+        return ""
+
+
+def parts(server: Server, session: str) -> httpx.Response:
+    """Take step 4 of two parts, which are sent before it, as far as it is not taken."""
+    inputs = [step_body(number)["inputs"] for number in (4, 5)]
+    for part, content in enumerate(inputs):
+        body = {"inputs": content, "outputs": ["loss"]}
+        sent = server.http.put(f"{session}/steps/4/parts/{part}", json=body)
+        if not (sent.is_success or sent.json()["code"] == "step_passed"):
+            return sent
+    return server.http.put(f"{session}/steps/4", json={"parts": len(inputs)})
+
+
+_TENSORS = {"rows": np.arange(24, dtype=np.float32).reshape(8, 3)}
+
+
+def add_dataset(server: Server, _: str) -> httpx.Response:
+    body = write_safetensors(_TENSORS, {})
+    return server.http.post("/v1/datasets", content=body, headers={"Content-Type": MEDIA_TYPE})
+
+
+def remove_dataset(server: Server, _: str) -> httpx.Response:
+    return server.http.delete(f"/v1/datasets/{sha256(write_safetensors(_TENSORS, {})).hexdigest()}")
+
+
+def datasets(server: Server) -> list[tuple[str, int]]:
+    listed = server.http.get("/v1/datasets").json()["datasets"]
+    return [(item["digest"], item["bytes"]) for item in listed]
+
+
 def nothing(server: Server, session: str) -> None:
     """The service is started, and that is all."""
 
@@ -215,6 +297,16 @@ CASES = {
         Case("removed checkpoint", remove_checkpoint, prepare=add_checkpoint("best")),
         Case("restored checkpoint", restore("kept", optimizer=True), prepare=checkpoint_and_go_on),
         Case("restored weights", restore("kept", optimizer=False), prepare=checkpoint_and_go_on),
+        Case("checkpoint in the place of another", keep_last, prepare=loose_checkpoint),
+        Case(
+            "deletion of a session with checkpoints", lambda s, path: s.http.delete(path), prepare=add_checkpoint("b")
+        ),
+        Case("export", export, prepare=add_checkpoint("best"), look=exported),
+        Case("imported checkpoint", import_checkpoint, prepare=checkpoint_and_export),
+        Case("imported session", import_session, prepare=checkpoint_and_export),
+        Case("step of parts", parts),
+        Case("data set", add_dataset, look=datasets),
+        Case("removed data set", remove_dataset, prepare=add_dataset, look=datasets),
         Case("start", nothing),
         Case("start after a torn write", nothing, harm=tear),
         Case("end", end),

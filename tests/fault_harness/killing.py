@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,17 @@ from fault_harness.training import ADAM, MOMENTUM, SEED, gradient, network, orac
 __all__ = ["Client", "KilledServer", "kill_again_and_again", "killed_server"]
 
 _TESTS = Path(__file__).parents[1]
-_NEVER = -1
+_NEVER = "-1"
+
+POINTS: dict[str, str] = {
+    "before the log": "write:/logs/",
+    "after the log, before the acknowledgement": "pwrite:/acknowledged",
+    "in a snapshot": "write:/snapshots/",
+    "in a checkpoint": "write:/checkpoints/",
+    "before a row counts": "commit:asg.sqlite3",
+    "before a name counts": "rename:/sessions/",
+}
+"""Where a server is killed by name: the kind and a part of the path of the operation that it does not come to."""
 
 
 class Oracle:
@@ -61,9 +72,9 @@ class KilledServer:
 
 
 @contextmanager
-def killed_server(directory: Path, at: int = _NEVER, errors: Path | None = None) -> Generator[KilledServer | None]:
+def killed_server(directory: Path, at: str = _NEVER, errors: Path | None = None) -> Generator[KilledServer | None]:
     """A server on a data directory that kills itself before its file operation `at`; None where that is its start."""
-    command = [sys.executable, "-m", "fault_harness.killed_server", str(at), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "fault_harness.killed_server", at, "serve", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
     with (
         (errors or directory.parent / "errors").open("a") as log,
@@ -249,7 +260,7 @@ class Client:
 
 
 def kill_again_and_again(directory: Path, rounds: int, seed: int) -> str:
-    """Let a client work while its server is killed, at random moments and before random file operations.
+    """Let a client work while its server is killed: at random moments, before random file operations, at named points.
 
     Args:
         directory: a directory of the test's own.
@@ -265,10 +276,14 @@ def kill_again_and_again(directory: Path, rounds: int, seed: int) -> str:
         assert server is not None
         client.create(server.http)
         server.kill()
-    at_start = 0
+    at_start, points = 0, list(POINTS)
+    done: Counter[str] = Counter()
     for number in range(rounds):
-        by_time = number % 2 == 0
-        with killed_server(data, -1 if by_time else chance.randrange(400)) as server:
+        by_time = number % 3 == 0
+        point = points[number // 3 % len(points)] if number % 3 == 2 else ""
+        at = f"{POINTS[point]}:{chance.randrange(8)}" if point else str(chance.randrange(400))
+        done[point or ("at a random moment" if by_time else "before a random operation")] += 1
+        with killed_server(data, _NEVER if by_time else at) as server:
             if server is None:
                 at_start += 1
                 continue
@@ -286,8 +301,9 @@ def kill_again_and_again(directory: Path, rounds: int, seed: int) -> str:
         assert server is not None
         client.check(server.http)
         client.finish(server.http)
+    where = ", ".join(f"{count} {name}" for name, count in done.items())
     return (
-        f"{rounds} kills, {at_start} of them at the start; {client.acknowledged} requests acknowledged; "
+        f"{rounds} kills ({where}), {at_start} of them at the start; {client.acknowledged} requests acknowledged; "
         f"{client.taken_back} steps taken back where the durability allows it"
     )
 

@@ -12,7 +12,7 @@ from fault_harness.extent import ROUNDS
 
 STRIDE = max(200 // ROUNDS, 1)
 # What a failing disk may refuse; that a program reads or closes its files is not among it.
-FAILING = frozenset({"create", "write", "fsync", "rename", "mkdir", "commit", "ftruncate"})
+FAILING = frozenset({"create", "write", "fsync", "rename", "mkdir", "commit", "ftruncate", "unlink"})
 
 
 @pytest.fixture(params=list(CASES.values()), ids=list(CASES))
