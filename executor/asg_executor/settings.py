@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         ge=1,
         description="How many bytes of inputs and answers are held for the parts of one session's next step.",
     )
+    max_held_parts_bytes: int = Field(
+        default=4096 * _MIB,
+        ge=1,
+        description="How many bytes of inputs and answers are held for the parts of all sessions together.",
+    )
     parts_idle_seconds: float = Field(
         default=600.0, gt=0, description="After how long without a further one the parts of a step are forgotten."
     )

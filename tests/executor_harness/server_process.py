@@ -27,10 +27,18 @@ class Process:
 
 
 @contextmanager
-def serving(options: Sequence[str] = (), environment: dict[str, str] | None = None) -> Generator[Process]:
-    """A server on a free port; it is killed at the end if it still runs."""
+def serving(
+    options: Sequence[str] = (), environment: dict[str, str] | None = None, under: Sequence[str] = ()
+) -> Generator[Process]:
+    """A server on a free port; it is killed at the end if it still runs.
+
+    Args:
+        options: those of `asg serve`.
+        environment: its environment; absent: that of this process.
+        under: a command that runs the command behind it, in its own place.
+    """
     with subprocess.Popen(
-        [*ASG, "serve", "--port", "0", "--announce-json", *options],
+        [*under, *ASG, "serve", "--port", "0", "--announce-json", *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -1,4 +1,8 @@
-"""Writing and opening golden data directories: `tests/golden/<name>.tar.gz`, and what it has in `<name>.json`."""
+"""Writing and opening golden data directories: `tests/golden/<name>.tar.gz`, and what it has in `<name>.json`.
+
+Their sessions have every durability, their logs are in the format of the release, and they have a key, a data set and a
+job that ended.
+"""
 
 import json
 import tarfile
@@ -6,7 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from asg_executor.access.principal import Scope
 from executor_harness.in_process import Server, in_process
+from executor_harness.jobs import add_dataset, create_session, data, start_job, wait
 from fault_harness.cases import add_checkpoint, create, snapshot_now, steps
 from fault_harness.one_register import register
 
@@ -56,6 +62,9 @@ def _build(server: Server) -> str:
     network = create(server, "network")
     steps(1, 2)(server, network)
     snapshot_now(server, network)
+    server.app.state.service.keys.create("laptop", "research", Scope.TRAIN)
+    trained = create_session(server.http)
+    wait(server.http, start_job(server.http, trained, dataset=add_dataset(server.http, data()), batch_size=25))
     return session(1)
 
 
@@ -97,4 +106,10 @@ def seen(server: Server) -> dict[str, Any]:
     for id in server.app.state.service.sessions.damaged:
         path = f"/v1/sessions/{id}"
         found[path] = {"code": server.http.get(path).json()["code"]}
+    jobs = server.http.get("/v1/jobs").json()["jobs"]
+    found["/v1"] = {
+        "keys": [[key.name, key.tenant, key.scope.value] for key in server.app.state.service.keys.list()],
+        "datasets": [[item["digest"], item["bytes"]] for item in server.http.get("/v1/datasets").json()["datasets"]],
+        "jobs": [[job["state"], job["session"], job["step"], job["last_event"]] for job in jobs],
+    }
     return found

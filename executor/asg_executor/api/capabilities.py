@@ -39,6 +39,7 @@ _LIMITS = (
     "batching_max_size",
     "max_parts",
     "max_parts_bytes",
+    "max_held_parts_bytes",
     "parts_idle_seconds",
     "tenant_max_sessions",
     "tenant_max_bytes",

@@ -14,7 +14,7 @@ from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.steps import step_number
-from asg_executor.api.tenant_service import RunAccess, TrainAccess, body_documentation
+from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.sent_parts import PartLimits
@@ -59,12 +59,11 @@ async def put_part(session_id: str, number: str, part: str, request: Request, se
         asked = await service.decode(content, request_type, lambda: _read(held.session, content, request_type))
         train = held.session.graph(TRAIN)
         check_carries(answer_type, default_outputs(train) if asked.outputs is None else asked.outputs)
-        limits = PartLimits(service.settings.max_parts, service.settings.max_parts_bytes)
 
         def answer() -> Response:
             if required is not None:
                 check_state(required, held.digest())
-            taken = held.add_part(step, place, asked, limits)
+            taken = held.add_part(step, place, asked, _limits(service, held))
             headers = {"Idempotent-Replayed": "true"} if taken.replayed else {}
             others = {"step": step, "part": place, "expected_part": taken.expected, "digest": taken.digest}
             return tensor_response("outputs", taken.answer, answer_type, others, headers)
@@ -73,6 +72,13 @@ async def put_part(session_id: str, number: str, part: str, request: Request, se
     if place == 0:
         _forget_later(held, service.settings.parts_idle_seconds, service.settings.parts_idle_seconds)
     return response
+
+
+def _limits(service: TenantService, held: HeldSession) -> PartLimits:
+    """How much may be held for the parts of a session's step, as all others are now."""
+    settings = service.settings
+    others = sum(other.parts_bytes for other in service.whole.sessions if other is not held)
+    return PartLimits(settings.max_parts, settings.max_parts_bytes, settings.max_held_parts_bytes - others)
 
 
 def _forget_later(held: HeldSession, idle: float, wait: float) -> None:

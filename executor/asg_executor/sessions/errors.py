@@ -61,6 +61,12 @@ class NothingKeptError(ExecutorError):
     code: ClassVar[str] = "nothing_kept"
 
 
+class NoRoomForPartsError(ExecutorError):
+    """The parts of other sessions' steps take the room that this one needs."""
+
+    code: ClassVar[str] = "overloaded"
+
+
 class CreationMismatchError(ExecutorError):
     """A key for the creation of a session was sent before, with another request."""
 

@@ -155,6 +155,7 @@ class HeldSession:
             StepError: it is not the next step.
             PartError: the part cannot be taken under this number.
             LimitExceededError: too much would be held.
+            NoRoomForPartsError: other sessions hold too much.
             ExecutorError: as `Session.add_part` does; the part is none.
         """
         sent = self.parts(number)
@@ -169,6 +170,12 @@ class HeldSession:
         answer = self.session.add_part(sent.partial, request.parts[0])
         sent.add(request)
         return TakenPart(answer, sent.digest, sent.count, replayed=False)
+
+    @property
+    def parts_bytes(self) -> int:
+        """How many bytes are held for the parts of the next step; any thread may ask."""
+        parts = self._parts
+        return 0 if parts is None else parts.nbytes
 
     def drop_parts(self) -> None:
         """Forget the parts of the next step that came so far."""

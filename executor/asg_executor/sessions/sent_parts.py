@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from asg_executor.errors import LimitExceededError
 from asg_executor.plan.arrays import Array
-from asg_executor.sessions.errors import PartGapError, PartMismatchError
+from asg_executor.sessions.errors import NoRoomForPartsError, PartGapError, PartMismatchError
 from asg_executor.sessions.partial_step import PartialStep
 from asg_executor.sessions.session import Recorder, Session
 from asg_executor.sessions.step_request import StepRequest, parts_identity
@@ -30,12 +30,14 @@ class SentParts:
     Attributes:
         partial: what they led to.
         last_used: when the last of them came, by `time.monotonic`.
+        nbytes: how many bytes are held for them: inputs and answers. Any thread may ask.
     """
 
     def __init__(self, partial: PartialStep, outputs: list[str] | None) -> None:
         self.partial = partial
         self.last_used = time.monotonic()
         self._outputs = outputs
+        self.nbytes = 0
         self._inputs: list[Mapping[str, Array]] = []
         self._digests: list[str] = []
         self._chain = [sha256(b"asg.parts").hexdigest()]
@@ -49,12 +51,6 @@ class SentParts:
     def digest(self) -> str:
         """The SHA-256, in hexadecimal, of all that the parts say, in order."""
         return self._chain[-1]
-
-    @property
-    def nbytes(self) -> int:
-        """How many bytes are held for them: inputs and answers."""
-        tensors = [*self._inputs, *self.partial.answers]
-        return sum(array.nbytes for part in tensors for array in part.values())
 
     def find(self, number: int, request: StepRequest) -> Mapping[str, Array] | None:
         """The answer of a part that came before; None where it is the next one.
@@ -86,6 +82,7 @@ class SentParts:
     def add(self, request: StepRequest) -> None:
         """Remember a part that `partial` has the answer of."""
         self._inputs.append(request.parts[0])
+        self.nbytes += request.nbytes + sum(array.nbytes for array in self.partial.answers[-1].values())
         self._digests.append(request.digest)
         self._chain.append(sha256(f"{self.digest}:{request.digest}".encode()).hexdigest())
         self.last_used = time.monotonic()
@@ -109,16 +106,19 @@ class PartLimits(NamedTuple):
     Attributes:
         parts: how many parts.
         bytes: how many bytes of inputs and answers.
+        room: how many bytes of them are left by all other sessions.
     """
 
     parts: int
     bytes: int
+    room: int
 
     def check(self, sent: SentParts, request: StepRequest) -> None:
         """Refuse a further part that would be too much.
 
         Raises:
-            LimitExceededError: it would.
+            LimitExceededError: it would, for one session.
+            NoRoomForPartsError: the parts of other sessions leave no room for it.
         """
         what = f"with this part step {sent.partial.number} would have"
         if sent.count + 1 > self.parts:
@@ -129,6 +129,11 @@ class PartLimits(NamedTuple):
         needed = sent.nbytes + request.nbytes
         if needed > self.bytes:
             raise LimitExceededError("max_parts_bytes", what, needed, self.bytes, "bytes")
+        if needed > self.room:
+            raise NoRoomForPartsError(
+                f"{what} {needed:,} bytes, and the parts of other sessions leave {max(self.room, 0):,} "
+                "(max_held_parts_bytes); they are given up when none comes for a while"
+            )
 
 
 class _GatheredParts(StepRequest):

@@ -18,6 +18,9 @@ FEW = {
     "deletion": (5,),
     "parameters": (-8,),
     "removed checkpoint": (-1,),
+    "step of parts": (-4,),
+    "data set": (-3,),
+    "export": (-5,),
 }
 
 

@@ -325,3 +325,36 @@ def test_a_server_that_is_stopped_has_nothing_to_take_again(tmp_path: Path) -> N
     assert int(newest.partition("-")[0]) == 3
     with server_on(tmp_path) as server:
         assert server.digest(session) == digest
+
+
+def test_a_file_that_may_not_grow_refuses_steps_and_loses_none(tmp_path: Path) -> None:
+    """The system's own limit of files, whose signal is ignored: a real write stops short, wherever it is."""
+    limited = ("sh", "-c", 'trap "" XFSZ; ulimit -f 640; exec "$@"', "sh")  # blocks of 512 bytes
+    data = regression_data(2000)
+    body = {"inputs": {name: value.tolist() for name, value in data.items()}}
+    graphs, optimizer = {"train": regression_gradient()}, {"kind": "sgd", "learning_rate": 0.1}
+    undisturbed = Session(graphs, optimizer, seed=0)
+    options = ["--data-dir", str(tmp_path)]
+    with serving(options, under=limited) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+        digests = {
+            name: http.post("/v1/graphs", content=graph.to_json()).json()["digest"] for name, graph in graphs.items()
+        }
+        fields = {"graphs": digests, "optimizer": optimizer}
+        session = http.post("/v1/sessions", json=fields).headers["Location"]
+        number = 1
+        while (response := http.put(f"{session}/steps/{number}", json=body)).status_code == 200:
+            undisturbed.step(data)
+            number += 1
+        assert number > 2
+        for _ in range(2):
+            assert "File too large" in problem(response, "storage_full")["detail"]
+            found = http.get(session).json()
+            assert (found["step"], found["digest"]) == (number - 1, undisturbed.digest())
+            response = http.put(f"{session}/steps/{number}", json=body)
+        assert max(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) <= 640 * 512
+    with serving(options) as process, httpx.Client(base_url=process.url, timeout=60) as http:
+        found = http.get(session).json()
+        assert (found["step"], found["digest"]) == (number - 1, undisturbed.digest())
+        assert http.put(f"{session}/steps/{number}", json=body).status_code == 200
+        undisturbed.step(data)
+        assert http.get(session).json()["digest"] == undisturbed.digest()

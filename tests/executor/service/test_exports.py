@@ -17,6 +17,7 @@ from asg_executor.access.principal import ANYONE, Principal, Scope
 from asg_executor.api.exports import allowed_prefixes
 from asg_executor.settings import Settings
 from asg_executor.store.durable_files import write_file
+from executor_harness.access import bearer
 from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
 from executor_harness.regression import regression_data
@@ -138,6 +139,27 @@ def test_tenants_export_below_their_own_urls_alone() -> None:
     assert allowed_prefixes(urls, Principal("..", train)) == []
     assert allowed_prefixes(urls, Principal("a/b", train)) == []
     assert allowed_prefixes(urls, ANYONE) == ["file:///exports/"]
+
+
+def test_with_keys_a_tenant_exports_below_its_own_url_and_sees_no_others(tmp_path: Path) -> None:
+    root = f"file://{tmp_path}/exports"
+    with in_process(data_dir=tmp_path / "data", require_key=True, export_urls=(f"{root}/{{tenant}}/",)) as server:
+        keys = server.app.state.service.keys
+        blue, red = (bearer(keys.create("a key", tenant, Scope.TRAIN)[0]) for tenant in ("blue", "red"))
+        server.http.headers.update(blue)
+        exported(server, f"{root}/blue/a")
+        allowed = problem(export(server, server.create_session(), f"{root}/red/a"), "export_not_allowed")["detail"]
+        assert f"below {root}/blue/" in allowed
+        assert "red" not in allowed.replace(f'url is "{root}/red/a"', "")
+        server.http.headers.update(red)
+        for url in (f"{root}/blue/a", f"{root}/red/../blue/a", f"{root}/red/%2e%2e/blue/a", f"{root}//blue/a"):
+            problem(server.http.post("/v1/sessions/import", json={"url": url}), "export_not_allowed")
+        problem(server.http.post("/v1/sessions/import", json={"url": f"{root}/red/a"}), "unknown_export")
+        server.http.headers.update(blue)
+        taken = server.http.post("/v1/sessions/import", json={"url": f"{root}/blue/a"})
+        assert (taken.status_code, taken.json()["step"]) == (201, 2)
+        server.http.headers.update(red)
+        problem(server.http.get(taken.headers["Location"]), "unknown_session")
 
 
 def test_the_same_export_again_is_as_good_and_another_replaces_nothing(tmp_path: Path, prefix: str) -> None:

@@ -20,6 +20,7 @@ def test_a_kept_directory_has_what_it_had_and_goes_on(tmp_path: Path, name: str)
     with in_process(data_dir=directory) as server:
         assert seen(server) == expected
         assert [item["code"] for item in expected.values() if "code" in item] == ["session_damaged"]
+        assert all(expected["/v1"].values()), "keys, data sets and jobs"
         registers = {path: item for path, item in expected.items() if "register" in item.get("parameters", {})}
         assert len(registers) == 3
         for path, item in registers.items():

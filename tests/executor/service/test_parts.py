@@ -351,3 +351,17 @@ def test_the_inputs_of_all_parts_are_as_many_as_one_body_may_have(
     send(kept, session, 1, 1, 2)
     assert problem(put(kept, session, 1, 2, 3), "limit_exceeded")["maximum"] == 2
     assert finish(kept, session, 1, 2).status_code == 200
+
+
+def test_the_parts_of_all_sessions_together_are_bounded(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path, max_held_parts_bytes=250) as server:
+        first, second = server.create_session(), server.create_session()
+        send(server, first, 1, 1)
+        refused = put(server, second, 1, 0, 1)
+        assert refused.headers["Retry-After"]
+        assert "max_held_parts_bytes" in problem(refused, "overloaded")["detail"]
+        assert server.http.put(f"{first}/steps/1/parts/0", json={"inputs": inputs(1)}).status_code == 200, "as it was"
+        assert finish(server, first, 1, 1).status_code == 200
+        send(server, second, 1, 1)
+        assert server.http.delete(f"{second}/steps/1/parts").status_code == 204
+        send(server, first, 2, 1)

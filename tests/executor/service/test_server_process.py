@@ -17,6 +17,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -136,6 +137,25 @@ def test_sigterm_finishes_the_step_in_flight_and_refuses_new_ones() -> None:
         assert answers[0].status_code == 200
         assert answers[0].json()["step"] == 1
         assert process.popen.wait(60) == 0
+
+
+def test_a_step_whose_connection_is_cut_is_finished_and_answered_again() -> None:
+    with serving() as process:
+        session = slow_session(process)
+        body = {"inputs": {"x": (np.eye(600) / 2).tolist()}}
+        content = json.dumps(body).encode()
+        address = urlsplit(session)
+        with httpx.Client(timeout=120) as other:
+            with socket.create_connection((str(address.hostname), address.port or 0), timeout=60) as connection:
+                head = f"PUT {address.path}/steps/1 HTTP/1.1\r\nHost: {address.netloc}\r\n"
+                head += f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+                connection.sendall(head.encode() + content)
+                wait_until_busy(other, process.url)
+            again = other.put(f"{session}/steps/1", json=body)
+            assert again.status_code == 200
+            assert again.headers["Idempotent-Replayed"] == "true"
+            assert other.get(session).json()["step"] == 1
+            problem(other.put(f"{session}/steps/1", json={"inputs": {"x": [[1.0]]}}), "step_mismatch")
 
 
 def test_a_step_that_takes_too_long_does_not_keep_the_server_alive() -> None:
