@@ -12,11 +12,21 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from asg_executor.errors import AbandonedError, DeadlineError, LimitExceededError
+from asg_executor.errors import AbandonedError, DeadlineError, LimitExceededError, ShutdownError
+from asg_executor.memory_budget import MemoryBudget, MemoryClaim
 
-__all__ = ["Allowance", "RunBounds", "Waiter", "call_within", "current_allowance", "current_waiter"]
+__all__ = ["Allowance", "Halt", "RunBounds", "Waiter", "call_within", "current_allowance", "current_waiter"]
 
 T = TypeVar("T")
+
+
+class Halt:
+    """Stops, once it is `called`, all runs whose bounds have it: each at its next instruction."""
+
+    __slots__ = ("called",)
+
+    def __init__(self) -> None:
+        self.called = False
 
 
 class RunBounds(NamedTuple):
@@ -27,12 +37,16 @@ class RunBounds(NamedTuple):
         operations: operations on one element, such as a multiplication.
         tensor_bytes: the size of the largest value, whether or not its elements are stored.
         instructions: how many operations a document may expand to.
+        memory: what counts the memory that stays taken after the run.
+        halt: stops the run.
     """
 
     seconds: float | None = None
     operations: int | None = None
     tensor_bytes: int | None = None
     instructions: int | None = None
+    memory: MemoryBudget | None = None
+    halt: Halt | None = None
 
 
 class Waiter:
@@ -69,7 +83,10 @@ class Allowance:
         Raises:
             DeadlineError: the time is over.
             AbandonedError: nobody waits any more.
+            ShutdownError: the server does not wait any longer.
         """
+        if self.bounds.halt is not None and self.bounds.halt.called:
+            raise ShutdownError("the server is shutting down; the run was stopped and has changed nothing")
         if self._end is not None and monotonic() > self._end:
             raise DeadlineError(
                 f"the run took longer than the {self.bounds.seconds:g} seconds that it may take (run_timeout_seconds); "
@@ -77,6 +94,24 @@ class Allowance:
             )
         if self._waiter is not None and self._waiter.gone:
             raise AbandonedError(f"the run was stopped and has changed nothing: {self._waiter.gone}")
+
+    def claim_memory(self, what: str, size: int) -> MemoryClaim:
+        """Claim memory that stays taken after the run, before it is taken.
+
+        Args:
+            what: what needs it, for errors.
+            size: how many bytes it needs.
+
+        Returns:
+            The claim, which is to live as long as the memory.
+
+        Raises:
+            MemoryFullError: there is no room now.
+            MemoryLimitError: there never is as much.
+        """
+        if self.bounds.memory is None:
+            return MemoryClaim(None, what)
+        return self.bounds.memory.claim(what, size)
 
     def check_operations(self, what: str, operations: int) -> None:
         """Refuse a run that would compute too much.

@@ -1,6 +1,7 @@
 """`create_app`: the executor as an ASGI application."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -43,6 +44,7 @@ from asg_executor.inference.running import InferenceRunner
 from asg_executor.jobs.bounds import JobBounds
 from asg_executor.jobs.job import JobState
 from asg_executor.jobs.runner import JobLimits, JobRunner
+from asg_executor.memory_budget import MemoryBudget
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
 from asg_executor.observability.service_collector import ServiceCollector
@@ -58,6 +60,8 @@ if TYPE_CHECKING:
     from asg_executor.observability.tracing import Tracing
 
 __all__ = ["create_app"]
+
+_log = logging.getLogger("asg_executor")
 
 
 def create_app(
@@ -151,11 +155,13 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
     if directory is None and settings.blas_threads is not None:
         set_blas_threads(settings.blas_threads)
     held = SessionRegistry(settings.max_sessions)
+    budget = MemoryBudget()
     bounds = RunBounds(
         seconds=settings.run_timeout_seconds,
         operations=settings.max_operations,
         tensor_bytes=settings.max_tensor_bytes,
         instructions=settings.max_nodes,
+        memory=budget,
     )
     pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
     counted = Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted)
@@ -164,21 +170,32 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
     if directory is not None and runner is not None:
         try:
             recover_and_set_blas_threads(
-                held, directory, settings.max_memory_bytes, settings.workers, settings.blas_threads
+                held,
+                directory,
+                settings.max_memory_bytes,
+                settings.workers,
+                settings.blas_threads,
+                RunBounds(memory=budget),
             )
             runner.recover()
         except BaseException:
             directory.close()
             raise
         counted.watch_jobs(list(JobState), runner.count)
+    # Not before: sessions that were there already are there again, whatever they take.
+    budget.capacity = settings.max_held_bytes
+    if budget.held > budget.capacity:
+        message = "the recovered sessions take %d bytes, more than the %d that may be held (max_held_bytes)"
+        _log.warning(message, budget.held, budget.capacity)
     return Service(
         settings=settings,
         graphs=_memory_graphs(settings.tenant_max_graphs) if directory is None else directory.graphs,
         sessions=held,
         pool=pool,
+        memory=budget,
         bytes_in_flight=ByteBudget(settings.max_inflight_bytes),
         metrics=counted,
-        models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes),
+        models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes, budget),
         inference=InferenceRunner(pool, settings.batching_max_delay_ms / 1000, settings.batching_max_size),
         key_required=key_required(settings),
         keys=None if directory is None else directory.keys,

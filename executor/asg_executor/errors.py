@@ -10,7 +10,8 @@ AsgError (asg_schema.errors)
     ├── LimitExceededError     a program would be larger, or compute more, than it may
     ├── RunStoppedError        a run was stopped between two instructions
     │   ├── DeadlineError      it took too long
-    │   └── AbandonedError     nobody waits for it any more
+    │   ├── AbandonedError     nobody waits for it any more
+    │   └── ShutdownError      the server ends, and waits no longer
     └── RunError               a node could not be computed for the data that it met
         └── IndexOutOfRangeError
 """
@@ -31,6 +32,7 @@ __all__ = [
     "MemoryLimitError",
     "RunError",
     "RunStoppedError",
+    "ShutdownError",
     "SymbolError",
     "UnknownEngineError",
     "UnsupportedOpError",
@@ -111,6 +113,12 @@ class AbandonedError(RunStoppedError):
     """Nobody waits for a run any more."""
 
     code: ClassVar[str] = "client_disconnected"
+
+
+class ShutdownError(RunStoppedError):
+    """The server ends, and does not wait any longer for a run."""
+
+    code: ClassVar[str] = "draining"
 
 
 class RunError(ExecutorError):

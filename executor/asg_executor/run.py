@@ -3,8 +3,10 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
+from time import monotonic
 from typing import Any
 
+from asg_executor.allowance import current_allowance
 from asg_executor.engines.engine import Executable
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError
@@ -30,6 +32,25 @@ class _Entry:
 
 _cache: OrderedDict[tuple[Any, ...], _Entry] = OrderedDict()
 _cache_lock = Lock()
+
+
+class _Cached:
+    """What memory can be had back from the executables that are kept here."""
+
+    def __init__(self) -> None:
+        self.last_used = monotonic()
+
+    def reclaim(self) -> bool:
+        """Forget the executable that was not used for longest; whether there was one."""
+        with _cache_lock:
+            for key, entry in _cache.items():
+                if entry.executable is not None:
+                    del _cache[key]
+                    return True
+            return False
+
+
+_cached = _Cached()
 
 
 def run(
@@ -80,6 +101,9 @@ def run(
     entry = _entry((document.digest, ids, engine, wanted, memory_limit, tuple(sorted(symbols.items()))))
     with entry.lock:
         if entry.executable is None:
+            memory = current_allowance().bounds.memory
+            if memory is not None:
+                memory.add_reclaimable(_cached)
             try:
                 entry.executable = engine_named(engine).compile(
                     document, symbols, outputs=wanted, memory_limit=memory_limit
@@ -93,6 +117,7 @@ def _entry(key: tuple[Any, ...]) -> _Entry:
     with _cache_lock:
         entry = _cache.setdefault(key, _Entry())
         _cache.move_to_end(key)
+        _cached.last_used = monotonic()
         return entry
 
 

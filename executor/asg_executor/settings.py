@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from asg_executor.exports.places import is_prefix
+from asg_executor.machine_memory import machine_memory
 
 __all__ = ["Settings"]
 
@@ -83,6 +84,12 @@ class Settings(BaseSettings):
         ge=1,
         description="The most memory that one compiled program, or one session's parameters with gradients, optimizer "
         "slots and backup, may take.",
+    )
+    max_held_bytes: int = Field(
+        default_factory=lambda: machine_memory() // 4 * 3,
+        ge=1,
+        description="The most memory that all sessions, compiled programs, models, and the parts and answers of steps "
+        "may take together. Compiled programs make room where it is short; what finds none is answered 503.",
     )
     max_tensor_bytes: int = Field(
         default=16 * 1024 * _MIB,

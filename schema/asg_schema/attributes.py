@@ -63,13 +63,13 @@ Name: TypeAlias = Annotated[
 Reference: TypeAlias = Annotated[str, StringConstraints(max_length=264, strict=True)]
 """The name of a value: `id` for an op's first result, `id:1`, `id:2` for its others."""
 
-Shape: TypeAlias = Annotated[tuple[Dim, ...], Field(max_length=MOST_AXES)]
+Shape: TypeAlias = Annotated[tuple[Dim, ...], Field(max_length=MOST_AXES, fail_fast=True)]
 """One dim for each axis."""
 
 Axis: TypeAlias = Annotated[int, Field(strict=True, ge=-MOST_AXES, lt=MOST_AXES)]
 """An axis; negative ones count from the end."""
 
-Axes: TypeAlias = tuple[Axis, ...]
+Axes: TypeAlias = Annotated[tuple[Axis, ...], Field(max_length=MOST_AXES, fail_fast=True)]
 """Several axes; negative ones count from the end."""
 
 

@@ -13,7 +13,7 @@ from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input, Output, Parameter
-from asg_schema.reading import FORMAT_VERSION, check_version, read_parts
+from asg_schema.reading import FORMAT_VERSION, check_fields, check_version, read_parts
 from asg_schema.tensor_type import TensorType
 from asg_schema.validation import check_parts, check_types
 from asg_schema.wire import parse_json
@@ -62,6 +62,7 @@ class Document(BaseModel):
             DocumentError: with every problem of the document, each with its JSON Pointer.
         """
         check_version(source)
+        check_fields(source)
         try:
             document = cls.model_validate(source)
         except ValidationError:

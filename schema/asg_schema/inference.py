@@ -1,5 +1,6 @@
 """Type inference: the dtype and shape of every value, or what is wrong with a node, said with names and types."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from asg_schema.errors import DocumentError, Problem, RuleError
@@ -7,6 +8,8 @@ from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["infer_node", "infer_or_raise", "type_problem"]
+
+_PLACE = re.compile(r"\{(\d+)\}")
 
 
 def infer_node(node: Op, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -84,9 +87,14 @@ def type_problem(error: RuleError, node: Op, pointer: str, types: Mapping[str, T
         where = f"{pointer}/inputs/{error.operand}"
     elif error.field is not None:
         where = f"{pointer}/{error.field}"
-    message = error.message
-    for index, reference in enumerate(node.inputs):
-        message = message.replace(f"{{{index}}}", f'"{reference}" {types[reference]}')
+
+    def named(place: re.Match[str]) -> str:
+        index = int(place[1])
+        if index >= len(node.inputs):
+            return place[0]
+        return f'"{node.inputs[index]}" {types[node.inputs[index]]}'
+
+    message = _PLACE.sub(named, error.message)
     return Problem(where, "type_mismatch", f'node "{node.id}" ({node.name}): {message}')
 
 

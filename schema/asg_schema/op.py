@@ -7,7 +7,7 @@ class through `asg_schema.op_table.OpTable`.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, TypeVar, Union, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -86,7 +86,7 @@ class Op(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     id: Identifier
-    inputs: tuple[Reference, ...] = ()
+    inputs: Annotated[tuple[Reference, ...], Field(fail_fast=True)] = ()
     metadata: dict[str, str] | None = Field(
         default=None, description="Free-form notes, such as provenance. They do not enter the digest."
     )

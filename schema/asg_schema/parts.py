@@ -38,7 +38,9 @@ class Parameter(BaseModel):
 
     id: Identifier
     dtype: DType
-    shape: Annotated[tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES)]
+    shape: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES, fail_fast=True)
+    ]
     init: Initializer = Field(default=Zeros(), description="How the parameter gets its first value; absent: zeros.")
     trainable: StrictBool = Field(default=True, description="Whether optimizers change it.")
 

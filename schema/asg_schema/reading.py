@@ -14,12 +14,14 @@ from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.parts import Input, Output, Parameter
-from asg_schema.wire import nearest, show_value, validation_problems
+from asg_schema.wire import json_pointer, nearest, show_value, validation_problems
 
-__all__ = ["FORMAT_VERSION", "Broken", "Parts", "check_version", "read_parts"]
+__all__ = ["FORMAT_VERSION", "Broken", "Parts", "check_fields", "check_version", "read_parts"]
 
 FORMAT_VERSION = 1
 
+_MOST_FIELDS = max(len(kind.model_fields) for kind in (Input, Parameter, Output, *OPS.values()))
+_MOST_SURPLUS_FIELDS = 1000
 _SECTIONS = ("inputs", "parameters", "nodes", "outputs")
 
 Part = TypeVar("Part", bound=BaseModel)
@@ -87,6 +89,42 @@ def check_version(source: object) -> None:
         shown = show_value(version)
         message = f"the document has format version {shown}; this reader knows versions up to {FORMAT_VERSION}"
         raise DocumentError([Problem("/asg", "newer_version", message)])
+
+
+def check_fields(source: Mapping[str, Any]) -> None:
+    """Refuse a document with a great many fields that cannot be any, each of which Pydantic would describe.
+
+    Args:
+        source: parsed JSON that `check_version` let pass.
+
+    Raises:
+        DocumentError: there are more than a thousand of them.
+    """
+    left = _MOST_SURPLUS_FIELDS - max(0, len(source) - len(_FIELDS))
+    pointer = ""
+    for section in _SECTIONS if left >= 0 else ():
+        items = source.get(section)
+        for index, part in enumerate(cast("list[Any]", items) if isinstance(items, list | tuple) else ()):
+            if isinstance(part, dict):
+                left -= _surplus(cast("dict[str, Any]", part))
+            if left < 0:
+                pointer = json_pointer([section, index])
+                break
+        if left < 0:
+            break
+    if left < 0:
+        message = f"the document has more than {_MOST_SURPLUS_FIELDS:,} fields that no document has"
+        raise DocumentError([Problem(pointer, "unknown_field", message)])
+
+
+def _surplus(part: Mapping[str, Any]) -> int:
+    """How many fields a part has at least that are none."""
+    count = max(0, len(part) - _MOST_FIELDS)
+    for name, value in part.items():
+        if isinstance(value, dict) and len(cast("dict[str, Any]", value)) > _MOST_FIELDS:
+            inner = cast("dict[str, Any]", value)
+            count += sum(not isinstance(item, str) for item in inner.values()) if name == "metadata" else len(inner)
+    return count
 
 
 def read_parts(source: Mapping[str, Any]) -> Parts:

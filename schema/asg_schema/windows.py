@@ -29,10 +29,10 @@ __all__ = [
 _Step: TypeAlias = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 _Amount: TypeAlias = Annotated[int, Field(strict=True, gt=-(2**63), lt=2**63)]
 
-Steps: TypeAlias = Annotated[tuple[_Step, ...], Field(max_length=MOST_AXES)]
+Steps: TypeAlias = Annotated[tuple[_Step, ...], Field(max_length=MOST_AXES, fail_fast=True)]
 """A stride, a dilation or a size of a window along each axis that it slides over."""
 
-Padding: TypeAlias = Annotated[tuple[tuple[_Amount, _Amount], ...], Field(max_length=MOST_AXES)]
+Padding: TypeAlias = Annotated[tuple[tuple[_Amount, _Amount], ...], Field(max_length=MOST_AXES, fail_fast=True)]
 """For each axis how many elements go before and behind; negative ones remove elements."""
 
 

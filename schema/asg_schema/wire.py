@@ -16,7 +16,7 @@ from typing import Any, NoReturn, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from asg_schema.errors import DocumentError, Problem
+from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem
 
 __all__ = ["json_pointer", "nearest", "parse_json", "show_value", "validation_problems"]
 
@@ -138,7 +138,8 @@ def validation_problems(
         fields: the names of the fields that the object has, to suggest one where another is given.
     """
     problems: dict[str, Problem] = {}
-    for details in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for details in found[: 2 * MOST_PROBLEMS]:  # beyond those none is told; a dim may have two
         path = _path(details, source)
         pointer = json_pointer([*prefix, *path])
         if pointer in problems and details["type"] != "dim":  # a dim's own message says more than "not an integer"
@@ -148,7 +149,9 @@ def validation_problems(
             suggestion = nearest(str(path[-1]), fields)
         message = f"{owner}{_describe(details, path)}{suggestion}"
         problems[pointer] = Problem(pointer, _code(details), message)
-    return list(problems.values())
+    # They stand for those that are counted only.
+    rest = [Problem(json_pointer(prefix), "invalid_value", f"{owner}there is more that is wrong")]
+    return [*problems.values(), *(rest * (len(found) - 2 * MOST_PROBLEMS))]
 
 
 def _path(details: ErrorDetails, source: Any) -> list[str | int]:

@@ -168,3 +168,31 @@ def test_a_name_is_compared_with_few_others() -> None:
     assert nearest("a" * 81, ["a" * 80]) == ""
     assert nearest("", names) == ""
     assert nearest("value_x", iter(names)).startswith("; did you mean")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"axis": [0] * 200_000}, "axis is a list; at most 64 entries are allowed, not 200000"),
+        ({"axis": list(range(200_000))}, "axis entry 64 is 64; less than 64 is needed"),
+        ({"axis": ["a"] * 200_000}, 'axis entry 0 is "a"; an integer is needed'),
+        ({f"field{number}": 1 for number in range(50_000)}, "more than 1,000 fields that no document has"),
+        ({"metadata": dict.fromkeys(map(str, range(50_000)), 1)}, "more than 1,000 fields that no document has"),
+        ({"inputs": ["x"] * 200_000}, "takes 1 operand (x), not 200000"),
+        ({"inputs": [1] * 200_000}, "inputs entry 0 is 1; a string is needed"),
+    ],
+)
+def test_many_faults_of_one_kind_are_one_short_problem(fields: dict[str, Any], expected: str) -> None:
+    node = {"id": "y", "op": "sum", "inputs": ["x"], **fields}
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict({"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": [2]}], "nodes": [node]})
+    (problem,) = caught.value.problems
+    assert expected in problem.message
+    assert len(str(caught.value)) < 400
+
+
+def test_surplus_fields_that_are_few_are_told_one_by_one_and_counted() -> None:
+    node = {"id": "y", "op": "exp", "inputs": ["x"], **{f"field{number}": 1 for number in range(500)}}
+    with pytest.raises(DocumentError) as caught:
+        Document.from_dict({"asg": 1, "inputs": [{"id": "x", "dtype": "float32", "shape": []}], "nodes": [node]})
+    assert (len(caught.value.problems), caught.value.more) == (100, 400)

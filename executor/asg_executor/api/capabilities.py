@@ -25,6 +25,7 @@ _LIMITS = (
     "max_nodes",
     "max_tensor_bytes",
     "max_memory_bytes",
+    "max_held_bytes",
     "max_operations",
     "max_job_steps",
     "max_sessions",

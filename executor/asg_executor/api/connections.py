@@ -82,6 +82,8 @@ class _Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         # Which of uvicorn's protocols it is depends on what is installed; they have no common type.
         self._inner: Any = cast("Any", AutoHTTPProtocol)(**options)
+        # What is no HTTP it answers itself, in plain text.
+        self._inner.send_400_response = self._answer_malformed
         self._is_refused = False
         self._transport: asyncio.Transport | None = None
         self._header_since: float | None = None
@@ -166,6 +168,9 @@ class _Connection(asyncio.Protocol):
             self._answer(ProblemError("header_timeout", message))
         elif self._transport is not None:
             self._transport.close()
+
+    def _answer_malformed(self, _: str) -> None:
+        self._answer(ProblemError("invalid_http", "what was sent is not HTTP/1.1 (RFC 9112), or was cut off"))
 
     def _answer(self, problem: ProblemError) -> None:
         """Answer what is no request yet, and close the connection."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import weakref
 from typing import ClassVar
 
 from fastapi import APIRouter, Request
@@ -82,9 +83,16 @@ def _limits(service: TenantService, held: HeldSession) -> PartLimits:
 
 
 def _forget_later(held: HeldSession, idle: float, wait: float) -> None:
-    """Have the parts of a session's next step forgotten once none came for `idle` seconds; looked at after `wait`."""
+    """Have the parts of a session's next step forgotten once none came for `idle` seconds; looked at after `wait`.
+
+    A session that is deleted meanwhile, with all its memory, is not held by this.
+    """
+    session = weakref.ref(held)
 
     def look() -> None:
+        held = session()
+        if held is None:
+            return
         rest = idle if held.lock.locked() else held.drop_idle_parts(idle)
         if rest is not None:
             _forget_later(held, idle, rest)

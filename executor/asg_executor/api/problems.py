@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from asg_executor.errors import ExecutorError, LimitExceededError
 from asg_executor.jobs.errors import InvalidJobError
+from asg_executor.memory_budget import MemoryFullError
 from asg_executor.optimizers.errors import OptimizerError
 from asg_executor.sessions.errors import PartError, SessionError, StepError
 from asg_schema.errors import MOST_PROBLEMS, AsgError, DocumentError, Problem
@@ -55,6 +56,7 @@ class ProblemKind(NamedTuple):
 
 KINDS: dict[str, ProblemKind] = {
     "invalid_body": ProblemKind(400, "The body cannot be read"),
+    "invalid_http": ProblemKind(400, "The request is not HTTP"),
     "unauthorized": ProblemKind(401, "A key is needed, and none that is good was sent"),
     "forbidden": ProblemKind(403, "The key does not allow this"),
     "export_not_allowed": ProblemKind(403, "The server exports nothing to this URL, and imports nothing from it"),
@@ -125,7 +127,7 @@ KINDS: dict[str, ProblemKind] = {
     "export_unavailable": ProblemKind(501, "The server has no library for this kind of URL"),
     "export_failed": ProblemKind(502, "The storage that the URL names failed", retryable=True),
     "storage_full": ProblemKind(507, "The server's disk is full", retryable=True),
-    "out_of_memory": ProblemKind(503, "The server is out of memory", retryable=True),
+    "out_of_memory": ProblemKind(503, "The server has no memory left for this", retryable=True),
     "overloaded": ProblemKind(503, "The server has too much to do", retryable=True),
     "too_many_connections": ProblemKind(503, "The server has as many connections as it may", retryable=True),
     "too_many_sessions": ProblemKind(503, "The server holds as many sessions as it may", retryable=True),
@@ -289,7 +291,7 @@ def _extensions(error: ExecutorError) -> dict[str, Any]:
         return {"expected_step": error.expected}
     if isinstance(error, PartError):
         return {"expected_part": error.expected}
-    if isinstance(error, LimitExceededError):
+    if isinstance(error, LimitExceededError | MemoryFullError):
         return {"limit": error.limit, "value": error.value, "maximum": error.maximum}
     return {}
 

@@ -75,9 +75,12 @@ class Server(uvicorn.Server):
 
     @property
     def has_abandoned_work(self) -> bool:
-        """Whether it stopped while a thread computed, or before all sessions were saved."""
+        """Whether it stopped while something was under way, or before all sessions were saved."""
         service = self.service
-        return service is not None and (service.pool.busy or any(held.is_changed for held in service.sessions))
+        if service is None:
+            return False
+        pool = service.pool
+        return pool.busy or pool.abandoned or any(held.is_changed for held in service.sessions)
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -117,8 +120,13 @@ class Server(uvicorn.Server):
         if self._draining is None and self._loop is not None:
             self.request_stop()
             return
+        self._halt()
         self.should_exit = True
         self.force_exit = True
+
+    def _halt(self) -> None:
+        if self.service is not None:
+            self.service.pool.halt()
 
     def request_stop(self) -> None:
         """Begin to drain, and stop afterwards. It may be called from any thread, and at any time."""
@@ -142,6 +150,9 @@ class Server(uvicorn.Server):
                             group.create_task(self.service.jobs.drain())
             except TimeoutError:
                 _log.error("requests were still in flight after %g seconds; they are abandoned", seconds)
+                self._halt()
+                with suppress(TimeoutError):  # what is within one instruction goes on
+                    await asyncio.wait_for(self.service.pool.drain(), _LAST_RESPONSES_SECONDS)
             await save_changed(self.service.sessions)  # while probes are still answered, and a second signal is heard
         self.should_exit = True
 

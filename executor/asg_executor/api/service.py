@@ -9,6 +9,7 @@ from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
 from asg_executor.jobs.runner import JobRunner
+from asg_executor.memory_budget import MemoryBudget
 from asg_executor.metrics import Metrics
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.settings import Settings
@@ -27,6 +28,7 @@ class Service:
         graphs: the documents that were sent, by tenant.
         sessions: the sessions that were created.
         pool: the threads that compute.
+        memory: the room for what is kept between requests.
         bytes_in_flight: the room for bodies and answers.
         metrics: what is counted.
         models: sessions' graphs, ready for inference.
@@ -42,6 +44,7 @@ class Service:
     graphs: TenantGraphs
     sessions: SessionRegistry
     pool: WorkerPool
+    memory: MemoryBudget
     bytes_in_flight: ByteBudget
     metrics: Metrics
     models: ModelRepository

@@ -10,7 +10,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
-from asg_executor.allowance import RunBounds, call_within
+from asg_executor.allowance import Halt, RunBounds, call_within
 from asg_executor.api.fair_queue import FairQueue
 from asg_executor.api.problems import ProblemError
 
@@ -47,7 +47,9 @@ class WorkerPool:
     ) -> None:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="asg-worker")
         self._workers = workers
-        self._bounds = bounds
+        self._halt = Halt()
+        self._bounds = bounds._replace(halt=self._halt)
+        self._abandoned = False
         self._capacity = workers + max_queue
         self._capacity_per_tenant = workers + (max_queue if max_queue_per_tenant is None else max_queue_per_tenant)
         self._queue = FairQueue()
@@ -74,6 +76,11 @@ class WorkerPool:
     def busy(self) -> bool:
         """Whether a thread has something to finish, awaited or not."""
         return bool(self._unfinished)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether `halt` stopped something that was under way."""
+        return self._abandoned
 
     def check_open(self) -> None:
         """Refuse new work while the server shuts down.
@@ -184,6 +191,12 @@ class WorkerPool:
         """Take no new work, and wait until what was admitted has ended."""
         self._draining = True
         await self._idle.wait()
+
+    def halt(self) -> None:
+        """Take no new work, and stop what is under way at its next instruction. It may be called from any thread."""
+        self._draining = True
+        self._abandoned = self._abandoned or self.busy or self._begun > 0
+        self._halt.called = True
 
     def close(self) -> None:
         """End the threads once they are idle, without waiting for it. What no thread has begun is cancelled."""

@@ -16,6 +16,7 @@ from asg_executor.errors import InterfaceError, MemoryLimitError, RunError
 from asg_executor.kernels.kernel import Step
 from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
+from asg_executor.memory_budget import MemoryClaim
 from asg_executor.plan.arrays import Array, array_type, concrete_shape, dtype_of, numpy_dtype
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.lowering import lower
@@ -91,9 +92,11 @@ class NumpyEngine:
             raise MemoryLimitError(
                 f'document "{document.name}" takes {needed:,} bytes for these shapes; the limit is {memory_limit:,}'
             )
-        current_allowance().check_operations(f'document "{document.name}"', plan.operations)
-        workspace = Workspace(None if memory_limit is None else memory_limit - needed)
-        return NumpyExecutable(plan, bound, destinations, workspace)
+        allowance = current_allowance()
+        allowance.check_operations(f'document "{document.name}"', plan.operations)
+        claim = allowance.claim_memory(f'the compiled document "{document.name}"', plan.peak_bytes)
+        workspace = Workspace(None if memory_limit is None else memory_limit - needed, claim.grow)
+        return NumpyExecutable(plan, bound, destinations, workspace, claim)
 
 
 class NumpyExecutable:
@@ -104,9 +107,15 @@ class NumpyExecutable:
     """
 
     def __init__(
-        self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array], workspace: Workspace
+        self,
+        plan: Plan,
+        bound: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        workspace: Workspace,
+        claim: MemoryClaim,
     ) -> None:
         self.plan = plan
+        self._claim = claim
         types = plan.program.types
         self.inputs: Mapping[str, TensorType] = {name: types[name] for name in plan.inputs if name not in bound}
         memory = Memory(plan, bound, destinations)
@@ -119,7 +128,9 @@ class NumpyExecutable:
         self.sections = _sections(plan, memory, workspace)
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
         self._stores = _stores(plan, memory, destinations, workspace)
-        self.held_bytes = plan.peak_bytes + workspace.size + _STEP_BYTES * sum(map(len, self.sections))
+        steps = _STEP_BYTES * sum(map(len, self.sections))
+        claim.grow(steps)
+        self.held_bytes = plan.peak_bytes + workspace.size + steps
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `asg_executor.engines.engine.Executable`."""

@@ -13,6 +13,7 @@ import numpy as np
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.inference.row_independence import MixedRowsError, RowPlan, plan_rows
+from asg_executor.memory_budget import MemoryBudget
 from asg_executor.plan.arrays import Array, numpy_dtype
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.sessions.executables import CompiledGraphs
@@ -69,6 +70,7 @@ class ServedModel:
         engine: it compiles the graph.
         seed: the session's seed, for random keys.
         memory_limit: how many bytes the parameters may take, one executable, and all of these together.
+        budget: what counts the memory of the parameters; None for nothing.
 
     Attributes:
         document: the graph.
@@ -77,12 +79,16 @@ class ServedModel:
 
     Raises:
         MemoryLimitError: the parameters take more memory than they may.
+        MemoryFullError: there is no room for them now.
     """
 
-    def __init__(self, document: Document, engine: Engine, seed: int, memory_limit: int) -> None:
+    def __init__(
+        self, document: Document, engine: Engine, seed: int, memory_limit: int, budget: MemoryBudget | None = None
+    ) -> None:
         needed = sum(int(np.prod(item.shape)) * item.dtype.itemsize for item in document.parameters)
         if needed > memory_limit:
             raise MemoryLimitError(f"a copy of the parameters takes {needed} bytes; at most {memory_limit} are allowed")
+        self._claim = None if budget is None else budget.claim("a model's copy of the parameters", needed)
         self.document = document
         self.lock = asyncio.Lock()
         self.revision = -1

@@ -9,6 +9,7 @@ from asg_executor.engines.lookup import engine_named
 from asg_executor.inference.errors import UnknownModelError
 from asg_executor.inference.model import ServedModel
 from asg_executor.inference.statistics import ModelStatistics
+from asg_executor.memory_budget import MemoryBudget
 from asg_executor.sessions.errors import NothingKeptError
 from asg_executor.sessions.graph_set import TRAIN
 from asg_executor.sessions.held_session import HeldSession
@@ -130,10 +131,12 @@ class ModelRepository:
     Args:
         memory_limit: how many bytes one model may take.
         cache_bytes: how many bytes all of them may take together; the one that was asked for last is kept in any case.
+        budget: what counts the memory of all that the service keeps; None for nothing.
     """
 
-    def __init__(self, memory_limit: int, cache_bytes: int) -> None:
+    def __init__(self, memory_limit: int, cache_bytes: int, budget: MemoryBudget | None = None) -> None:
         self._memory_limit = memory_limit
+        self._budget = budget
         self._cache_bytes = cache_bytes
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         self._statistics: dict[_Key, ModelStatistics] = {}
@@ -238,7 +241,8 @@ class ModelRepository:
 
     def _model(self, held: HeldSession, graph: str) -> ServedModel:
         session = held.session
-        return ServedModel(session.graph(graph), engine_named(session.engine), session.seed, self._memory_limit)
+        engine = engine_named(session.engine)
+        return ServedModel(session.graph(graph), engine, session.seed, self._memory_limit, self._budget)
 
     def _insert(self, key: _Key, entry: _Entry) -> _Entry:
         self._drop(key)

@@ -15,6 +15,7 @@ from asg_executor.api.problems import problem_for
 from asg_executor.api.worker_pool import WorkerPool, current_tenant
 from asg_executor.datasets.dataset import DatasetInfo
 from asg_executor.datasets.errors import DatasetInUseError
+from asg_executor.errors import ShutdownError
 from asg_executor.jobs.bounds import JobBounds
 from asg_executor.jobs.driver import Driver, JobCancelledError, JobPausedError, Surroundings
 from asg_executor.jobs.errors import JobActiveError, JobNotResumableError, TooManyJobsError, UnknownJobError
@@ -298,7 +299,7 @@ class JobRunner:
         current_tenant.set(job.record.tenant)
         try:
             await self._drive(job)
-        except JobPausedError:
+        except (JobPausedError, ShutdownError):
             _log.info("job %s pauses at step %d of %d", job.id, job.position, job.steps_total)
             return
         except (JobCancelledError, SessionDeletedError):

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
+from asg_executor.allowance import current_allowance
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
 from asg_schema.op_table import OpTable
 
-__all__ = ["Arrays", "Step", "kernels", "sequence"]
+__all__ = ["Arrays", "Step", "kernels", "sequence", "stoppable"]
 
 Arrays: TypeAlias = Sequence[Array]
 Step: TypeAlias = Callable[[], object]
@@ -32,4 +33,16 @@ def sequence(*steps: Step) -> Step:
 
 def _run(steps: tuple[Step, ...]) -> None:
     for step in steps:
+        step()
+
+
+def stoppable(*steps: Step) -> Step:
+    """The steps one after another, as one step that can be stopped between any two of them: for long ones."""
+    return partial(_run_stoppable, steps)
+
+
+def _run_stoppable(steps: tuple[Step, ...]) -> None:
+    allowance = current_allowance()
+    for step in steps:
+        allowance.check_time()
         step()

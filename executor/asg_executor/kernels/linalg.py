@@ -4,13 +4,14 @@ A matrix with inf or NaN is replaced by the identity, because LAPACK may not end
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.errors import RunError
 from asg_executor.kernels.elementwise import is_half
 from asg_executor.kernels.kernel import Arrays, Step, kernels
@@ -26,6 +27,7 @@ OpT = TypeVar("OpT", bound=Op)
 _scipy: Any = import_module("scipy.linalg")  # SciPy comes without types
 
 _DECISIVE = 0.3  # of the largest magnitude in a column: the first element of as much decides the column's sign
+_PIECE_OPERATIONS = 1_000_000  # they take about a millisecond
 _MOST_BY_LAPACK = 16  # systems: more are solved together, row by row
 
 
@@ -70,11 +72,31 @@ def _name(place: "tuple[int, ...]") -> str:
     return f"matrix {[int(i) for i in place]}" if place else "the matrix"
 
 
+def _piecewise(factorise: Callable[[Array], "Sequence[Array]"], matrices: Array) -> tuple[Array, ...]:
+    """The factors of many matrices, of some at a time, so that it can be stopped in between."""
+    *batch, rows, columns = matrices.shape
+    each = max(1, _PIECE_OPERATIONS // max(1, max(rows, columns) ** 2 * min(rows, columns)))
+    count = math.prod(batch)
+    if count <= each:
+        return tuple(factorise(matrices))
+    line = matrices.reshape(count, rows, columns)
+    allowance = current_allowance()
+    pieces: list[Sequence[Array]] = []
+    for begin in range(0, count, each):
+        allowance.check_time()
+        pieces.append(factorise(line[begin : begin + each]))
+    return tuple(_joined(parts, batch) for parts in zip(*pieces, strict=True))
+
+
+def _joined(parts: "Sequence[Array]", batch: "Sequence[int]") -> Array:
+    return np.concatenate(parts).reshape(*batch, *parts[0].shape[1:])
+
+
 @_define(Cholesky)
 def _cholesky(op: Cholesky, x: Array) -> tuple[Array, ...]:
     matrices, broken = _made_finite(_symmetric(x))
     try:
-        lower = np.linalg.cholesky(matrices)
+        (lower,) = _piecewise(lambda some: (np.linalg.cholesky(some),), matrices)
     except np.linalg.LinAlgError:
         raise _not_positive_definite(op, matrices) from None
     lower = np.tril(_spoiled(lower, broken))
@@ -127,7 +149,9 @@ def _solve_each(matrix: Array, known: Array, lower: bool, unit: bool) -> Array:
     if found.size == 0:
         return found
     (solve,) = _scipy.get_blas_funcs(("trsm",), (matrix, known))
+    allowance = current_allowance()
     for place in np.ndindex(known.shape[:-2]):
+        allowance.check_time()
         found[place] = solve(1.0, matrix[place], known[place], lower=lower, diag=unit)
     return found
 
@@ -136,7 +160,9 @@ def _substitute(matrix: Array, known: Array, lower: bool, unit: bool) -> Array:
     """Solve all triangular systems together, one row of each after another."""
     found = np.empty(known.shape, known.dtype)
     side = matrix.shape[-1]
+    allowance = current_allowance()
     for row in range(side) if lower else reversed(range(side)):
+        allowance.check_time()
         done = slice(0, row) if lower else slice(row + 1, side)
         rest = known[..., row, :] - (matrix[..., row : row + 1, done] @ found[..., done, :])[..., 0, :]
         found[..., row, :] = rest if unit else rest / matrix[..., row, row][..., None]
@@ -146,7 +172,7 @@ def _substitute(matrix: Array, known: Array, lower: bool, unit: bool) -> Array:
 @_define(Qr)
 def _qr(op: Qr, x: Array) -> tuple[Array, ...]:
     matrices, broken = _made_finite(x)
-    q, r = np.linalg.qr(matrices, op.mode)
+    q, r = _piecewise(lambda some: np.linalg.qr(some, op.mode), matrices)
     diagonal = np.diagonal(r, axis1=-2, axis2=-1)
     sign = np.where(diagonal < 0, -1, 1).astype(x.dtype)
     count = sign.shape[-1]
@@ -167,7 +193,7 @@ def _signs(columns: Array) -> Array:
 
 def _converged(op: Op, decompose: Callable[[Array], "tuple[Array, ...]"], matrices: Array) -> tuple[Array, ...]:
     try:
-        return tuple(decompose(matrices))
+        return _piecewise(decompose, matrices)
     except np.linalg.LinAlgError as error:
         raise RunError(op.id, op.name, f"x has a matrix whose decomposition cannot be computed: {error}") from None
 
@@ -196,7 +222,8 @@ def _completed(columns: Array) -> Array:
     rows, count = columns.shape[-2:]
     if rows == count:
         return columns
-    return np.concatenate([columns, np.linalg.qr(columns, "complete")[0][..., count:]], axis=-1)
+    (whole,) = _piecewise(lambda some: (np.linalg.qr(some, "complete")[0],), columns)
+    return np.concatenate([columns, whole[..., count:]], axis=-1)
 
 
 @_define(Lu)
@@ -207,6 +234,6 @@ def _lu(op: Lu, x: Array) -> tuple[Array, ...]:
         p = np.broadcast_to(np.eye(rows, dtype=x.dtype), (*batch, rows, rows))
         return p, np.zeros((*batch, rows, inner), x.dtype), np.zeros((*batch, inner, columns), x.dtype)
     matrices, broken = _made_finite(x)
-    p, lower, upper = _scipy.lu(matrices, check_finite=False)
+    p, lower, upper = _piecewise(lambda some: _scipy.lu(some, check_finite=False), matrices)
     lower = np.tril(_spoiled(lower, broken), -1) + np.eye(rows, inner, dtype=x.dtype)
     return p, lower, np.triu(_spoiled(upper, broken))

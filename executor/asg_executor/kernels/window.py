@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.kernels.elementwise import is_half
-from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence
+from asg_executor.kernels.kernel import Arrays, Step, kernels, sequence, stoppable
 from asg_executor.kernels.pointwise import in_float32
 from asg_executor.kernels.reduction import reduce
 from asg_executor.kernels.workspace import Workspace
@@ -120,7 +121,7 @@ def window_sum(op: WindowSum, operands: Arrays, results: Arrays, workspace: Work
             total = target if index == x.ndim - 1 else workspace.empty(shape, x.dtype)
             steps.extend(_axis_sum(axis, index, x, total))
             x = total
-        return sequence(*steps)
+        return stoppable(*steps)
 
     if is_half(results[0]):
         return in_float32(make, operands, results[0], workspace)
@@ -262,16 +263,19 @@ class _MaxStage:
             positions: for each element of x where in the window it stands, along each axis before.
             beats: which element takes the place of the largest so far.
         """
+        allowance = current_allowance()
         count = x.shape[0]
         values, (own, *carried) = self._values[:count], [array[:count] for array in self._positions]
         moved = list(zip(positions, carried, strict=True))
         for position in self._met:
+            allowance.check_time()
             places, elements = (_at(self._index, where) for where in self._axis.met_first(position))
             np.copyto(values[places], x[elements])
             own[places] = position
             for source, target in moved:
                 np.copyto(target[places], source[elements])
         for position in self._met[1:]:
+            allowance.check_time()
             places, elements = (_at(self._index, where) for where in self._axis.met_later(position))
             wins = self._wins[:count][places]
             beats(x[elements], values[places], wins)

@@ -1,5 +1,6 @@
 """`Workspace`: scratch memory that all steps of an executable share, for steps run one after another."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,21 @@ __all__ = ["Workspace"]
 _BLOCK = 1 << 20
 
 
+def _claim_nothing(_: int) -> None:
+    """Outside the service nothing is counted."""
+
+
 class Workspace:
     """Scratch arrays for kernels. What one kernel takes, the next one takes again.
 
     Args:
         limit: how many bytes it may take; None for no limit.
+        claim: called with each number of bytes before they are taken; it raises where there is no room.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(self, limit: int | None = None, claim: Callable[[int], object] = _claim_nothing) -> None:
         self._limit = limit
+        self._claim = claim
         self._owner = "a kernel"
         self._blocks: list[Array] = []
         self._current = 0
@@ -69,12 +76,15 @@ class Workspace:
             MemoryLimitError: that is more than may be taken.
         """
         self._refuse_beyond_limit(self._taken + size)
-        self._reserved = max(self._reserved, size)
+        if size > self._reserved:
+            self._claim(size - self._reserved)
+            self._reserved = size
 
     def _block(self, size: int) -> Array:
         self._refuse_beyond_limit(self.size + size)
         if self._limit is None or self.size + _BLOCK <= self._limit:
             size = max(size, _BLOCK)
+        self._claim(size)
         try:
             block = np.empty(size, np.uint8)
         except (MemoryError, ValueError):

@@ -2,10 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
+from threading import Lock
+from time import monotonic
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.binding import bind_symbols
@@ -41,27 +44,47 @@ class ExecutableCache:
 
     Args:
         memory_limit: how many bytes they may take together; None for no limit.
+
+    Attributes:
+        last_used: when one of them was used last, by `time.monotonic`.
     """
 
     def __init__(self, memory_limit: int | None) -> None:
         self._memory_limit = memory_limit
         self._executables: OrderedDict[ExecutableKey, Executable] = OrderedDict()
+        self._lock = Lock()
+        self.last_used = monotonic()
 
     def __len__(self) -> int:
         return len(self._executables)
 
     def get(self, key: ExecutableKey) -> Executable | None:
         """The executable of this key, if it is kept."""
-        executable = self._executables.get(key)
-        if executable is not None:
-            self._executables.move_to_end(key)
+        with self._lock:
+            executable = self._executables.get(key)
+            if executable is not None:
+                self._executables.move_to_end(key)
+                self.last_used = monotonic()
         return executable
 
     def put(self, key: ExecutableKey, executable: Executable) -> None:
         """Keep an executable, and let go of those that were not used for longest where there is no room for all."""
-        self._executables[key] = executable
-        while len(self._executables) > 1 and self._is_full():
+        memory = current_allowance().bounds.memory
+        if memory is not None:
+            memory.add_reclaimable(self)
+        with self._lock:
+            self._executables[key] = executable
+            self.last_used = monotonic()
+            while len(self._executables) > 1 and self._is_full():
+                self._executables.popitem(last=False)
+
+    def reclaim(self) -> bool:
+        """Let go of the executable that was not used for longest; whether there was one. Any thread may call it."""
+        with self._lock:
+            if not self._executables:
+                return False
             self._executables.popitem(last=False)
+            return True
 
     @property
     def held_bytes(self) -> int:

@@ -5,8 +5,10 @@ from functools import partial
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.errors import MemoryLimitError, RunError
+from asg_executor.memory_budget import MemoryClaim
 from asg_executor.optimizers.errors import LearningRateError
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import VECTOR, accumulation_dtype, block_name
@@ -56,6 +58,7 @@ class GradientStep:
         self._totals: list[Array] | None = None
         self._add: list[Executable] = []
         self._divide: list[Executable] = []
+        self._claim: MemoryClaim | None = None
         self.accumulations = 0
 
     def prepare(self) -> None:
@@ -165,6 +168,7 @@ class GradientStep:
             raise MemoryLimitError(
                 f"the sums of the gradients take {needed} bytes; at most {self._memory_limit} are allowed"
             )
+        self._claim = current_allowance().claim_memory("the sums of the gradients", needed)
         totals = [np.zeros(arena.trained.size, dtype) for arena, dtype in zip(arenas, dtypes, strict=True)]
         pairs = list(zip(arenas, totals, strict=True))
         self._add = [

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from asg_executor.allowance import current_allowance
+from asg_executor.memory_budget import MemoryClaim
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import (
     SessionBusyError,
@@ -22,6 +24,8 @@ from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
 
 __all__ = ["HeldSession"]
+
+_LITTLE_BYTES = 65_536
 
 
 class HeldSession:
@@ -65,6 +69,7 @@ class HeldSession:
         self.followers: list[Callable[[], None]] = []
         self._persistence = Persistence(id, session, settings.durability, files, saved)
         self._record = record or StepRecord()
+        self._answer_claim: MemoryClaim | None = None
         self._is_closed = False
         self._digest: tuple[int, str] | None = None
         self._parts: SentParts | None = None
@@ -107,10 +112,12 @@ class HeldSession:
         if isinstance(request, SentPartsRequest):
             request = request.check(self._open_parts(), number)
         begin, persist = time.perf_counter(), 0.0
+        claim: MemoryClaim | None = None
 
         def keep(answers: Sequence[Mapping[str, Array]]) -> None:
-            nonlocal persist
+            nonlocal persist, claim
             computed = time.perf_counter()
+            claim = _claim_answers(answers)
             self._persistence.keep(StepRecord(number, request.identity, answers, request.note))
             persist = time.perf_counter() - computed
 
@@ -118,6 +125,7 @@ class HeldSession:
         run = time.perf_counter() - begin - persist
         self._parts = None
         self._record = StepRecord(number, request.identity, answers, request.note)
+        self._answer_claim = claim
         self._persistence.took(run, self._record)
         self._tell_followers()
         return TakenStep(answers, replayed=False, run_seconds=run, persist_seconds=persist)
@@ -166,6 +174,7 @@ class HeldSession:
         if answer is not None:
             return TakenPart(answer, sent.digest_after(part), sent.count, replayed=True)
         limits.check(sent, request)
+        sent.make_room(request)
         self._parts = sent
         answer = self.session.add_part(sent.partial, request.parts[0])
         sent.add(request)
@@ -346,3 +355,9 @@ class HeldSession:
         """Close the files as they are. What waited for the session finds that it is no more."""
         self._is_closed = True
         self._persistence.close()
+
+
+def _claim_answers(answers: Sequence[Mapping[str, Array]]) -> MemoryClaim | None:
+    """Claim the memory of answers that are kept in case their step is sent again; little is not worth it."""
+    size = sum(array.nbytes for answer in answers for array in answer.values())
+    return None if size <= _LITTLE_BYTES else current_allowance().claim_memory("the answer of the step", size)

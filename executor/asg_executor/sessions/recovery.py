@@ -4,6 +4,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from asg_executor.allowance import RunBounds, call_within
 from asg_executor.blas import blas_threads, set_blas_threads
 from asg_executor.errors import ExecutorError
 from asg_executor.sessions.held_session import HeldSession
@@ -21,7 +22,9 @@ __all__ = ["recover", "recover_and_set_blas_threads"]
 _log = logging.getLogger("asg_executor")
 
 
-def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: int, workers: int) -> None:
+def recover(
+    registry: SessionRegistry, directory: DataDirectory, memory_limit: int, workers: int, bounds: RunBounds
+) -> None:
     """Have the sessions of a data directory again, several at a time; those that are damaged are told, and not used.
 
     Args:
@@ -29,6 +32,7 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
         directory: where they are.
         memory_limit: as for `Session`, in bytes.
         workers: how many are recovered at a time.
+        bounds: what the recovery of one may take, and what counts its memory.
 
     Raises:
         StoreError: the system refuses.
@@ -41,7 +45,7 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
         if isinstance(stored, DamagedSession):
             return UnusableSession(stored.id, stored.reason, stored.tenant, None, store)
         try:
-            return open_session(stored, memory_limit)
+            return call_within(bounds, lambda: open_session(stored, memory_limit))
         except ExecutorError as error:
             return UnusableSession(stored.id, str(error), stored.tenant, _settings(stored), store)
 
@@ -58,7 +62,12 @@ def recover(registry: SessionRegistry, directory: DataDirectory, memory_limit: i
 
 
 def recover_and_set_blas_threads(
-    registry: SessionRegistry, directory: DataDirectory, memory_limit: int, workers: int, threads: int | None
+    registry: SessionRegistry,
+    directory: DataDirectory,
+    memory_limit: int,
+    workers: int,
+    threads: int | None,
+    bounds: RunBounds,
 ) -> None:
     """Recover sessions on as many threads of BLAS as before, and compute on another number of them from then on.
 
@@ -71,18 +80,19 @@ def recover_and_set_blas_threads(
         memory_limit: likewise.
         workers: likewise.
         threads: the number of threads from then on; None for that of the process.
+        bounds: as for `recover`.
 
     Raises:
         StoreError: the system refuses.
     """
     present = blas_threads()
     if present is None:  # a BLAS that has no such number
-        recover(registry, directory, memory_limit, workers)
+        recover(registry, directory, memory_limit, workers, bounds)
         return
     wanted, noted = threads or present, directory.blas_threads
     before = noted or present
     set_blas_threads(before)
-    recover(registry, directory, memory_limit, workers)
+    recover(registry, directory, memory_limit, workers, bounds)
     if wanted != before:
         try:
             for held in registry:

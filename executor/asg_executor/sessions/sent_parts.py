@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
+from asg_executor.allowance import current_allowance
 from asg_executor.errors import LimitExceededError
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import NoRoomForPartsError, PartGapError, PartMismatchError
@@ -36,6 +37,7 @@ class SentParts:
     def __init__(self, partial: PartialStep, outputs: list[str] | None) -> None:
         self.partial = partial
         self.last_used = time.monotonic()
+        self._claim = current_allowance().claim_memory(f"the next part of step {partial.number}", 0)
         self._outputs = outputs
         self.nbytes = 0
         self._inputs: list[Mapping[str, Array]] = []
@@ -78,6 +80,14 @@ class SentParts:
                 expected, f"part {number} of step {step} asks for other outputs than the parts before it"
             )
         return self.partial.answers[number] if number < expected else None
+
+    def make_room(self, request: StepRequest) -> None:
+        """Claim the memory for what there is and a further part.
+
+        Raises:
+            MemoryFullError: there is no room now.
+        """
+        self._claim.grow(max(0, self.nbytes + request.nbytes - self._claim.size))
 
     def add(self, request: StepRequest) -> None:
         """Remember a part that `partial` has the answer of."""

@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from asg_executor.allowance import current_allowance
 from asg_executor.engines.engine import Engine
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError, MemoryLimitError
@@ -32,6 +33,8 @@ __all__ = ["NonFinitePolicy", "Recorder", "Session", "WhichParameters"]
 
 Recorder: TypeAlias = Callable[[Sequence[Mapping[str, Array]]], None]
 """What a step is told to before it counts: it gets the outputs of each part, and undoes the step by raising."""
+
+_NODE_BYTES = 1024  # about what a node of a document takes
 
 NonFinitePolicy: TypeAlias = Literal["apply", "skip", "fail"]
 """What becomes of a step that leaves NaN or an infinity in the state."""
@@ -111,6 +114,8 @@ class Session:
                 f"the parameters with their gradients, optimizer slots and backup take {needed} bytes; "
                 f"at most {self._memory_limit} are allowed"
             )
+        nodes = sum(len(document.nodes) for document in self._set.graphs.values())
+        self._claim = current_allowance().claim_memory("the session", needed + _NODE_BYTES * nodes)
 
     def _write(self, name: str, value: Array) -> None:
         """Give a parameter a value. Before the first step its average is that value, too."""

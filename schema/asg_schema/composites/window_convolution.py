@@ -19,7 +19,9 @@ from asg_schema.windows import Padding, Steps, Window, check_count
 __all__ = ["ConvTranspose"]
 
 _MOST_SPATIAL_AXES = 3
-_Extra = Annotated[tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES)]
+_Extra = Annotated[
+    tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES, fail_fast=True)
+]
 
 
 class ConvTranspose(Composite):

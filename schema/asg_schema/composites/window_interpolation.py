@@ -50,7 +50,7 @@ class Interpolate(Composite):
     op: Literal["interpolate"] = "interpolate"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
     size: Shape | None = Field(default=None, description="The new size of each of the last axes.")
-    scale_factor: Annotated[tuple[Number, ...], Field(max_length=MOST_AXES)] | None = Field(
+    scale_factor: Annotated[tuple[Number, ...], Field(max_length=MOST_AXES, fail_fast=True)] | None = Field(
         default=None, description="The factor of the size of each of the last axes."
     )
     mode: Literal["nearest", "linear"] = Field(default="nearest", description="How new elements are computed.")

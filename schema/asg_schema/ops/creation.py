@@ -111,7 +111,7 @@ def _value_kind(value: object) -> str:
     return _BYTES if isinstance(value, dict | Bytes) else _ELEMENTS
 
 
-Elements: TypeAlias = Annotated[tuple[Scalar, ...], Field(max_length=MOST_CONSTANT_ELEMENTS)]
+Elements: TypeAlias = Annotated[tuple[Scalar, ...], Field(max_length=MOST_CONSTANT_ELEMENTS, fail_fast=True)]
 
 
 class Constant(Op):
@@ -124,9 +124,9 @@ class Constant(Op):
 
     op: Literal["constant"] = "constant"
     dtype: DType = Field(description="The dtype of the result.")
-    shape: Annotated[tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES)] = (
-        Field(description="The shape of the result, without symbols.")
-    )
+    shape: Annotated[
+        tuple[Annotated[int, Field(strict=True, ge=0, lt=2**63)], ...], Field(max_length=MOST_AXES, fail_fast=True)
+    ] = Field(description="The shape of the result, without symbols.")
     value: Annotated[
         Annotated[Elements, Tag(_ELEMENTS)] | Annotated[Bytes, Tag(_BYTES)], Discriminator(_value_kind)
     ] = Field(description="The elements: a flat list, or an object with their bytes in base64.")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -250,6 +251,34 @@ def test_a_step_past_its_deadline_is_stopped_at_the_next_instruction_and_changes
         monkeypatch.setattr("asg_executor.allowance.monotonic", lambda: 0.0)
         assert server.http.put(f"{sessions[0]}/steps/1", json=body).status_code == 200
         assert server.digest(sessions[0]) != before
+
+
+def test_a_step_that_was_stopped_leaves_nothing_on_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    size = 100
+    clock = Clock(monkeypatch)
+
+    def steps_on_disk() -> bytes:
+        return b"".join(path.read_bytes() for path in sorted(tmp_path.rglob("*.log")))
+
+    with in_process(run_timeout_seconds=5.5, data_dir=tmp_path) as server:
+        graphs = {"train": server.add_graph(json.dumps(training(20, size)))}
+        body = {"graphs": graphs, "optimizer": {"kind": "adam", "learning_rate": 0.1}}
+        session = server.http.post("/v1/sessions", json=body).headers["Location"]
+        before, written = server.digest(session), steps_on_disk()
+        stopped = {"inputs": {"x": np.eye(size).tolist()}}
+        problem(server.http.put(f"{session}/steps/1", json=stopped), "deadline_exceeded")
+        assert clock.products == 6
+        # The log may have a heading now, and has nothing of the step, whose inputs alone are 40,000 bytes.
+        assert len(steps_on_disk()) - len(written) < 100
+    # After a crash it is not taken either, and its number is free for any step.
+    with in_process(data_dir=tmp_path) as server:
+        assert (server.http.get(session).json()["step"], server.digest(session)) == (0, before)
+        other = {"inputs": {"x": (np.eye(size) * 0.5).tolist()}}
+        assert server.http.put(f"{session}/steps/1", json=other).status_code == 200
+        after = server.digest(session)
+    with in_process(data_dir=tmp_path) as server:
+        assert server.digest(session) == after
+        assert server.http.put(f"{session}/steps/1", json=other).headers["Idempotent-Replayed"] == "true"
 
 
 def test_planning_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:

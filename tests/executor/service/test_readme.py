@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from asg_autograd import grad
+from asg_executor.machine_memory import machine_memory
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.kinds import KINDS
 from asg_executor.optimizers.optimizer import Common
@@ -114,9 +115,10 @@ def test_every_setting_stands_in_the_table() -> None:
     for name, default, description in rows:
         field = Settings.model_fields[name.lower()]
         assert description == field.description
-        if name != "WORKERS":
+        if name not in ("WORKERS", "MAX_HELD_BYTES"):
             assert default == str(field.default).lower()
     assert Settings().workers == min(4, os.cpu_count() or 1)
+    assert Settings().max_held_bytes == machine_memory() // 4 * 3
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,17 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from asg_executor.allowance import current_allowance
 from asg_executor.api.admission import Admission
 from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.problems import ProblemError
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.errors import ShutdownError
 
 
 def run(pool: WorkerPool, scenario: Callable[[], Awaitable[None]]) -> None:
@@ -223,3 +226,32 @@ def test_a_pool_that_is_closed_leaves_nobody_waiting_for_what_no_thread_has_begu
         run(pool, scenario)
     finally:
         gate.set()
+
+
+def test_what_computes_is_stopped_when_the_server_waits_no_longer() -> None:
+    pool = WorkerPool(1, 10)
+    looks: list[int] = []
+    inside = threading.Event()
+
+    def compute() -> None:
+        while True:
+            current_allowance().check_time()
+            looks.append(1)
+            inside.set()
+            time.sleep(0.001)
+
+    async def scenario() -> None:
+        lock = asyncio.Lock()
+        running = asyncio.ensure_future(pool.run_locked(lock, compute))
+        assert await asyncio.to_thread(inside.wait, 30)
+        assert not pool.abandoned
+        pool.halt()
+        with pytest.raises(ShutdownError, match="was stopped and has changed nothing"):
+            await running
+        assert pool.abandoned
+        assert not lock.locked()
+        with pytest.raises(ProblemError, match="shutting down"):
+            pool.check_open()
+
+    run(pool, scenario)
+    assert looks
