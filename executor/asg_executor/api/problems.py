@@ -185,6 +185,7 @@ PROBLEM_RESPONSE: dict[str, Any] = {
 """How OpenAPI describes every error."""
 
 _RETRY_AFTER_SECONDS = 1
+_MOST_DETAIL, _MOST_MESSAGE = 32_768, 2048
 _CODES_OF_STATUS = {404: "not_found", 413: "body_too_large"}
 
 
@@ -224,19 +225,23 @@ class ProblemError(Exception):
             request_id: the request's id.
         """
         kind = self.kind
+        detail = _shortened(self.detail, _MOST_DETAIL)
         content: dict[str, Any] = {
             "type": f"/docs#problem-{self.code}",
             "title": kind.title,
             "status": kind.status,
-            "detail": self.detail,
+            "detail": detail,
             "instance": path,
             "code": self.code,
             "request_id": request_id,
             "retryable": kind.retryable,
-            "error": self.detail,
+            "error": detail,
         }
         if self.problems:
-            content["problems"] = [problem._asdict() for problem in self.problems]
+            content["problems"] = [
+                {name: _shortened(text, _MOST_MESSAGE) for name, text in problem._asdict().items()}
+                for problem in self.problems
+            ]
         headers = dict(self.headers)
         # There are clients that repeat every 409 and 429 by themselves.
         if kind.status in (409, 422) or (kind.status == 429 and not kind.retryable):
@@ -245,6 +250,11 @@ class ProblemError(Exception):
             headers.setdefault("Retry-After", str(_RETRY_AFTER_SECONDS))
         body = json.dumps({**content, **self.extensions}, ensure_ascii=False).encode("utf-8", "backslashreplace")
         return Response(body, kind.status, headers, MEDIA_TYPE)
+
+
+def _shortened(text: str, most: int) -> str:
+    """A text without its middle where it is longer than anybody reads: a request may have had names of megabytes."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 4 :]}"
 
 
 def refuse(code: str, problems: Sequence[Problem]) -> None:

@@ -40,6 +40,7 @@ from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.datasets import DatasetStore
 from asg_schema.document import Document
+from asg_schema.wire import show_value
 
 __all__ = [
     "Access",
@@ -132,7 +133,7 @@ class TenantService:
         """
         document = self.find_graph(digest) or self._held_graph(digest)
         if document is None:
-            raise ProblemError("unknown_graph", f'there is no graph "{digest}"; POST it to /v1/graphs')
+            raise ProblemError("unknown_graph", f"there is no graph {show_value(digest)}; POST it to /v1/graphs")
         return document
 
     def _held_graph(self, digest: str) -> Document | None:
@@ -371,7 +372,7 @@ class TenantService:
 
 def unknown_session(id: str) -> ProblemError:
     """The problem of an id that no session has."""
-    return ProblemError("unknown_session", f'there is no session "{id}"; GET /v1/sessions lists them')
+    return ProblemError("unknown_session", f"there is no session {show_value(id)}; GET /v1/sessions lists them")
 
 
 class Access(SecurityBase):

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from asg_executor.errors import ExecutorError
 from asg_schema.errors import Problem
+from asg_schema.wire import show_value
 
 __all__ = [
     "InvalidJobError",
@@ -49,7 +50,7 @@ class UnknownJobError(ExecutorError):
     code: ClassVar[str] = "unknown_job"
 
     def __init__(self, id: str) -> None:
-        super().__init__(f'there is no job "{id}"; GET /v1/jobs lists them')
+        super().__init__(f"there is no job {show_value(id)}; GET /v1/jobs lists them")
 
 
 class JobDamagedError(ExecutorError):

@@ -227,12 +227,16 @@ class JobRunner:
         return job
 
     async def _make_room(self) -> None:
-        """Forget the job that ended first, where as many are kept as may be."""
+        """Forget the job that ended first, where as many are kept as may be, of the tenant that has the most of them.
+
+        So a tenant with many jobs makes nobody else's go.
+        """
         while len(self._jobs) + self._under_construction >= self._limits.kept:
             ended = [job for job in self if job.state.is_final]
             if not ended:
                 raise TooManyJobsError(self._limits.kept)
-            await self.forget(min(ended, key=lambda job: job.ended or 0.0))
+            counts = Counter(job.record.tenant for job in ended)
+            await self.forget(min(ended, key=lambda job: (-counts[job.record.tenant], job.ended or 0.0)))
 
     async def forget(self, job: Job) -> None:
         """Remove a job that is at its end. What it made of its session stays.

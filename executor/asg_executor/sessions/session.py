@@ -28,6 +28,7 @@ from asg_executor.sessions.selection import check_outputs, rng_key_inputs, selec
 from asg_executor.sessions.state_arrays import check_state, state_digest
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
+from asg_schema.wire import show_value
 
 __all__ = ["NonFinitePolicy", "Recorder", "Session", "WhichParameters"]
 
@@ -172,7 +173,7 @@ class Session:
         document = self._set.graphs.get(name)
         if document is None:
             known = ", ".join(f'"{item}"' for item in self._set.graphs)
-            raise InterfaceError(f'there is no graph "{name}" in this session; it has {known}')
+            raise InterfaceError(f"there is no graph {show_value(name)} in this session; it has {known}")
         return document
 
     @property

@@ -11,8 +11,10 @@ import pytest
 from asg_builder.data import Batches
 from asg_builder.training import RunningFigures
 from asg_builder.training.early_stopping import EarlyStopping
+from asg_executor.access.principal import Scope
 from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
+from executor_harness.access import bearer
 from executor_harness.in_process import Server, in_process
 from executor_harness.jobs import (
     add_dataset,
@@ -394,6 +396,20 @@ def test_jobs_wait_for_each_other_and_no_more_are_kept_than_may_be(tmp_path: Pat
         newest = start_job(server.http, str(third), **request)
         problem(server.http.get(running), "unknown_job")
         wait(server.http, newest)
+
+
+def test_a_tenant_with_many_jobs_makes_nobody_elses_go(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path, workers=2, max_jobs=3, require_key=True) as server:
+        keys = server.app.state.service.keys
+        few, many = (bearer(keys.create(name, name, Scope.TRAIN)[0]) for name in ("few", "many"))
+        server.http.headers.update(few)
+        kept = Setup(server).run()["id"]
+        server.http.headers.update(many)
+        setup = Setup(server)
+        own = [setup.run()["id"] for _ in range(4)]
+        assert [job["id"] for job in server.http.get("/v1/jobs").json()["jobs"]] == own[-2:]
+        server.http.headers.update(few)
+        assert [job["id"] for job in server.http.get("/v1/jobs").json()["jobs"]] == [kept]
 
 
 def test_a_job_that_waits_is_cancelled_at_once(tmp_path: Path) -> None:

@@ -256,3 +256,26 @@ def test_a_body_of_very_many_parts_is_one_problem(server: Server, pointer: str) 
         body["outputs"] = list(many.values())
     found = problem(server.http.put(f"{server.create_session()}/steps/1", json=body), "invalid_request")
     assert [(item["pointer"], item["code"]) for item in found["problems"]] == [(pointer, "too_long")]
+
+
+def test_what_is_sent_comes_back_shortened(server: Server) -> None:
+    long = "a" * 1_000_000
+    answers = [
+        server.http.get(f"/v1/sessions/{long[:30_000]}"),
+        server.http.get(f"/v1/graphs/{long[:30_000]}"),
+        server.http.post("/v1/sessions", json={"graphs": {"train": long}}),
+        server.http.post("/v1/sessions", json={"graphs": {long: "0" * 64}}),
+        server.http.post("/v1/graphs", json={long: 1, "asg": 1}),
+        server.http.post(f"{server.create_session()}/run", json={"graph": long, "inputs": {}}),
+        server.http.post(f"{server.create_session()}/run", json={"graph": "predict", "inputs": {long: 1}}),
+        server.http.post(
+            f"{server.create_session()}/run", json={"graph": "predict", "inputs": {"x": [[1, 2, 3]]}, "outputs": [long]}
+        ),
+        server.http.post("/v1/sessions", json={"graphs": {}, "engine": long}),
+    ]
+    for answer in answers:
+        assert 400 <= answer.status_code < 500
+        body = answer.json()
+        assert long[:20_000] not in body["detail"], body["detail"][:100]
+        assert len(answer.content) - len(body["instance"]) < 150_000
+        assert body["error"] == body["detail"]
