@@ -21,7 +21,7 @@ from asg_executor.repair.rebuild import FoundState, found_states, of_one_history
 from asg_executor.repair.salvage import RowValues, Salvaged, salvage
 from asg_executor.store.data_directory import DATABASE
 from asg_executor.store.database import Database, check_version
-from asg_executor.store.durable_files import TEMPORARY_PREFIX, storage_errors, sync_directory
+from asg_executor.store.durable_files import TEMPORARY_PREFIX, remove_unfinished, storage_errors, sync_directory
 from asg_executor.store.errors import DamagedFileError, StoreError
 from asg_executor.store.ownership import DirectoryLock
 from asg_executor.store.saved_state import read_state
@@ -64,6 +64,7 @@ def repair(path: Path) -> RepairReport:
     """
     lock = DirectoryLock(path)
     try:
+        remove_unfinished(path)  # what a repair left that was broken off
         with storage_errors(path), tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=path) as scratch:
             return _repair(path, Path(scratch))
     finally:

@@ -1,11 +1,12 @@
 """A damaged database is made anew from its sound rows and from the files of sessions; what is lost is named."""
 
+import errno
 import json
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from asg_executor.access.principal import Scope
 from asg_executor.repair.directory import RepairReport, repair
 from asg_executor.repair_command import repair_directory
 from asg_executor.store.data_directory import DATABASE
-from asg_executor.store.errors import DamagedFileError, DirectoryInUseError, NewerDirectoryError
+from asg_executor.store.errors import DamagedFileError, DirectoryInUseError, NewerDirectoryError, StoreError
 from asg_executor.store.ownership import DirectoryLock
 from asg_schema.command_line import CommandError
 from executor_harness.in_process import in_process
@@ -24,6 +25,7 @@ from executor_harness.jobs import add_dataset, data, start_job, wait
 from executor_harness.jobs import create_session as create_classifier
 from executor_harness.problems import problem
 from fault_harness.cases import create, go_on, observe, snapshot_now, steps
+from fault_harness.faulty_disk import CRASH, NEVER, FaultyDisk
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +239,25 @@ def test_the_command_says_what_it_did(whole: Path, tmp_path: Path, capsys: pytes
     assert json.loads(said(str(directory), "--json"))["damage"] == []
     with pytest.raises(CommandError, match="no data directory"):
         said(str(tmp_path / "nowhere"))
+
+
+def test_a_repair_that_is_broken_off_anywhere_is_begun_again(whole: Path, tmp_path: Path) -> None:
+    before, directory = seen(copied(whole, tmp_path / "before")), tmp_path / "data"
+
+    def broken_off(at: int, fault: int) -> FaultyDisk:
+        shutil.rmtree(directory, ignore_errors=True)
+        shutil.copytree(whole, directory)
+        newest = sorted(directory.glob("sessions/*/snapshots/*/manifest.sha256"))[-1]
+        newest.write_text("torn")  # so that something is set aside
+        zero_header(directory)
+        with FaultyDisk(directory, at, fault, follows=False) as disk, suppress(StoreError):
+            repair(directory)
+        return disk
+
+    count = len(broken_off(NEVER, CRASH).operations)
+    for at in range(0, count, max(count // 8, 1)):
+        assert broken_off(at, errno.ENOSPC if at % 2 else CRASH).happened or at % 2
+        (directory / ".writing-left").mkdir()
+        repair(directory)
+        assert not list(directory.glob(".writing-*"))
+        assert seen(directory) == before, at
