@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
@@ -32,6 +33,7 @@ from asg_executor.api.answer_flow import AnswerFlow
 from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.direct_dispatch import DirectDispatch
 from asg_executor.api.direct_route import DirectRoute
+from asg_executor.api.examples import add_examples
 from asg_executor.api.open_inference import infer, resources
 from asg_executor.api.problems import PROBLEM_RESPONSE, install_problem_handlers
 from asg_executor.api.request_context import RequestContext
@@ -142,7 +144,15 @@ def create_app(
         resources,
     ):
         app.include_router(resource.router)
+    app.openapi = partial(_described, app, app.openapi)
     return app
+
+
+def _described(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The OpenAPI description, made when it is first asked for."""
+    if app.openapi_schema is None:
+        add_examples(describe())
+    return describe()
 
 
 def _service(settings: Settings, tracing: "Tracing | None") -> Service:

@@ -3,6 +3,7 @@
 It is made from the OpenAPI description. Problem documents refer to it: `type` is `/docs#problem-<code>`.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from html import escape
@@ -16,6 +17,11 @@ from asg_executor.api.problems import KINDS
 __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
+
+# Not that of the routes, which are asked in the order in which they are called most often.
+_ORDER = ("graphs", "sessions", "steps", "parameters", "checkpoints", "datasets", "jobs", "inference")
+
+_LINE = 100  # characters of an example
 
 _CODE = re.compile("`([^`]+)`")
 
@@ -57,7 +63,8 @@ def _page(description: dict[str, Any], url: str) -> str:
             "<p>Where the service asks for a key, each of them has <code>-H 'Authorization: Bearer KEY'</code> too; "
             "<code>asg keys create</code> makes one. Below each stands the scope that it needs: <code>run</code>, "
             "<code>train</code> or <code>admin</code>, each of which includes those before it.</p>",
-            "<h2>Resources</h2>",
+            "<h2>Requests</h2>",
+            "<p>In an example a long list has its first items alone.</p>",
             *_resources(description["paths"]),
             "<h2>Problems</h2>",
             "<p>Errors are <code>application/problem+json</code> (RFC 9457) with one of these codes.</p>",
@@ -74,15 +81,63 @@ def _prose(text: str) -> str:
 
 
 def _resources(paths: dict[str, Any]) -> Iterable[str]:
-    for path, methods in paths.items():
-        for method, operation in cast("dict[str, Any]", methods).items():
-            yield f"<h3><code>{method.upper()} {escape(path)}</code></h3>"
-            yield f"<p>{_prose(operation.get('description', ''))}{_needed_scope(operation)}</p>"
-            content = operation.get("requestBody", {}).get("content", {})
-            for media_type, body in content.items():
-                yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
-                yield from _schema(body["schema"])
-                yield "</details>"
+    operations = [
+        (path, method, cast("dict[str, Any]", operation))
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    ]
+    for tag in dict.fromkeys([*_ORDER, *(operation["tags"][0] for _, _, operation in operations)]):
+        yield f'<h3 id="{escape(tag)}">{escape(tag.capitalize())}</h3>'
+        for path, method, operation in operations:
+            if operation["tags"][0] == tag:
+                yield from _operation(path, method, operation)
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterable[str]:
+    yield f"<h4><code>{method.upper()} {escape(path)}</code></h4>"
+    yield f"<p>{_prose(operation.get('description', ''))}{_needed_scope(operation)}</p>"
+    yield from _parameters(operation.get("parameters", []))
+    for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
+        yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
+        yield from _schema(body["schema"])
+        yield f"{_example(body)}</details>"
+    for status, answer in operation["responses"].items():
+        body = answer.get("content", {}).get("application/json", {})
+        if "example" in body:
+            yield f"<details><summary>Answer {status}, such as</summary>{_example(body)}</details>"
+
+
+def _parameters(parameters: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """The parameters that stand in the query and in headers; those of the path have it for their meaning."""
+    rows = [
+        f"<tr><td><code>{escape(item['name'])}</code></td><td>{item['in']}</td>"
+        f"<td>{_prose(item.get('description', ''))}</td></tr>"
+        for item in parameters
+        if item["in"] != "path"
+    ]
+    if rows:
+        yield f"<table><tr><th>parameter</th><th>in</th><th>meaning</th></tr>{''.join(rows)}</table>"
+
+
+def _example(body: dict[str, Any]) -> str:
+    if "example" not in body:
+        return ""
+    return f"<pre>{escape(_json_lines(body['example'], ''))}</pre>"
+
+
+def _json_lines(value: Any, indent: str) -> str:
+    """JSON in which what fits in a line stands in one."""
+    text = json.dumps(value, ensure_ascii=False)
+    if len(indent) + len(text) <= _LINE or not isinstance(value, dict | list) or not value:
+        return text
+    deeper = f"{indent}  "
+    if isinstance(value, list):
+        items, (opening, closing) = [_json_lines(item, deeper) for item in cast("list[Any]", value)], "[]"
+    else:
+        fields = cast("dict[str, Any]", value)
+        items, (opening, closing) = [f'"{name}": {_json_lines(item, deeper)}' for name, item in fields.items()], "{}"
+    lines = f",\n{deeper}".join(items)
+    return f"{opening}\n{deeper}{lines}\n{indent}{closing}"
 
 
 def _needed_scope(operation: dict[str, Any]) -> str:

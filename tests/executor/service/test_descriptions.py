@@ -1,8 +1,11 @@
 """What the service says about itself: `/v1`, `/openapi.json` and `/docs`."""
 
+import html
+import json
 import re
 from typing import Any, cast
 
+from asg_executor.api.examples import examples
 from asg_executor.api.problems import KINDS
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.schedules.choice import schedule_kinds
@@ -10,6 +13,7 @@ from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
 from executor_harness.in_process import Server, in_process
 from executor_harness.regression import regression_json
+from recorded_exchanges.recording import record
 
 RESOURCES = {
     ("/v1/access", "get"),
@@ -101,6 +105,39 @@ def test_openapi_describes_every_resource(server: Server) -> None:
             assert "application/problem+json" in operation["responses"]["4XX"]["content"]
 
 
+def fields_of(value: Any) -> Any:
+    """The names of the fields of a JSON value, at every depth; of a list those of its first item."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
+        return {name: fields_of(item) for name, item in fields.items()}
+    return [fields_of(item) for item in cast("list[Any]", value)[:1]] if isinstance(value, list) else None
+
+
+def test_the_examples_are_what_the_service_answers() -> None:
+    recorded = record()
+    assert fields_of(recorded) == fields_of(examples()), "make generate writes them anew"
+    assert {name: item["status"] for name, item in recorded.items()} == {
+        name: item["status"] for name, item in examples().items()
+    }
+
+
+def test_every_request_and_answer_in_json_has_an_example(server: Server) -> None:
+    description = server.http.get("/openapi.json").json()
+    for path, method in RESOURCES:
+        operation = description["paths"][path][method]
+        if not path.startswith("/v1"):
+            continue
+        bodies = [
+            operation.get("requestBody", {}),
+            operation["responses"].get("200", {}),
+            operation["responses"].get("201", {}),
+        ]
+        for body in bodies:
+            content = body.get("content", {})
+            if "application/json" in content:
+                assert "example" in content["application/json"], (path, method)
+
+
 def references(value: Any) -> set[str]:
     if isinstance(value, list):
         return set[str]().union(*map(references, cast("list[Any]", value)))
@@ -137,6 +174,15 @@ def test_the_documentation_has_every_resource_and_every_problem(server: Server) 
     kind = server.http.get("/v1/graphs/x").json()["type"]
     assert kind.partition("#")[0] == "/docs"
     assert f'id="{kind.partition("#")[2]}"' in page
+
+
+def test_the_documentation_shows_requests_and_answers(server: Server) -> None:
+    page = html.unescape(server.http.get("/docs").text)
+    assert '{"inputs": {"x": [[1.0, 2.0, 3.0]], "target": [[0.5]]}}' in page
+    shown = [json.loads(text) for text in re.findall(r"<pre>(\{.*?)</pre>", page, re.DOTALL)]
+    for example in examples().values():
+        assert example["answer"] in shown
+        assert example.get("request") in [None, *shown]
 
 
 def test_the_documentation_reads_as_prose_and_names_this_service(server: Server) -> None:
