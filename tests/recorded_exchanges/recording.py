@@ -101,7 +101,7 @@ def _record_jobs(recorder: _Recorder, server: Server, session: str) -> None:
     while ask("GET", _JOB, job_id=job, keep=False)["ended"] is None:
         pass
     ask("POST", f"{_JOB}/resume", job_id=job)
-    while ask("GET", _JOB, job_id=job)["ended"] is None:
+    while ask("GET", _JOB, job_id=job)["state"] != "succeeded":
         pass
     ask("GET", "/v1/jobs")
     ask("GET", f"{_SESSION}/jobs", session_id=session)
