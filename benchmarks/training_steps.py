@@ -51,8 +51,8 @@ def _cells(timing: Timing, baseline: Timing | None) -> tuple[str, str]:
 def bench_training_steps(console: Console, seconds: float) -> None:
     """Print a table: for each workload and candidate min / median in ms, and the ratio of medians to PyTorch.
 
-    The last column is the ratio of medians over HTTP to those in-process, where every step over HTTP is on disk before it
-    is answered.
+    The last column is the ratio of medians over HTTP to those in-process. Over HTTP every step is on disk before it is
+    answered.
     """
     table = Table(title="Training step: min / median, ms (ratio of medians to PyTorch eager)", title_justify="left")
     table.add_column("workload")
