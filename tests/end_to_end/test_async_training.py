@@ -16,6 +16,7 @@ from asg_builder.arrays import Array
 from asg_builder.client import AsyncClient, Client, Conflict, ConnectionFailed, LocalServerFailed, NotFound, local
 from asg_builder.data import Batches
 from asg_builder.training import BestCheckpoint
+from asg_schema.errors import AsgError
 from builder_harness.dropping_proxy import dropping_proxy
 
 RNG = np.random.default_rng(0)
@@ -121,7 +122,7 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         async with await AsyncClient.local(retries=0) as client:
             assert (await client.info())["format_version"] == 1
             assert client.server_pid is not None
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(AsgError, match="the client is closed"):
             await client.info()
         monkeypatch.setattr(local, "_COMMAND", ("false",))
         with pytest.raises(LocalServerFailed, match="the local server has exited with status 1"):
