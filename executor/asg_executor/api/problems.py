@@ -185,7 +185,7 @@ PROBLEM_RESPONSE: dict[str, Any] = {
 """How OpenAPI describes every error."""
 
 _RETRY_AFTER_SECONDS = 1
-_MOST_DETAIL, _MOST_MESSAGE = 32_768, 2048
+_MOST_DETAIL, _MOST_MESSAGE = 16_384, 2048
 _CODES_OF_STATUS = {404: "not_found", 413: "body_too_large"}
 
 

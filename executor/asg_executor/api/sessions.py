@@ -31,7 +31,7 @@ from asg_executor.sessions.step_request import tensors_digest
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType
-from asg_schema.wire import json_pointer, show_value
+from asg_schema.wire import json_pointer
 
 __all__ = ["router"]
 
@@ -126,7 +126,7 @@ def _graphs(service: TenantService, body: CreateSessionBody) -> dict[str, Docume
         Problem(
             json_pointer(["graphs", name]),
             "unknown_graph",
-            f"there is no graph {show_value(body.graphs[name])}; POST it to /v1/graphs",
+            f'there is no graph "{body.graphs[name]}"; POST it to /v1/graphs',
         )
         for name, document in graphs.items()
         if document is None

@@ -133,7 +133,7 @@ class TenantService:
         """
         document = self.find_graph(digest) or self._held_graph(digest)
         if document is None:
-            raise ProblemError("unknown_graph", f"there is no graph {show_value(digest)}; POST it to /v1/graphs")
+            raise ProblemError("unknown_graph", f'there is no graph "{digest}"; POST it to /v1/graphs')
         return document
 
     def _held_graph(self, digest: str) -> Document | None:

@@ -10,7 +10,6 @@ ExecutorError (asg_executor.errors)
 from typing import ClassVar
 
 from asg_executor.errors import ExecutorError
-from asg_schema.wire import show_value
 
 __all__ = ["DatasetInUseError", "InvalidDatasetError", "TooManyDatasetsError", "UnknownDatasetError"]
 
@@ -31,9 +30,7 @@ class UnknownDatasetError(ExecutorError):
     code: ClassVar[str] = "unknown_dataset"
 
     def __init__(self, digest: str) -> None:
-        super().__init__(
-            f"there is no data set {show_value(digest)}; POST it to /v1/datasets, GET /v1/datasets lists them"
-        )
+        super().__init__(f'there is no data set "{digest}"; POST it to /v1/datasets, GET /v1/datasets lists them')
 
 
 class DatasetInUseError(ExecutorError):
