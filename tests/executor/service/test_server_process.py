@@ -116,7 +116,7 @@ def slow_session(process: Process) -> str:
 def test_sigterm_finishes_the_step_in_flight_and_refuses_new_ones() -> None:
     with serving(environment={**os.environ, "ASG_DRAIN_SECONDS": "300"}) as process:
         session = slow_session(process)
-        body = {"inputs": {"x": (np.eye(900) / 2).tolist()}}
+        body = {"inputs": {"x": (np.eye(700) / 2).tolist()}}
         answers: list[httpx.Response] = []
         # The connection exists before the signal, as a client's does.
         with httpx.Client(timeout=120) as other:
