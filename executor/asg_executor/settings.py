@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         description="How much memory the parameters of a tenant's sessions may take together, with gradients, slots "
         "and backup; absent: as much as there is.",
     )
+    tenant_max_dataset_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many bytes the data sets of a tenant may take together; absent: as many as there is room for.",
+    )
     tenant_max_graphs: int = Field(
         default=1024, ge=1, description="How many graphs of a tenant are kept; its least recently used one goes first."
     )
@@ -159,7 +164,10 @@ class Settings(BaseSettings):
     )
     max_running_jobs_of_tenant: int = Field(default=4, ge=1, description="How many jobs of one tenant run at a time.")
     max_watchers: int = Field(
-        default=256, ge=0, description="How many requests may wait for news of jobs; more are answered 503."
+        default=256,
+        ge=0,
+        description="How many requests may wait for news of jobs, three quarters of them one tenant's; more are "
+        "answered 503, or 429.",
     )
     header_timeout_seconds: float = Field(
         default=15.0, gt=0, description="How long the first line and the headers of a request may take to arrive."

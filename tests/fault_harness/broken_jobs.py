@@ -1,6 +1,7 @@
 """A job that is broken off at a file operation, from the upload of its data to its end, and what comes of it."""
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,12 @@ class BrokenJob:
             begin = len(disk.operations)
             self._expected = self._run(server)
             self.operations = range(begin, len(disk.operations))
+        self._names = disk.operations
+
+    def reports_of_checkpoints(self) -> list[int]:
+        """The operations by which it is kept that a checkpoint was made, right behind it."""
+        commits = [at for at in self.operations if self._names[at].startswith("commit")]
+        return [at for before, at in pairwise(commits) if "checkpoints/" in self._names[before - 1]]
 
     def _fresh(self) -> Path:
         if self._copy.exists():

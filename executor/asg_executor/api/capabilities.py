@@ -44,6 +44,7 @@ _LIMITS = (
     "parts_idle_seconds",
     "tenant_max_sessions",
     "tenant_max_bytes",
+    "tenant_max_dataset_bytes",
     "tenant_max_graphs",
     "max_connections",
     "max_inflight_bytes",

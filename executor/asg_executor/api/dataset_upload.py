@@ -35,7 +35,9 @@ async def receive_dataset(
         InvalidDatasetError: it is no data set.
         StoreError: it could not be kept.
     """
-    limit = service.settings.max_dataset_bytes
+    limit, quota = service.settings.max_dataset_bytes, service.settings.tenant_max_dataset_bytes
+    if quota is not None:
+        limit = min(limit, quota)
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
@@ -50,7 +52,7 @@ async def receive_dataset(
         with service.awaiting_client():
             await _write(request, writer, limit, service.settings)
         received = await asyncio.to_thread(writer.finish)
-        return await asyncio.to_thread(store.add, tenant, received)
+        return await asyncio.to_thread(store.add, tenant, received, quota)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(writer.give_up))
         raise

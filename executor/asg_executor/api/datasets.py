@@ -13,6 +13,7 @@ from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess, TrainAccess
 from asg_executor.datasets.dataset import DatasetInfo
 from asg_executor.jobs.job import timestamp
+from asg_executor.store.datasets import DamagedDataset
 
 __all__ = ["router"]
 
@@ -54,11 +55,13 @@ def _no_check(_: Mapping[str, str]) -> None:
 
 @router.get("")
 async def list_datasets(service: RunAccess) -> Response:
-    """All data sets, in the order in which they were sent."""
+    """All data sets, in the order in which they were sent; those that are damaged apart, with the reason."""
     async with service.admit():
         store, tenant = service.datasets, service.principal.tenant
         found = await service.pool.run(lambda: store.all(tenant))
-    return json_response({"datasets": [_describe(info) for info in found]})
+    sound = [_describe(item) for item in found if isinstance(item, DatasetInfo)]
+    damaged = [item._asdict() for item in found if isinstance(item, DamagedDataset)]
+    return json_response({"datasets": sound, "damaged": damaged})
 
 
 @router.get("/{dataset}")

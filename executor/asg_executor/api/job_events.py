@@ -7,18 +7,19 @@ id: there is nothing to repeat of it.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
 
 from asg_executor.api.jobs import event_json, event_number, progress_json
+from asg_executor.api.problems import ProblemError
 from asg_executor.api.tenant_service import RunAccess
-from asg_executor.api.watchers import Watchers
 from asg_executor.jobs.job import Job, JobState
 from asg_executor.jobs.runner import JobRunner
+from asg_executor.store.jobs import Event
 
 __all__ = ["event_stream", "router"]
 
@@ -59,34 +60,40 @@ async def job_events(job_id: str, request: Request, service: RunAccess) -> Respo
     job, jobs, watchers = service.job(job_id), service.jobs, service.whole.watchers
     jobs.wake()
     after = event_number(request.headers.get("last-event-id"), "Last-Event-ID", 0)
+    if after > job.last_event:
+        raise ProblemError(
+            "invalid_request", f"Last-Event-ID is {after}; the last event of the job is {job.last_event}"
+        )
     if job.state.is_final and after >= job.last_event:
         return Response(status_code=204)  # a browser does not reconnect then
-    watchers.check(service.settings.max_watchers)
+    tenant = service.principal.tenant
+    watchers.check(tenant, service.settings.max_watchers)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(event_stream(job, jobs, watchers, after), 200, headers, _TYPE)
+    return StreamingResponse(event_stream(job, jobs, watchers.watching(tenant), after), 200, headers, _TYPE)
 
 
-async def event_stream(job: Job, jobs: JobRunner, watchers: Watchers, after: int) -> AsyncGenerator[bytes]:
+async def event_stream(
+    job: Job, jobs: JobRunner, watching: AbstractContextManager[None], after: int
+) -> AsyncGenerator[bytes]:
     """The body of a stream, piece by piece, until the job is at its end or the server shuts down.
 
     Args:
         job: the job.
         jobs: all jobs.
-        watchers: it is one of them meanwhile.
+        watching: entered meanwhile.
         after: the number of the event that it begins behind.
     """
-    with watchers.watching():
+    with watching:
         yield f"retry: {_RECONNECT_MILLISECONDS}\n\n".encode()
         told = -1
         while True:
             changed = job.changed
             while job.last_event > after:
-                events = await jobs.journal.page(job, after)
-                if not events:
+                pieces, after = _told(await jobs.journal.page(job, after), after)
+                if not pieces:
                     return  # the job was deleted meanwhile
-                for event in events:
-                    after = event.number
-                    yield _message(event.content["type"], event_json(event), event.number)
+                for piece in pieces:  # which may take long; nothing else of the events is held meanwhile
+                    yield piece
             if job.state.is_final:
                 return
             if jobs.draining:
@@ -102,6 +109,12 @@ async def event_stream(job: Job, jobs: JobRunner, watchers: Watchers, after: int
                     await changed.wait()
             if not changed.is_set():
                 yield b": nothing new\n\n"
+
+
+def _told(events: Sequence[Event], after: int) -> tuple[list[bytes], int]:
+    """The messages of events, and the number of the last; `after` where there is none."""
+    pieces = [_message(event.content["type"], event_json(event), event.number) for event in events]
+    return pieces, events[-1].number if events else after
 
 
 def _message(kind: str, content: Mapping[str, Any], number: int | None = None) -> bytes:

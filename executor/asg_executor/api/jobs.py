@@ -109,9 +109,10 @@ async def list_session_jobs(session_id: str, service: RunAccess) -> Response:
 
 @router.get("/jobs")
 async def list_jobs(service: RunAccess) -> Response:
-    """All jobs, in the order in which they were created."""
+    """All jobs, in the order in which they were created; those that are damaged apart, with the reason."""
     service.jobs.wake()
-    return json_response({"jobs": [job.describe() for job in service.own_jobs()]})
+    damaged = [{"id": job.id, "session": job.session, "reason": job.reason} for job in service.damaged_jobs()]
+    return json_response({"jobs": [job.describe() for job in service.own_jobs()], "damaged": damaged})
 
 
 @router.get("/jobs/{job_id}", openapi_extra=_query("after", "wait"))
@@ -126,8 +127,9 @@ async def get_job(job_id: str, request: Request, service: RunAccess) -> Response
     after = _number(request, "after", 0)
     seconds = min(_number(request, "wait", 0), _LONGEST_WAIT_SECONDS)
     watchers = service.whole.watchers
-    watchers.check(service.settings.max_watchers)
-    with watchers.watching(), suppress(TimeoutError):
+    tenant = service.principal.tenant
+    watchers.check(tenant, service.settings.max_watchers)
+    with watchers.watching(tenant), suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             changed = job.changed
             while job.last_event <= after and not job.state.is_final and not jobs.draining:

@@ -39,6 +39,7 @@ from asg_executor.sessions.unusable_session import UnusableSession
 from asg_executor.settings import Settings
 from asg_executor.store.data_directory import DataDirectory
 from asg_executor.store.datasets import DatasetStore
+from asg_executor.store.jobs import DamagedJob
 from asg_schema.document import Document
 from asg_schema.wire import show_value
 
@@ -324,6 +325,14 @@ class TenantService:
             NothingKeptError: the service keeps nothing.
         """
         return [job for job in self.jobs if self._owns(job.record.tenant)]
+
+    def damaged_jobs(self) -> list[DamagedJob]:
+        """The jobs that it sees and that are damaged.
+
+        Raises:
+            NothingKeptError: the service keeps nothing.
+        """
+        return [job for job in self.jobs.damaged.values() if self._owns(job.tenant)]
 
     def _owns(self, tenant: str) -> bool:
         return tenant == self.principal.tenant or self.principal.may(Scope.ADMIN)

@@ -4,6 +4,7 @@ ExecutorError (asg_executor.errors)
 ├── InvalidDatasetError  what was sent is no data set
 ├── UnknownDatasetError  there is no data set of that digest
 ├── DatasetInUseError    a job that is not at its end reads the data set
+├── DatasetQuotaError    the tenant's data sets would take more than they may
 └── TooManyDatasetsError as many data sets are kept as may be
 """
 
@@ -11,7 +12,13 @@ from typing import ClassVar
 
 from asg_executor.errors import ExecutorError
 
-__all__ = ["DatasetInUseError", "InvalidDatasetError", "TooManyDatasetsError", "UnknownDatasetError"]
+__all__ = [
+    "DatasetInUseError",
+    "DatasetQuotaError",
+    "InvalidDatasetError",
+    "TooManyDatasetsError",
+    "UnknownDatasetError",
+]
 
 
 class InvalidDatasetError(ExecutorError):
@@ -37,6 +44,25 @@ class DatasetInUseError(ExecutorError):
     """A job that is not at its end reads the data set."""
 
     code: ClassVar[str] = "dataset_in_use"
+
+
+class DatasetQuotaError(ExecutorError):
+    """The data sets of the tenant would take more than they may.
+
+    Args:
+        used: how many bytes they take.
+        wanted: how many more were sent.
+        maximum: how many they may take.
+    """
+
+    code: ClassVar[str] = "quota_exceeded"
+
+    def __init__(self, used: int, wanted: int, maximum: int) -> None:
+        self.used, self.wanted, self.maximum = used, wanted, maximum
+        super().__init__(
+            f"the data sets of this tenant take {used} of the {maximum} bytes that they may "
+            f"(tenant_max_dataset_bytes), and this one has {wanted}; delete one that is not needed"
+        )
 
 
 class TooManyDatasetsError(ExecutorError):

@@ -22,6 +22,7 @@ from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.checkpointing import add_checkpoint
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.step_record import StepRecord
 from asg_executor.sessions.step_request import StepRequest
 from asg_executor.sessions.taken import TakenStep
 from asg_executor.store.datasets import DatasetStore
@@ -107,9 +108,8 @@ class Execution:
         self.position = held.session.number - record.first_step
         self._figures = RunningFigures()
         if self.position != 0:
-            note, (answer,) = self._note(), held.last_step.answer
-            before = RunningFigures.from_json(note["figures"])
-            self._figures = before.updated(answer, len(self._rows(self.position - 1)))
+            note, rows = self._note(), len(self._rows(self.position - 1))
+            self._figures = self._updated(RunningFigures.from_json(note["figures"]), held.last_step, rows)
 
     def _note(self) -> Mapping[str, Any]:
         """The note of the session's last step, which is to be the job's."""
@@ -121,6 +121,11 @@ class Execution:
                 f"{self._record.id}: it began behind step {self._record.first_step}"
             )
         return note
+
+    def _updated(self, before: RunningFigures, step: StepRecord, rows: int) -> RunningFigures:
+        """Figures with those of a step, in their own order: a step that was taken again from the log has another."""
+        (answer,) = step.answer
+        return before.updated({name: answer[name] for name in self._interface.figures}, rows)
 
     def take(self) -> StepDone:
         """Take the next step.
@@ -137,7 +142,7 @@ class Execution:
         number = self._record.first_step + self.position + 1
         taken = self._held.take(number, request, job=self._record.id)
         self.position += 1
-        self._figures = before.updated(taken.answers[0], len(rows))
+        self._figures = self._updated(before, self._held.last_step, len(rows))
         return StepDone(self.position, number, _figures_json(self._figures.result()), taken)
 
     def _rows(self, place: int) -> Array:

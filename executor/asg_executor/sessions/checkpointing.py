@@ -59,7 +59,7 @@ def add_checkpoint(
     if present is None:
         lasting = retention is None if pinned is None else pinned
         present = checkpoints.add(name, held.state(), figures, pinned=lasting)
-    elif (present.digest, repr(present.metrics)) != (held.digest(), repr(figures)):  # a NaN is equal to none
+    elif (present.digest, _text(present.metrics)) != (held.digest(), _text(figures)):  # a NaN is equal to none
         raise CheckpointError(
             f'the checkpoint "{name}" has the state of step {present.step} and the metrics {present.metrics}; '
             "delete it first, or take another name"
@@ -106,3 +106,8 @@ def add_state(held: HeldSession, name: str, state: SavedState, metrics: Mapping[
         )
     check_digest(held.session, state)
     return present or held.checkpoints.add(name, state, metrics)
+
+
+def _text(metrics: Mapping[str, float]) -> str:
+    """By what equal metrics are known, in whichever order."""
+    return repr(sorted(metrics.items()))

@@ -5,13 +5,15 @@ cannot be found out.
 """
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from asg_executor.datasets.dataset import Dataset, DatasetInfo
-from asg_executor.datasets.errors import TooManyDatasetsError, UnknownDatasetError
+from asg_executor.datasets.errors import DatasetQuotaError, TooManyDatasetsError, UnknownDatasetError
 from asg_executor.datasets.receiving import DatasetWriter, Received
 from asg_executor.store.database import Database, Row
 from asg_executor.store.durable_files import (
@@ -22,10 +24,27 @@ from asg_executor.store.durable_files import (
     storage_errors,
     sync_directory,
 )
+from asg_executor.store.errors import DamagedFileError
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["DatasetStore"]
+__all__ = ["DamagedDataset", "DatasetStore"]
+
+_DELETE = "DELETE FROM datasets WHERE tenant = ? AND digest = ?"
+
+_log = logging.getLogger("asg_executor")
+
+
+class DamagedDataset(NamedTuple):
+    """A data set whose row does not hold what was written to it.
+
+    Attributes:
+        digest: its digest.
+        reason: what is damaged.
+    """
+
+    digest: str
+    reason: str
 
 
 class DatasetStore:
@@ -64,20 +83,26 @@ class DatasetStore:
         """
         return DatasetWriter(self._directory / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}", check)
 
-    def add(self, tenant: str, received: Received) -> tuple[DatasetInfo, bool]:
-        """Keep a data set; one that is there is no second one.
+    def add(self, tenant: str, received: Received, most: int | None = None) -> tuple[DatasetInfo, bool]:
+        """Keep a data set; one that is there is no second one, and takes the place of a damaged one.
 
         Args:
             tenant: whose it is.
             received: what arrived; its file is gone afterwards.
+            most: how many bytes the tenant's data sets may take together; None for as many as there is room for.
 
         Returns:
             What is known of it, and whether it is new.
 
         Raises:
             TooManyDatasetsError: there is no room for another.
+            DatasetQuotaError: the tenant's would take too much.
             StoreError: it could not be kept.
         """
+        present = self._row(tenant, received.digest)
+        if present is not None and self._is_sound(present):
+            discard_file(received.path)
+            return self._info(present), False
         path = self._directory / f"{secrets.token_hex(16)}.safetensors"
         tensors = {name: (place.dtype.value, place.shape) for name, place in received.layout.tensors.items()}
         row = {
@@ -93,23 +118,36 @@ class DatasetStore:
             received.path.rename(path)
             sync_directory(self._directory)
         try:
-            with self._database.transaction():
+            with self._database.transaction() as connection:
                 present = self._row(tenant, received.digest)
                 if present is None:
-                    self._check_room()
-                    self._database.insert("datasets", row)
+                    self._check_room(tenant, received.bytes, most)
+                else:
+                    connection.execute(_DELETE, [tenant, received.digest])
+                self._database.insert("datasets", row)
         except BaseException:
             discard_file(path)
             raise
-        if present is None:
-            return self.find(tenant, received.digest), True
-        discard_file(path)
-        return self._info(present), False
+        if present is not None:
+            discard_file(self._directory / present["file"])
+        return self.find(tenant, received.digest), present is None
 
-    def _check_room(self) -> None:
+    def _is_sound(self, row: Row) -> bool:
+        """Whether every byte of a data set is what was written."""
+        try:
+            Dataset.open(self._directory / row["file"], self._info(row))
+        except DamagedFileError as error:
+            _log.warning("a data set that is damaged was sent again: %s", error)
+            return False
+        return True
+
+    def _check_room(self, tenant: str, wanted: int, most: int | None) -> None:
         ((count,),) = self._database.rows("SELECT count(*) FROM datasets")
         if count >= self._capacity:
             raise TooManyDatasetsError(self._capacity)
+        ((used,),) = self._database.rows("SELECT coalesce(sum(bytes), 0) FROM datasets WHERE tenant = ?", [tenant])
+        if most is not None and used + wanted > most:
+            raise DatasetQuotaError(used, wanted, most)
 
     def _row(self, tenant: str, digest: str) -> Row | None:
         rows = self._database.rows("SELECT * FROM datasets WHERE tenant = ? AND digest = ?", [tenant, digest])
@@ -137,14 +175,20 @@ class DatasetStore:
         """
         return self._info(self._found(tenant, digest))
 
-    def all(self, tenant: str) -> list[DatasetInfo]:
+    def all(self, tenant: str) -> list[DatasetInfo | DamagedDataset]:
         """What is known of each, in the order in which they were sent.
 
         Raises:
-            StoreError: a row is damaged, or the system refuses.
+            StoreError: the system refuses.
         """
         rows = self._database.rows("SELECT * FROM datasets WHERE tenant = ? ORDER BY created, digest", [tenant])
-        return [self._info(row) for row in rows]
+        return [self._known(row) for row in rows]
+
+    def _known(self, row: Row) -> DatasetInfo | DamagedDataset:
+        try:
+            return self._info(row)
+        except DamagedFileError as error:
+            return DamagedDataset(row["digest"], str(error))
 
     def open(self, tenant: str, digest: str) -> Dataset:
         """A data set, every byte of which was found to be what was written.
@@ -166,5 +210,5 @@ class DatasetStore:
         """
         row = self._found(tenant, digest)
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM datasets WHERE tenant = ? AND digest = ?", [tenant, digest])
+            connection.execute(_DELETE, [tenant, digest])
         discard_file(self._directory / row["file"])

@@ -14,7 +14,7 @@ from asg_executor.store.errors import DamagedFileError
 __all__ = ["DamagedJob", "Event", "JobRecord", "JobStore"]
 
 _PAGE_EVENTS = 100
-_PAGE_LETTERS = 2**20
+_PAGE_LETTERS = 2**18
 
 
 class JobRecord(NamedTuple):

@@ -18,4 +18,6 @@ def test_a_job_is_broken_off_and_goes_on(tmp_path: Path, durability: Any) -> Non
     for at in job.operations[step // 2 :: step]:
         job.check_crash(at)
         job.check_refusal(at, errno.ENOSPC)
+    for at in job.reports_of_checkpoints()[:2]:
+        job.check_crash(at)
     job.check_crash(job.operations[-1])  # before it is kept that the job succeeded

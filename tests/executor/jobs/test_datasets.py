@@ -54,7 +54,7 @@ def test_a_data_set_is_kept_once_and_described(server: Server, tmp_path: Path) -
     again = server.http.post("/v1/datasets", content=body, headers=HEADERS)
     assert (again.status_code, again.json()) == (200, first.json())
     assert server.http.get(f"/v1/datasets/{digest}").json() == first.json()
-    assert server.http.get("/v1/datasets").json() == {"datasets": [first.json()]}
+    assert server.http.get("/v1/datasets").json() == {"datasets": [first.json()], "damaged": []}
     (path,) = (tmp_path / "datasets").iterdir()
     assert path.read_bytes() == body
     assert server.http.delete(f"/v1/datasets/{digest}").status_code == 204
@@ -198,3 +198,41 @@ def test_a_data_set_whose_file_cannot_be_removed_is_gone_all_the_same(tmp_path: 
     assert list((tmp_path / "datasets").iterdir())
     with in_process(data_dir=tmp_path):
         assert not list((tmp_path / "datasets").iterdir())
+
+
+def test_a_tenants_data_sets_take_no_more_than_they_may(tmp_path: Path) -> None:
+    bodies = [write_safetensors(data(seed=seed), {}) for seed in range(2)]
+    total = sum(map(len, bodies))
+    with in_process(data_dir=tmp_path, tenant_max_dataset_bytes=total - 1) as server:
+        first = add_dataset(server.http, data(seed=0))
+        found = problem(server.http.post("/v1/datasets", content=bodies[1], headers=HEADERS), "quota_exceeded")
+        figures = {"quota": "dataset_bytes", "used": len(bodies[0]), "wanted": len(bodies[1]), "maximum": total - 1}
+        assert figures.items() <= found.items()
+        assert len(list((tmp_path / "datasets").iterdir())) == 1
+        add_dataset(server.http, data(seed=0), status=200)
+        assert server.http.delete(f"/v1/datasets/{first}").status_code == 204
+        add_dataset(server.http, data(seed=1))
+        problem(server.http.post("/v1/datasets", content=b"x" * total, headers=HEADERS), "body_too_large")
+
+
+@pytest.mark.parametrize("harm", ["file", "row", "missing"])
+def test_a_damaged_data_set_is_named_and_is_whole_once_it_is_sent_again(tmp_path: Path, harm: str) -> None:
+    with in_process(data_dir=tmp_path, workers=2) as server:
+        session, digest = create_session(server.http), add_dataset(server.http, data())
+        (path,) = (tmp_path / "datasets").iterdir()
+        other = add_dataset(server.http, data(seed=1))
+        if harm == "row":
+            with server.app.state.service.directory.database.transaction() as connection:
+                connection.execute("UPDATE datasets SET length = 49 WHERE digest = ?", [digest])
+            listed = server.http.get("/v1/datasets").json()
+            assert [item["digest"] for item in listed["datasets"]] == [other], "the others are listed all the same"
+            assert [item["digest"] for item in listed["damaged"]] == [digest]
+            problem(server.http.get(f"/v1/datasets/{digest}"), "damaged_file")
+        elif harm == "file":
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+        else:
+            path.unlink()
+        assert add_dataset(server.http, data(), status=200) == digest
+        assert server.http.get("/v1/datasets").json()["damaged"] == []
+        wait(server.http, start_job(server.http, session, dataset=digest, batch_size=10))
+        assert len(list((tmp_path / "datasets").iterdir())) == 2

@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import BaseModel
 
 from asg_builder.data import Batches
 from asg_builder.training import RunningFigures
 from asg_builder.training.early_stopping import EarlyStopping
 from asg_executor.access.principal import Scope
-from asg_executor.jobs.job_settings import JobSettings
+from asg_executor.jobs import bounds
+from asg_executor.jobs.bounds import JobBounds
+from asg_executor.jobs.job_settings import CheckpointPolicy, JobSettings, Validation
+from asg_executor.jobs.job_settings import EarlyStopping as EarlyStoppingSettings
+from asg_executor.jobs.runner import JobLimits
 from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
 from executor_harness.access import bearer
 from executor_harness.in_process import Server, in_process
@@ -163,8 +168,63 @@ def test_what_does_not_fit_is_refused_before_any_step(
         request["validation"] = {**fields["validation"], "dataset": setup.test}
     found = problem(server.http.post(f"{setup.session}/jobs", json=request), "invalid_job")
     assert [item["pointer"] for item in found["problems"]] == [pointer], found
-    assert server.http.get("/v1/jobs").json() == {"jobs": []}
+    assert server.http.get("/v1/jobs").json() == {"jobs": [], "damaged": []}
     assert setup.run()["step"] == 4, "the session is free"
+
+
+TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
+    "a batch": ({"batch_size": 50}, "/batch_size", "batch_too_large"),
+    "a batch of the validation": ({"validation": {"batch_size": 20}}, "/validation/batch_size", "batch_too_large"),
+    "checkpoints": ({"epochs": 1001, "checkpoints": {}}, "/checkpoints", "too_many_checkpoints"),
+    "kept checkpoints": ({"epochs": 2000, "checkpoints": {"keep_best": 1001}}, "/checkpoints", "too_many_checkpoints"),
+    "reports": ({"epochs": 10**6 // 4, "validation": {"every_steps": 1}}, "/epochs", "too_many_reports"),
+}
+
+
+@pytest.mark.parametrize(("fields", "pointer", "code"), TOO_MUCH.values(), ids=TOO_MUCH)
+def test_what_is_too_much_is_refused_before_any_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], pointer: str, code: str
+) -> None:
+    monkeypatch.setattr(bounds, "_MOST_REPORTED", 10**6)
+    with in_process(data_dir=tmp_path, workers=1) as server:
+        setup = Setup(server)
+        monkeypatch.setattr(
+            server.app.state.service.jobs, "_limits", JobLimits(1, 1, 9, JobBounds(steps=10**6, batch_bytes=19 * 24))
+        )
+        request = {"dataset": setup.train, "batch_size": 16, **fields}
+        if "validation" in fields:
+            request["validation"] = {"dataset": setup.test, "batch_size": 10, **fields["validation"]}
+        found = problem(server.http.post(f"{setup.session}/jobs", json=request), "invalid_job")
+        assert [(item["pointer"], item["code"]) for item in found["problems"]] == [(pointer, code)]
+        assert setup.run()["step"] == 4
+
+
+ODD: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "\u0000", "é" * 1000, [], [1], {}, {"": None}, {"dataset": {}}]
+
+
+def test_every_field_of_every_wrong_kind_is_refused_or_means_something(server: Server, setup: Setup) -> None:
+    """No job body is an unexpected error, and what was refused leaves the session free."""
+    parts: dict[str, type[BaseModel]] = {
+        "": JobSettings,
+        "validation": Validation,
+        "early_stopping": EarlyStoppingSettings,
+    }
+    parts["checkpoints"] = CheckpointPolicy
+    for part, kind in parts.items():
+        for field in kind.model_fields:
+            for value in ODD:
+                request: dict[str, Any] = {"dataset": setup.train, "batch_size": 50}
+                if part:
+                    request[part] = {**({"dataset": setup.test} if part == "validation" else {}), field: value}
+                else:
+                    request[field] = value
+                answer = server.http.post(f"{setup.session}/jobs", json=request)
+                assert answer.status_code in (202, 404, 422), (request, answer.text)
+                if answer.status_code == 202:
+                    server.http.post(f"{answer.headers['Location']}/cancel")
+    for body in ODD:
+        assert server.http.post(f"{setup.session}/jobs", json=body).status_code in (400, 422), body
+    assert setup.run()["step"] == 4
 
 
 def test_unknown_things_are_not_found(server: Server, setup: Setup) -> None:

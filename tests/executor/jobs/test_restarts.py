@@ -131,6 +131,8 @@ def test_a_damaged_event_is_named_and_other_jobs_go_on(paused: tuple[Path, str, 
         server.runner.run(server.app.state.service.jobs.drain())
     with in_process(data_dir=directory, workers=2) as server:
         problem(server.http.get(job), "job_damaged")
+        (damaged,) = server.http.get("/v1/jobs").json()["damaged"]
+        assert damaged["id"] == job.rpartition("/")[2]
         digest = server.http.get("/v1/datasets").json()["datasets"][0]["digest"]
         assert server.http.delete(job).status_code == 204
         problem(server.http.get(job), "unknown_job")
@@ -166,6 +168,27 @@ def test_a_full_disk_ends_a_job_that_goes_on_once_there_is_room(
         assert server.http.post(f"{job}/resume").status_code == 202
         assert unnumbered(told(wait(server.http, job))) == unnumbered(undisturbed["history"])
         assert server.digest(session) == undisturbed["digest"]
+
+
+def test_a_job_that_was_accepted_goes_on_though_no_new_one_would_be(
+    paused: tuple[Path, str, str], undisturbed: dict[str, Any]
+) -> None:
+    directory, session, job = paused
+    with in_process(data_dir=directory, workers=2, max_job_steps=3, max_jobs=1, max_body_bytes=100) as server:
+        assert told(wait(server.http, job)) == undisturbed["history"]
+        assert server.digest(session) == undisturbed["digest"]
+
+
+def test_a_session_that_was_changed_behind_its_job_is_not_trained_on(paused: tuple[Path, str, str]) -> None:
+    directory, session, job = paused
+    with in_process(data_dir=directory, workers=2) as server:
+        held = server.app.state.service.sessions.get(session.rpartition("/")[2])
+        held.job = None
+        number = held.session.number
+        body = {"inputs": {name: array.tolist() for name, array in data().items()}}
+        assert server.http.put(f"{session}/steps/{number + 1}", json=body).status_code == 200
+        assert wait(server.http, job, "failed")["error"]["code"] == "job_out_of_step"
+        assert server.http.get(session).json()["step"] == number + 1
 
 
 def flushes(directory: Path, batch_size: int) -> int:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from asg_executor.api import job_events
+from asg_executor.api.problems import ProblemError
+from asg_executor.api.watchers import Watchers
 from asg_executor.jobs.job import JobState
 from asg_executor.store import jobs as stored_jobs
 from executor_harness.in_process import Server, in_process
@@ -34,7 +37,7 @@ def test_a_stream_goes_on_behind_the_last_event(server: Server) -> None:
     for after in range(6):
         assert events_of(server, job, after) == everything[after:]
     assert server.http.get(f"{job}/events", headers={"Last-Event-ID": "6"}).status_code == 204
-    for text in ("x", "-1"):
+    for text in ("x", "-1", "7", "9" * 18, "9" * 30, "", "1, 2"):
         problem(server.http.get(f"{job}/events", headers={"Last-Event-ID": text}), "invalid_request")
 
 
@@ -56,7 +59,7 @@ def test_a_silent_stream_says_that_it_lives(server: Server, monkeypatch: pytest.
 
     async def listen() -> bytes:
         text = b""
-        stream = job_events.event_stream(found, service.jobs, service.watchers, found.last_event)
+        stream = job_events.event_stream(found, service.jobs, service.watchers.watching(""), found.last_event)
         async for piece in stream:
             text += piece
             if text.count(b": nothing new") == 3:
@@ -98,3 +101,41 @@ def test_others_have_their_turn_beside_a_job(server: Server) -> None:
         assert server.http.get(session).status_code == 200
     assert server.http.get(job).json()["step"] > before
     server.http.post(f"{job}/cancel")
+
+
+def test_one_tenant_leaves_room_for_others_to_watch() -> None:
+    watchers = Watchers()
+    with ExitStack() as stack:
+        for _ in range(6):
+            watchers.check("many", 8)
+            stack.enter_context(watchers.watching("many"))
+        with pytest.raises(ProblemError, match="6 of your requests") as refused:
+            watchers.check("many", 8)
+        assert refused.value.code == "too_many_requests"
+        for _ in range(2):
+            watchers.check("one", 8)
+            stack.enter_context(watchers.watching("one"))
+        with pytest.raises(ProblemError, match="8 requests wait"):
+            watchers.check("another", 8)
+    assert watchers.count == 0
+
+
+def test_a_long_history_comes_in_parts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_jobs, "_PAGE_EVENTS", 2)
+    job = new_job(server, epochs=6)
+    wait(server.http, job)
+    found, after = list[int](), 0
+    while after < 9:
+        page = server.http.get(job, params={"after": after}).json()
+        assert page["history_through"] == min(after + 2, 9)
+        found += [report["event"] for report in page["history"]]
+        after = page["history_through"]
+    assert found == [3, 4, 5, 6, 7, 8]
+
+
+def test_large_events_are_read_one_by_one(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_jobs, "_PAGE_LETTERS", 1)
+    job = new_job(server, epochs=2)
+    wait(server.http, job)
+    assert server.http.get(job, params={"after": 2}).json()["history_through"] == 3
+    assert [id for id, _, _ in events_of(server, job)] == ["1", "2", "3", "4", "5"]
