@@ -46,7 +46,7 @@ class BrokenJob:
     def reports_of_checkpoints(self) -> list[int]:
         """The operations by which it is kept that a checkpoint was made, right behind it."""
         commits = [at for at in self.operations if self._names[at].startswith("commit")]
-        return [at for before, at in pairwise(commits) if "checkpoints/" in self._names[before - 1]]
+        return [at for before, at in pairwise(commits) if self._names[before - 1].endswith("/checkpoints")]
 
     def _fresh(self) -> Path:
         if self._copy.exists():
