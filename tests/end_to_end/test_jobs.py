@@ -11,7 +11,17 @@ import pytest
 from rich.console import Console
 
 from asg_builder import optim
-from asg_builder.client import AsyncClient, Client, Conflict, JobCancelled, JobEvent, JobFailed, NotFound, Session
+from asg_builder.client import (
+    AsyncClient,
+    Client,
+    Conflict,
+    JobCancelled,
+    JobEvent,
+    JobFailed,
+    NotFound,
+    Session,
+    ValidationProblem,
+)
 from asg_builder.data import Batches
 from asg_builder.training import EarlyStopping
 from asg_schema.errors import AsgError
@@ -97,7 +107,9 @@ def test_the_events_and_the_bar_of_a_job(client: Client) -> None:
     assert [event.number for event in kept] == list(range(1, 24))
     assert [event.type for event in kept] == ["queued", "running", *["report"] * 20, "succeeded"]
     assert list(job.events(after=22)) == [kept[-1]]
-    assert list(job.events(after=23)) == list(job.events(after=99)) == []
+    assert list(job.events(after=23)) == []
+    with pytest.raises(ValidationProblem, match="Last-Event-ID is 99; the last event of the job is 23"):
+        list(job.events(after=99))
     assert [item["name"] for item in session.checkpoints.list()] == ["mine-step-250", "mine-step-500"]
     assert job.figures == {name: values[-1] for name, values in job.history().items()}
 

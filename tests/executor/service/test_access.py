@@ -95,7 +95,7 @@ def test_every_operation_describes_its_key(guarded: Guarded) -> None:
 
 def test_the_documentation_tells_the_scope_of_each_request(guarded: Guarded) -> None:
     page = guarded.server.http.get("/docs").text
-    blocks = [block.split("</h3>") for block in page.split("<h3>")[1:]]
+    blocks = [block.split("</h4>", 1) for block in page.split("<h4>")[1:]]
     told = {
         title[6:-7]: scope[1] for title, text in blocks if (scope := re.search(r" Scope: <code>(\w+)</code>", text))
     }
