@@ -2,7 +2,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# One core is left to the servers that tests start.
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help demo test check faults golden format parity bench generate clean
@@ -12,7 +11,7 @@ help:
 	@echo "make demo      build, differentiate and train a transformer block over HTTP"
 	@echo "make test      the whole test suite"
 	@echo "make check     format, lint, types, import contracts, and the tests"
-	@echo "make faults    kills, full disks, lost answers and load, for some ten minutes; FAULT_ROUNDS=20 for less"
+	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     milliseconds per training step, beside PyTorch and JAX"
 	@echo "make format    format the code"

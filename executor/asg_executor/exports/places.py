@@ -160,34 +160,36 @@ class _RemotePlace:
             raise ExportUnavailableError(
                 f"{url} needs the library fsspec, which is not installed here: pip install 'asgraph[remote]'"
             ) from None
-        try:
-            self._storage, path = library.url_to_fs(url)
-        except (ImportError, ValueError) as error:  # fsspec says which library it misses, or that it knows none
-            raise ExportUnavailableError(f"{url}: {error}") from None
-        except Exception as error:
-            raise self._failed(error) from error
+        with self._failures():
+            try:
+                self._storage, path = library.url_to_fs(url)
+            except (ImportError, ValueError) as error:  # fsspec says which library it misses, or that it knows none
+                raise ExportUnavailableError(f"{url}: {error}") from None
         self._path = str(path).rstrip("/")
 
     def read(self, name: str, limit: int) -> bytes:
-        try:
-            content: bytes = self._storage.cat_file(f"{self._path}/{name}", start=0, end=limit + 1)
-        except FileNotFoundError:
-            raise UnknownExportError(f"there is no file {self.url}{name}") from None
-        except Exception as error:
-            raise self._failed(error) from error
+        with self._failures():
+            try:
+                content: bytes = self._storage.cat_file(f"{self._path}/{name}", start=0, end=limit + 1)
+            except FileNotFoundError:
+                raise UnknownExportError(f"there is no file {self.url}{name}") from None
         if len(content) > limit:
             raise DamagedExportError(self.url + name, f"it has more than {limit} bytes")
         return content
 
     def write(self, name: str, pieces: Sequence[bytes | memoryview]) -> None:
-        try:
+        with self._failures():
             self._storage.makedirs(self._path, exist_ok=True)
             self._storage.pipe_file(f"{self._path}/{name}", b"".join(pieces))
-        except Exception as error:
-            raise self._failed(error) from error
 
-    def _failed(self, error: Exception) -> ExportError:
-        """The libraries of the storages raise whatever they like, and may tell credentials in it."""
-        _log.error("%s failed", self.url, exc_info=error)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        return ExportError(f"{self.url}: the storage failed: {reason}; the server's log has more")
+    @contextmanager
+    def _failures(self) -> Generator[None]:
+        """Tell what the storage's library raises as an error of ours, without its text, which may have credentials."""
+        try:
+            yield
+        except ExportError:
+            raise
+        except Exception as error:  # the libraries of the storages have no error in common
+            _log.error("%s failed", self.url, exc_info=error)
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise ExportError(f"{self.url}: the storage failed: {reason}; the server's log has more") from error
