@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from asg_executor.access.principal import Scope
 from asg_executor.api.bodies import json_response
-from asg_executor.api.tenant_service import RunAccess
+from asg_executor.api.scoped_access import RunAccess
 
 __all__ = ["router"]
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from asg_executor.api.bodies import json_response
-from asg_executor.api.tenant_service import PublicAccess
+from asg_executor.api.scoped_access import PublicAccess
 from asg_executor.engines.lookup import engine_named, engine_names
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.schedules.choice import schedule_kinds

@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, json_response, tensor_response
+from asg_executor.api.body_documentation import json_documentation
 from asg_executor.api.content_digest import with_content_digest
 from asg_executor.api.entity_tags import (
     IF_MATCH,
@@ -21,7 +22,8 @@ from asg_executor.api.entity_tags import (
 )
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, json_documentation
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.sessions.checkpointing import add_checkpoint
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.retention import KeepBest, Retention

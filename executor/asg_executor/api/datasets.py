@@ -10,7 +10,7 @@ from asg_executor.api.bodies import json_response
 from asg_executor.api.dataset_upload import receive_dataset
 from asg_executor.api.media_types import SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess, TrainAccess
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.datasets.dataset import DatasetInfo
 from asg_executor.jobs.job import timestamp
 from asg_executor.store.datasets import DamagedDataset

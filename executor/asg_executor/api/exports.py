@@ -12,13 +12,15 @@ from starlette.responses import Response
 
 from asg_executor.access.principal import Principal, Scope
 from asg_executor.api.bodies import Body, json_response
+from asg_executor.api.body_documentation import json_documentation
 from asg_executor.api.checkpoints import checkpoint_name, describe_checkpoint, found_checkpoint
 from asg_executor.api.descriptions import describe_session
 from asg_executor.api.document_limits import check_document, check_optimizer
 from asg_executor.api.entity_tags import IF_MATCH, check_state, etag, required_state
 from asg_executor.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import TenantService, TrainAccess, json_documentation
+from asg_executor.api.scoped_access import TrainAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.exports.exported_checkpoint import ExportedCheckpoint, read_export, write_export
 from asg_executor.exports.places import ExportPlace, open_place
 from asg_executor.sessions.checkpointing import add_state

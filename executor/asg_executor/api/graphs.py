@@ -9,13 +9,15 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, parse_json_body, tensor_response
+from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.client_presence import WhileClientWaits
 from asg_executor.api.descriptions import describe_graph
 from asg_executor.api.document_limits import check_document
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.run import run
 from asg_executor.sessions.selection import select_outputs, selected
 from asg_schema.document import Document

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from asg_executor.api.bodies import json_response
-from asg_executor.api.tenant_service import PublicAccess
+from asg_executor.api.scoped_access import PublicAccess
 
 __all__ = ["router"]
 

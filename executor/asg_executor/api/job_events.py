@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from asg_executor.api.jobs import event_json, event_number, progress_json
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess
+from asg_executor.api.scoped_access import RunAccess
 from asg_executor.jobs.job import Job, JobState
 from asg_executor.jobs.runner import JobRunner
 from asg_executor.store.jobs import Event

@@ -14,7 +14,8 @@ from asg_executor.api.dataset_upload import receive_dataset
 from asg_executor.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.jobs.errors import InvalidJobError
 from asg_executor.jobs.job import EventType, Job, timestamp
 from asg_executor.jobs.job_settings import JobSettings

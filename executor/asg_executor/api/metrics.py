@@ -10,7 +10,8 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from asg_executor.access.principal import NOBODY, Scope
-from asg_executor.api.tenant_service import Access, TenantService
+from asg_executor.api.scoped_access import Access
+from asg_executor.api.tenant_service import TenantService
 
 __all__ = ["router"]
 

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
+from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.content_digest import with_content_digest
 from asg_executor.api.entity_tags import IF_MATCH, IF_NONE_MATCH, check_state, etag, not_modified, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import JSON, SAFETENSORS, accepted_type
 from asg_executor.api.problems import refuse
-from asg_executor.api.tenant_service import RunAccess, TrainAccess, body_documentation
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["router"]

@@ -10,12 +10,14 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, check_carries, json_response, parse_body, tensor_response
+from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.entity_tags import IF_MATCH, check_state, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.api.steps import step_number
-from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.sessions.graph_set import TRAIN, default_outputs
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.sent_parts import PartLimits

@@ -10,6 +10,7 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
+from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.client_presence import WhileClientWaits
 from asg_executor.api.descriptions import describe_damaged, describe_session, summarize_session
 from asg_executor.api.document_limits import check_optimizer
@@ -18,16 +19,18 @@ from asg_executor.api.idempotency import IDEMPOTENCY_KEY, idempotency_key
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import refuse
-from asg_executor.api.tenant_service import RunAccess, TenantService, TrainAccess, body_documentation
+from asg_executor.api.scoped_access import RunAccess, TrainAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions import opening
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.registry import SessionRequest
-from asg_executor.sessions.session import NonFinitePolicy, WhichParameters
+from asg_executor.sessions.session import WhichParameters
 from asg_executor.sessions.session_settings import CreationKey, SessionSettings
 from asg_executor.sessions.step_request import tensors_digest
+from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_schema.document import Document
 from asg_schema.errors import Problem
 from asg_schema.tensor_type import TensorType

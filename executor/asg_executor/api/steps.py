@@ -10,13 +10,14 @@ from starlette.responses import Response
 from typing_extensions import override
 
 from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
+from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.entity_tags import IF_MATCH, check_state, etag, required_state
 from asg_executor.api.json_tensors import decode_tensors
 from asg_executor.api.media_types import accepted_type, body_type
 from asg_executor.api.micro_batches import FIELD, micro_batch_response, separated, too_many_entries
 from asg_executor.api.problems import ProblemError, refuse
-from asg_executor.api.tenant_service import TrainAccess, body_documentation
+from asg_executor.api.scoped_access import TrainAccess
 from asg_executor.api.timing import server_timing
 from asg_executor.observability.telemetry import trace_phases
 from asg_executor.plan.arrays import Array

@@ -1,27 +1,16 @@
-"""`TenantService`: the service as one request sees it, and the steps that all resources take with a request.
-
-A route declares which scope it needs by the type of its parameter, and has no other way to the service:
-
-```python
-@router.get("/{session_id}")
-async def get_session(session_id: str, service: RunAccess) -> Response: ...
-```
-"""
+"""`TenantService`: the service as one request sees it, and the steps that all resources take with a request."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import TypeVar
 
-from fastapi import Depends, Request, Security
-from fastapi.security.base import SecurityBase
+from fastapi import Request
 
-from asg_executor.access.principal import NOBODY, Principal, Scope
+from asg_executor.access.principal import Principal, Scope
 from asg_executor.api.admission import Admission
-from asg_executor.api.authentication import BEARER, authenticate
 from asg_executor.api.bodies import Body, parse_body, parse_json_body
-from asg_executor.api.body_schema import body_schema
 from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
@@ -43,17 +32,7 @@ from asg_executor.store.jobs import DamagedJob
 from asg_schema.document import Document
 from asg_schema.wire import show_value
 
-__all__ = [
-    "Access",
-    "AdminAccess",
-    "PublicAccess",
-    "RunAccess",
-    "TenantService",
-    "TrainAccess",
-    "body_documentation",
-    "json_documentation",
-    "unknown_session",
-]
+__all__ = ["TenantService", "unknown_session"]
 
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
@@ -382,62 +361,3 @@ class TenantService:
 def unknown_session(id: str) -> ProblemError:
     """The problem of an id that no session has."""
     return ProblemError("unknown_session", f"there is no session {show_value(id)}; GET /v1/sessions lists them")
-
-
-class Access(SecurityBase):
-    """The dependency by which a route has the service; as a `SecurityBase` it stands in the OpenAPI description.
-
-    Args:
-        scope: what whoever sends the request needs.
-    """
-
-    model = BEARER
-    scheme_name = "key"
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-
-    async def __call__(self, request: Request) -> TenantService:  # FastAPI would call a plain function in a thread
-        """The service as a request sees it.
-
-        Raises:
-            ProblemError: the request may not have what is needed.
-        """
-        service: Service = request.app.state.service
-        return TenantService(service, authenticate(request, service, self.scope))
-
-
-async def _public(request: Request) -> TenantService:
-    return TenantService(request.app.state.service, NOBODY)
-
-
-PublicAccess = Annotated[TenantService, Depends(_public)]
-"""For what anybody may know, with or without a key."""
-
-RunAccess = Annotated[TenantService, Security(Access(Scope.RUN), scopes=[Scope.RUN])]
-"""For reading, and for running graphs."""
-
-TrainAccess = Annotated[TenantService, Security(Access(Scope.TRAIN), scopes=[Scope.TRAIN])]
-"""For what changes graphs, sessions or jobs."""
-
-AdminAccess = Annotated[TenantService, Security(Access(Scope.ADMIN), scopes=[Scope.ADMIN])]
-"""For what concerns all tenants."""
-
-
-def json_documentation(kind: type[Body]) -> dict[str, Any]:
-    """The OpenAPI description of a body that is read by `TenantService.json_body`."""
-    return {"requestBody": {"required": False, "content": {JSON: {"schema": body_schema(kind)}}}}
-
-
-def body_documentation(kind: type[Body]) -> dict[str, Any]:
-    """The OpenAPI description of a body that is read by `TenantService.body`."""
-    binary = {"type": "string", "format": "binary", "description": f"`{kind.tensor_field}` as the tensors, by name"}
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": body_schema(kind)},
-                "application/vnd.safetensors": {"schema": binary},
-            },
-        }
-    }

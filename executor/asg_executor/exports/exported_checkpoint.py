@@ -24,9 +24,9 @@ from asg_executor.exports.places import ExportPlace
 from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.random_keys import MOST_SEED
-from asg_executor.sessions.session import NonFinitePolicy
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_request import joined, parts_of
+from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_executor.store.checkpoints import metrics_to_json
 from asg_executor.store.saved_state import SavedState
 from asg_schema.document import Document

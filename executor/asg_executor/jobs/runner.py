@@ -8,26 +8,25 @@ from collections import Counter
 from collections.abc import Iterator
 from contextvars import Context
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from asg_executor.api.problems import problem_for
-from asg_executor.api.worker_pool import WorkerPool, current_tenant
+from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.datasets.dataset import DatasetInfo
 from asg_executor.datasets.errors import DatasetInUseError
-from asg_executor.errors import ShutdownError
 from asg_executor.jobs.bounds import JobBounds
-from asg_executor.jobs.driver import Driver, JobCancelledError, JobPausedError, Surroundings
+from asg_executor.jobs.driver import Surroundings
 from asg_executor.jobs.errors import JobActiveError, JobNotResumableError, TooManyJobsError, UnknownJobError
-from asg_executor.jobs.execution import Execution, JobData, leave
+from asg_executor.jobs.execution import leave
 from asg_executor.jobs.interface import JobInterface
 from asg_executor.jobs.job import EventType, Job, JobState
+from asg_executor.jobs.job_runs import JobRuns
 from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.jobs.journal import Journal
 from asg_executor.jobs.turns import Turns
 from asg_executor.metrics import Metrics
-from asg_executor.sessions.errors import CreationMismatchError, SessionDeletedError
+from asg_executor.sessions.errors import CreationMismatchError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.registry import SessionRegistry
 from asg_executor.store.data_directory import DataDirectory
@@ -86,9 +85,7 @@ class JobRunner:
         self._directory = directory
         self._sessions = sessions
         self._pool = pool
-        self._metrics = metrics
         self._limits = limits
-        self._tracing = tracing
         self._turns = Turns(limits.running, limits.running_of_tenant)
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -97,6 +94,8 @@ class JobRunner:
         self._draining = False
         self.damaged: dict[str, DamagedJob] = {}
         self.journal = Journal(directory.jobs, pool)
+        surroundings = Surroundings(pool, metrics, self.journal.add, lambda: self.draining, tracing)
+        self._runs = JobRuns(directory.datasets, sessions, self.journal, surroundings)
 
     @property
     def draining(self) -> bool:
@@ -147,7 +146,7 @@ class JobRunner:
             return DamagedJob(record.id, record.session, record.tenant, str(error))
         if not job.state.is_final:
             job.state = JobState.QUEUED
-            held = self._held(job)
+            held = self._runs.held(job)
             if held is not None:  # else its turn finds that the session is damaged, and says so
                 held.job = job.id
                 job.position = held.session.number - record.first_step
@@ -289,7 +288,7 @@ class JobRunner:
 
     def _start(self, job: Job) -> asyncio.Task[None]:
         # Not in the context of the request that happens to start it: the job is for nobody who may go away.
-        task = asyncio.get_running_loop().create_task(self._run(job), context=Context())
+        task = asyncio.get_running_loop().create_task(self._runs.run(job), context=Context())
         self._tasks[job.id] = task
 
         def ended(_: asyncio.Task[None]) -> None:
@@ -298,58 +297,6 @@ class JobRunner:
 
         task.add_done_callback(ended)
         return task
-
-    async def _run(self, job: Job) -> None:
-        """Run a job to its end, or until the server shuts down."""
-        current_tenant.set(job.record.tenant)
-        try:
-            await self._drive(job)
-        except (JobPausedError, ShutdownError):
-            _log.info("job %s pauses at step %d of %d", job.id, job.position, job.steps_total)
-            return
-        except (JobCancelledError, SessionDeletedError):
-            await self._end(job, EventType.CANCELLED, {})
-        except Exception as error:  # whatever it is, the job must not seem to go on
-            problem = problem_for(error)
-            _log.warning("job %s failed: %s: %s", job.id, problem.code, problem.detail)
-            found = {"code": problem.code, "detail": problem.detail, "retryable": problem.kind.retryable}
-            await self._end(job, EventType.FAILED, {"error": found})
-        # In the same turn of the loop as the last event: who hears of it finds the session free.
-        held = self._held(job)
-        if held is not None and held.job == job.id:
-            held.job = None
-
-    def _held(self, job: Job) -> HeldSession | None:
-        id = job.record.session
-        return None if id in self._sessions.damaged else self._sessions.get(id)
-
-    async def _drive(self, job: Job) -> None:
-        if job.cancelling:
-            raise JobCancelledError
-        held = self._sessions.get(job.record.session)
-        if held is None:
-            raise SessionDeletedError(f'the session "{job.record.session}" was deleted')
-        # Beside the threads that compute: a large data set takes long to read.
-        data = await asyncio.to_thread(JobData.open, self._directory.datasets, job.record.tenant, job.settings)
-        execution = await self._pool.run_locked(held.lock, lambda: Execution(job.record, job.settings, held, data))
-        job.position = execution.position
-        if not job.began:
-            await self.journal.add(job, EventType.RUNNING, {})
-        job.state = JobState.RUNNING
-        surroundings = Surroundings(self._pool, self._metrics, self.journal.add, lambda: self.draining, self._tracing)
-        await Driver(job, held, execution, surroundings).run()
-
-    async def _end(self, job: Job, kind: EventType, content: dict[str, Any]) -> None:
-        """Say that a job ended before its last step, with the state that it leaves."""
-        held = self._held(job)
-        try:
-            if held is not None:
-                content = {**content, "digest": await self._pool.run_locked(held.lock, held.digest)}
-                await self._pool.run_locked(held.lock, lambda: leave(held))
-            await self.journal.add(job, kind, content)
-        except Exception as error:  # it ended all the same; after a restart it goes on from where it is
-            _log.error("job %s: that it is %s could not be kept: %s", job.id, kind.value, error)
-            self.journal.apply_unkept(job, kind, content)
 
     async def cancel(self, job: Job) -> None:
         """Ask a job to end, and wait until it has, which takes a step at most; one that ended stays as it is.

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from asg_executor.errors import InterfaceError
 from asg_executor.sessions.errors import SessionError
 from asg_schema.document import Document, Output, Parameter
 from asg_schema.errors import Problem
 from asg_schema.roles import GradientRole, StateUpdateRole
-from asg_schema.wire import json_pointer
+from asg_schema.wire import json_pointer, show_value
 
 __all__ = ["TRAIN", "GraphSet", "default_outputs"]
 
@@ -57,6 +58,18 @@ class GraphSet:
         if result._problems:
             raise SessionError(result._problems)
         return result
+
+    def graph(self, name: str) -> Document:
+        """The document that the session knows by this name.
+
+        Raises:
+            InterfaceError: there is none.
+        """
+        document = self.graphs.get(name)
+        if document is None:
+            known = ", ".join(f'"{item}"' for item in self.graphs)
+            raise InterfaceError(f"there is no graph {show_value(name)} in this session; it has {known}")
+        return document
 
     def _report(self, path: list[str | int], code: str, message: str) -> None:
         self._problems.append(Problem(json_pointer(path), code, message))

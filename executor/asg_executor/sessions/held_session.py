@@ -14,11 +14,12 @@ from asg_executor.sessions.errors import (
 )
 from asg_executor.sessions.persistence import Persistence
 from asg_executor.sessions.sent_parts import PartLimits, SentParts, SentPartsRequest
-from asg_executor.sessions.session import Recorder, Session
+from asg_executor.sessions.session import Session
 from asg_executor.sessions.session_settings import SessionSettings
 from asg_executor.sessions.step_record import RecordedRequest, StepRecord
 from asg_executor.sessions.step_request import StepRequest
 from asg_executor.sessions.taken import TakenPart, TakenStep
+from asg_executor.sessions.training_steps import Recorder
 from asg_executor.store.checkpoints import CheckpointFiles
 from asg_executor.store.saved_state import SavedState
 from asg_executor.store.session_files import SessionFiles
@@ -142,7 +143,7 @@ class HeldSession:
         return self._open_parts()
 
     def _open_parts(self) -> SentParts | None:
-        if self._parts is not None and not self.session.goes_on(self._parts.partial):
+        if self._parts is not None and not self.session.partial_steps.goes_on(self._parts.partial):
             self._parts = None
         return self._parts
 
@@ -164,19 +165,19 @@ class HeldSession:
             PartError: the part cannot be taken under this number.
             LimitExceededError: too much would be held.
             NoRoomForPartsError: other sessions hold too much.
-            ExecutorError: as `Session.add_part` does; the part is none.
+            ExecutorError: as `PartialSteps.add` does; the part is none.
         """
         sent = self.parts(number)
         self._check_free(None)
         if sent is None:
-            sent = SentParts(self.session.begin_partial_step(request.outputs), request.outputs)
+            sent = SentParts(self.session.partial_steps.begin(request.outputs), request.outputs)
         answer = sent.find(part, request)
         if answer is not None:
             return TakenPart(answer, sent.digest_after(part), sent.count, replayed=True)
         limits.check(sent, request)
         sent.make_room(request)
         self._parts = sent
-        answer = self.session.add_part(sent.partial, request.parts[0])
+        answer = self.session.partial_steps.add(sent.partial, request.parts[0])
         sent.add(request)
         return TakenPart(answer, sent.digest, sent.count, replayed=False)
 

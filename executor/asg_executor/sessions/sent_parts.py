@@ -12,8 +12,9 @@ from asg_executor.errors import LimitExceededError
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import NoRoomForPartsError, PartGapError, PartMismatchError
 from asg_executor.sessions.partial_step import PartialStep
-from asg_executor.sessions.session import Recorder, Session
+from asg_executor.sessions.session import Session
 from asg_executor.sessions.step_request import StepRequest, parts_identity
+from asg_executor.sessions.training_steps import Recorder
 
 __all__ = ["PartLimits", "SentParts", "SentPartsRequest"]
 
@@ -157,7 +158,7 @@ class _GatheredParts(StepRequest):
 
     @override
     def take(self, session: Session, recorder: Recorder | None = None) -> Sequence[Mapping[str, Array]]:
-        return session.take_partial_step(self._partial, recorder=recorder)
+        return session.partial_steps.take(self._partial, recorder=recorder)
 
 
 class SentPartsRequest:

@@ -1,6 +1,6 @@
 """`Session`: graphs that share parameters, and steps that train these."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -17,28 +17,23 @@ from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.plan.coercion import as_array
 from asg_executor.sessions.arenas import Arenas, required_bytes
 from asg_executor.sessions.assignment import assign_parameters
-from asg_executor.sessions.errors import NonFiniteStepError, SessionError
+from asg_executor.sessions.errors import SessionError
 from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
-from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
+from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.initialization import initial_value
-from asg_executor.sessions.partial_step import PartialStep
-from asg_executor.sessions.random_keys import MOST_SEED, step_key
-from asg_executor.sessions.selection import check_outputs, rng_key_inputs, select_outputs
+from asg_executor.sessions.inputs import input_arrays
+from asg_executor.sessions.partial_step import PartialSteps
+from asg_executor.sessions.random_keys import MOST_SEED
+from asg_executor.sessions.selection import select_outputs
 from asg_executor.sessions.state_arrays import check_state, state_digest
+from asg_executor.sessions.training_steps import NonFinitePolicy, Recorder, TrainingSteps
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
-from asg_schema.wire import show_value
 
-__all__ = ["NonFinitePolicy", "Recorder", "Session", "WhichParameters"]
-
-Recorder: TypeAlias = Callable[[Sequence[Mapping[str, Array]]], None]
-"""What a step is told to before it counts: it gets the outputs of each part, and undoes the step by raising."""
+__all__ = ["Session", "WhichParameters"]
 
 _NODE_BYTES = 1024  # about what a node of a document takes
-
-NonFinitePolicy: TypeAlias = Literal["apply", "skip", "fail"]
-"""What becomes of a step that leaves NaN or an infinity in the state."""
 
 WhichParameters: TypeAlias = Literal["current", "average"]
 """Which values of the parameters: as the last step left them, or their average over the steps."""
@@ -62,6 +57,9 @@ class Session:
             parameters with their gradients, slots and backup; None for no limit.
         non_finite: what becomes of a step after which a trained parameter, a slot, an average or an updated state has
             NaN or an infinity: "apply" takes it, "skip" takes it without its changes, "fail" does not take it.
+
+    Attributes:
+        partial_steps: steps whose parts come one by one.
 
     Raises:
         SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
@@ -92,20 +90,21 @@ class Session:
         self._gradients = {name: output for name, output in self._set.gradients.items() if name in names}
         self._engine: Engine = engine_named(engine)
         self._seed = seed
-        self._number = 0
         self._memory_limit = memory_limit
-        self._non_finite: NonFinitePolicy = non_finite
-        self._skipped = False
         average = self._optimizer is not None and self._optimizer.average_decay is not None
         self._check_memory(average=average)
         self._arenas = Arenas(self._set.parameters, self._assignments, average=average)
+        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit)
+        gradient_step: GradientStep | None = None
+        if self._optimizer is not None:
+            gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
+        self._steps = TrainingSteps(
+            self._set, self._gradients, self._arenas, self._compiled, gradient_step, seed, non_finite
+        )
+        self.partial_steps = PartialSteps(self._set, self._arenas, self._steps)
         first = self._checked(parameters or {})
         for name, parameter in self._set.parameters.items():
             self._write(name, first[name] if name in first else initial_value(parameter, seed))
-        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit)
-        self._gradient_step: GradientStep | None = None
-        if self._optimizer is not None:
-            self._gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
 
     def _check_memory(self, *, average: bool) -> None:
         needed = required_bytes(self._set.parameters.values(), self._assignments, average=average)
@@ -121,18 +120,18 @@ class Session:
     def _write(self, name: str, value: Array) -> None:
         """Give a parameter a value. Before the first step its average is that value, too."""
         self._arenas.parameters[name][...] = value
-        if self._number == 0 and name in self._arenas.averages:
+        if self._steps.number == 0 and name in self._arenas.averages:
             self._arenas.averages[name][...] = value
 
     @property
     def number(self) -> int:
         """The number of the last step; 0 before the first."""
-        return self._number
+        return self._steps.number
 
     @property
     def skipped(self) -> bool:
         """Whether the last step was taken without its changes, which were not finite."""
-        return self._skipped
+        return self._steps.skipped
 
     @property
     def required_bytes(self) -> int:
@@ -170,11 +169,7 @@ class Session:
         Raises:
             InterfaceError: there is none.
         """
-        document = self._set.graphs.get(name)
-        if document is None:
-            known = ", ".join(f'"{item}"' for item in self._set.graphs)
-            raise InterfaceError(f"there is no graph {show_value(name)} in this session; it has {known}")
-        return document
+        return self._set.graph(name)
 
     @property
     def declarations(self) -> Mapping[str, Parameter]:
@@ -188,7 +183,7 @@ class Session:
 
     def digest(self) -> str:
         """The SHA-256, in hexadecimal, of the state: parameters, slots, averages and the number of the step."""
-        return self._arenas.digest(self._number)
+        return self._arenas.digest(self._steps.number)
 
     def state(self) -> dict[str, Array]:
         """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on."""
@@ -223,7 +218,7 @@ class Session:
         check_state(state, own)
         for name, array in own.items():
             array[...] = state[name]
-        self._number, self._skipped = number, skipped
+        self._steps.number, self._steps.skipped = number, skipped
 
     def restore_parameters(self, number: int, state: Mapping[str, Array]) -> None:
         """Give the parameters the values that they had after a step, and begin anew with slots and averages.
@@ -242,7 +237,7 @@ class Session:
         for name, array in arrays.items():
             self._arenas.parameters[name][...] = array
         self._arenas.begin_anew()
-        self._number, self._skipped = number, False
+        self._steps.number, self._steps.skipped = number, False
 
     def parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name."""
@@ -312,7 +307,7 @@ class Session:
             RunError: a node could not be computed for this data.
         """
         document = self.graph(graph)
-        arrays = self._arrays(document, inputs, 0)
+        arrays = input_arrays(document, inputs, self._seed, 0)
         chosen = select_outputs(document, outputs, arrays)
         averages: dict[str, Array] = {}
         if parameters == "average":
@@ -341,9 +336,7 @@ class Session:
             LearningRateError: the schedule of a learning rate gives no finite one.
             NonFiniteStepError: the step is not finite, and the session takes none such.
         """
-        document, chosen, number = self._next_step(outputs)
-        arrays = self._step_arrays(document, inputs, number, 0)
-        return self._commit(number, lambda: [self._run_part(arrays, chosen)], recorder)[0]
+        return self._steps.take(inputs, outputs, recorder)
 
     def step_micro_batches(
         self,
@@ -371,175 +364,7 @@ class Session:
             RunError: a node could not be computed for this data.
             LearningRateError: the schedule of a learning rate gives no finite one.
         """
-        document, chosen, number = self._next_step(outputs)
-        if not micro_batches:
-            raise InterfaceError("there is no micro-batch; at least one is needed")
-        arrays: list[dict[str, Array]] = []
-        for part, inputs in enumerate(micro_batches):
-            try:
-                arrays.append(self._step_arrays(document, inputs, number, part))
-            except InterfaceError as error:
-                raise InterfaceError(f"micro-batch {part}: {error}") from None
-        return self._commit(number, lambda: self._sum_parts(arrays, chosen), recorder)
-
-    def _next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
-        """The document that the next step runs, the outputs that it returns, and its number."""
-        document = self.graph(TRAIN)
-        chosen = default_outputs(document) if outputs is None else check_outputs(document, outputs)
-        return document, chosen, self._number + 1
-
-    def _step_arrays(self, document: Document, inputs: Mapping[str, Any], number: int, part: int) -> dict[str, Array]:
-        arrays = self._arrays(document, inputs, number, part)
-        check_names("input", arrays, [item.id for item in document.inputs])
-        return arrays
-
-    def _commit(
-        self, number: int, compute: Callable[[], list[dict[str, Array]]], recorder: Recorder | None
-    ) -> list[dict[str, Array]]:
-        """Have `compute` leave gradients and state updates, and apply them: all of it or nothing."""
-        step = self._gradient_step
-        if step is not None:
-            step.prepare()
-        self._arenas.save()
-        skipped_before = self._skipped
-        try:
-            results = compute()
-            if step is not None:
-                step.apply(number)
-            # The recorder sees the session as it is after the step.
-            self._skipped, self._number = self._check_finite(number), number
-            if recorder is not None:
-                recorder(results)
-        except BaseException:  # an interrupt, too, must leave the state whole
-            self._skipped, self._number = skipped_before, number - 1
-            self._arenas.restore()
-            raise
-        return results
-
-    def _sum_parts(self, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str]) -> list[dict[str, Array]]:
-        """Run `train` for each part, and leave the sums of their gradients."""
-        step = self._gradient_step
-        if step is not None:
-            step.begin_accumulation()
-        results: list[dict[str, Array]] = []
-        for arrays in parts:
-            results.append(self._run_part(arrays, chosen))
-            if step is not None:
-                step.accumulate()
-        if step is not None:
-            step.finish_accumulation(len(parts))
-        return results
-
-    def begin_partial_step(self, outputs: Sequence[str] | None) -> PartialStep:
-        """Begin the next step, whose parts come one by one. Another one that was begun is no more.
-
-        Args:
-            outputs: as for `step`.
-
-        Raises:
-            InterfaceError: there is no graph `train`, or no such output.
-            MemoryLimitError: there is no room for the sums of gradients.
-        """
-        _, chosen, number = self._next_step(outputs)
-        if self._gradient_step is not None:
-            self._gradient_step.begin_accumulation()
-        return PartialStep(number, chosen, self._accumulations())
-
-    def _accumulations(self) -> int:
-        return 0 if self._gradient_step is None else self._gradient_step.accumulations
-
-    def goes_on(self, partial: PartialStep) -> bool:
-        """Whether a step that was begun can go on: no other one was taken, or begun in parts, since."""
-        return partial.is_sound and (partial.number, partial.sums) == (self._number + 1, self._accumulations())
-
-    def add_part(self, partial: PartialStep, inputs: Mapping[str, Any]) -> dict[str, Array]:
-        """Run `train` for a further part. The state stays as it is; what the part leaves shows when the step is taken.
-
-        Args:
-            partial: the step, which `goes_on`.
-            inputs: as for `step`.
-
-        Returns:
-            The part's outputs. A part that fails is none, and may be sent again.
-
-        Raises:
-            InterfaceError: an input is missing, or a value does not fit.
-            RunError: a node could not be computed for this data.
-        """
-        arrays = self._step_arrays(self.graph(TRAIN), inputs, partial.number, len(partial.answers))
-        before = {name: self._arenas.parameters[name].copy() for name in self._set.state_updates}
-        try:
-            self._put(partial.updates)
-            answer = self._run_part(arrays, partial.outputs)
-            updates = {name: self._arenas.parameters[name].copy() for name in before}
-        finally:
-            self._put(before)
-        if self._gradient_step is not None:
-            partial.is_sound = False  # until all of the sums have it
-            self._gradient_step.accumulate()
-        partial.updates = updates
-        partial.answers.append(answer)
-        partial.is_sound = True
-        return answer
-
-    def _put(self, values: Mapping[str, Array]) -> None:
-        for name, value in values.items():
-            self._arenas.parameters[name][...] = value
-
-    def take_partial_step(self, partial: PartialStep, *, recorder: Recorder | None = None) -> list[dict[str, Array]]:
-        """Take the step whose parts came: apply their gradients and state updates, as `step_micro_batches` does.
-
-        Args:
-            partial: the step, which `goes_on`, with one part at least. Where this fails it still does.
-            recorder: as for `step`.
-
-        Returns:
-            The outputs of each part, in order.
-
-        Raises:
-            LearningRateError: the schedule of a learning rate gives no finite one.
-            NonFiniteStepError: the step is not finite, and the session takes none such.
-        """
-
-        def compute() -> list[dict[str, Array]]:
-            self._put(partial.updates)
-            if self._gradient_step is not None:
-                self._gradient_step.finish_accumulation(len(partial.answers))
-            return partial.answers
-
-        return self._commit(partial.number, compute, recorder)
-
-    def _check_finite(self, number: int) -> bool:
-        """Take back a step whose result is not finite, where the session says so; whether that was done."""
-        if self._non_finite == "apply" or self._arenas.is_finite(self._set.state_updates):
-            return False
-        if self._non_finite == "fail":
-            raise NonFiniteStepError(
-                f"step {number} would leave numbers in the state that are not finite; it was not taken"
-            )
-        self._arenas.restore()
-        return True
-
-    def _run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
-        """Run `train`: gradients go to the arenas, state updates to their parameters."""
-        needed = list(dict.fromkeys([*chosen, *self._gradients.values(), *self._set.state_updates.values()]))
-        gradients = {output: self._arenas.gradients[name] for name, output in self._gradients.items()}
-        results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
-        returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
-        for name, output in self._set.state_updates.items():
-            self._arenas.parameters[name][...] = results[output]
-        return returned
-
-    def _arrays(self, document: Document, inputs: Mapping[str, Any], step: int, part: int = 0) -> dict[str, Array]:
-        """The inputs as arrays, with the random keys that were left out; `part` numbers the step's micro-batches."""
-        types = {item.id: item.type for item in document.inputs}
-        check_names("input", [*types, *inputs], types)  # some may be left out; no other may be there
-        arrays = {name: as_array(name, value, types[name]) for name, value in inputs.items()}
-        keys = rng_key_inputs(document)
-        for index, name in enumerate(keys, start=part * len(keys)):
-            if name not in arrays:
-                arrays[name] = step_key(self._seed, step, index)
-        return arrays
+        return self._steps.take_micro_batches(micro_batches, outputs, recorder)
 
     def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Array]:
         """New values of parameters as arrays, each of them found to fit."""

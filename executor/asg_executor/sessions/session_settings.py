@@ -10,7 +10,8 @@ from asg_executor.sessions.arenas import required_bytes
 from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.durability import Durability, SnapshotEvery, parse_durability
 from asg_executor.sessions.graph_set import GraphSet
-from asg_executor.sessions.session import NonFinitePolicy, Session
+from asg_executor.sessions.session import Session
+from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_schema.document import Document
 
 __all__ = ["CreationKey", "SessionSettings"]

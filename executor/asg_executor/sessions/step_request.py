@@ -11,7 +11,8 @@ import numpy as np
 from asg_executor.errors import LimitExceededError
 from asg_executor.plan.arrays import Array
 from asg_executor.safetensors_bytes import MOST_HEADER_BYTES, canonical_safetensors, read_safetensors
-from asg_executor.sessions.session import Recorder, Session
+from asg_executor.sessions.session import Session
+from asg_executor.sessions.training_steps import Recorder
 
 __all__ = ["StepRequest", "joined", "parts_identity", "parts_of", "tensors_digest"]
 

@@ -195,7 +195,7 @@ def test_parts_are_forgotten_when_the_session_is_changed_otherwise(kept: Server,
         bad = {**regression_data(8, 1), "x": np.zeros((8, 4), np.float32)}
         with pytest.raises(Exception, match="x"):
             held.session.step_micro_batches([regression_data(8, 1), bad])
-        held.session.begin_partial_step(None)  # as an attempt that fails while it computes
+        held.session.partial_steps.begin(None)  # as an attempt that fails while it computes
     else:
         assert kept.http.delete(f"{session}/steps/1/parts").status_code == 204
     assert there(kept, session, step) == 0
@@ -320,12 +320,12 @@ def test_a_session_in_this_process_takes_parts_with_state_updates_and_keys_as_mi
     oracle, session = Session(graphs, seed=3), Session(graphs, seed=3)
     batches = [{"x": np.full(4, value, np.float32)} for value in (1.0, 2.0, 4.0)]
     expected = oracle.step_micro_batches(batches)
-    partial = session.begin_partial_step(None)
+    partial = session.partial_steps.begin(None)
     before = session.digest()
     for batch in batches:
-        session.add_part(partial, batch)
+        session.partial_steps.add(partial, batch)
         assert session.digest() == before
-    assert session.take_partial_step(partial) == expected
+    assert session.partial_steps.take(partial) == expected
     assert session.digest() == oracle.digest()
 
 

@@ -17,7 +17,8 @@ from asg_executor.api.open_inference.messages import InferRequest, parse_request
 from asg_executor.api.open_inference.models import FoundModel, find_model
 from asg_executor.api.open_inference.tensors import Answer, decode_inputs, encode_answer
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import RunAccess, TenantService
+from asg_executor.api.scoped_access import RunAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.api.timing import server_timing
 from asg_executor.inference.model import Ran, ServedModel
 from asg_executor.inference.repository import LATEST

@@ -11,11 +11,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from asg_executor.api.bodies import json_response
+from asg_executor.api.body_documentation import json_documentation
 from asg_executor.api.open_inference.descriptions import describe_config, describe_model, describe_statistics
 from asg_executor.api.open_inference.models import find_model
 from asg_executor.api.open_inference.repository_requests import IndexBody, LoadBody, UnloadBody, read_repository_body
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.tenant_service import PublicAccess, RunAccess, TenantService, json_documentation
+from asg_executor.api.scoped_access import PublicAccess, RunAccess
+from asg_executor.api.tenant_service import TenantService
 from asg_executor.inference.repository import LATEST, model_names, require_version, versions_of
 
 __all__ = ["router"]

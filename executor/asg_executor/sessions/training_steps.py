@@ -1,0 +1,164 @@
+"""`TrainingSteps`: how a session takes a step, all of it or nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from asg_executor.errors import InterfaceError
+from asg_executor.plan.arrays import Array
+from asg_executor.plan.binding import check_names
+from asg_executor.sessions.arenas import Arenas
+from asg_executor.sessions.errors import NonFiniteStepError
+from asg_executor.sessions.executables import CompiledGraphs
+from asg_executor.sessions.gradient_step import GradientStep
+from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
+from asg_executor.sessions.inputs import input_arrays
+from asg_executor.sessions.selection import check_outputs
+from asg_schema.document import Document
+
+__all__ = ["NonFinitePolicy", "Recorder", "TrainingSteps"]
+
+Recorder: TypeAlias = Callable[[Sequence[Mapping[str, Array]]], None]
+"""What a step is told to before it counts: it gets the outputs of each part, and undoes the step by raising."""
+
+NonFinitePolicy: TypeAlias = Literal["apply", "skip", "fail"]
+"""What becomes of a step that leaves NaN or an infinity in the state."""
+
+
+class TrainingSteps:
+    """Takes the steps of a session: runs `train`, applies its gradients, commits its state updates.
+
+    Args:
+        graphs: the session's graphs.
+        gradients: for each parameter that is trained, the output of `train` that is its gradient.
+        arenas: the memory of the state.
+        compiled: the compiled graphs.
+        gradient_step: applies the gradients; None where the session has no optimizer.
+        seed: the session's, which random keys come from.
+        non_finite: what becomes of a step that is not finite.
+
+    Attributes:
+        number: the number of the last step; 0 before the first.
+        skipped: whether the last step was taken without its changes, which were not finite.
+        gradient_step: as it was given.
+    """
+
+    def __init__(
+        self,
+        graphs: GraphSet,
+        gradients: Mapping[str, str],
+        arenas: Arenas,
+        compiled: CompiledGraphs,
+        gradient_step: GradientStep | None,
+        seed: int,
+        non_finite: NonFinitePolicy,
+    ) -> None:
+        self._set = graphs
+        self._gradients = gradients
+        self._arenas = arenas
+        self._compiled = compiled
+        self._seed = seed
+        self._non_finite: NonFinitePolicy = non_finite
+        self.gradient_step = gradient_step
+        self.number = 0
+        self.skipped = False
+
+    def take(
+        self, inputs: Mapping[str, Any], outputs: Sequence[str] | None, recorder: Recorder | None
+    ) -> dict[str, Array]:
+        """Take the next step, as `Session.step` says."""
+        document, chosen, number = self.next_step(outputs)
+        arrays = self.arrays(document, inputs, number, 0)
+        return self.commit(number, lambda: [self.run_part(arrays, chosen)], recorder)[0]
+
+    def take_micro_batches(
+        self, micro_batches: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None, recorder: Recorder | None
+    ) -> list[dict[str, Array]]:
+        """Take the next step with a batch that comes in parts, as `Session.step_micro_batches` says."""
+        document, chosen, number = self.next_step(outputs)
+        if not micro_batches:
+            raise InterfaceError("there is no micro-batch; at least one is needed")
+        arrays: list[dict[str, Array]] = []
+        for part, inputs in enumerate(micro_batches):
+            try:
+                arrays.append(self.arrays(document, inputs, number, part))
+            except InterfaceError as error:
+                raise InterfaceError(f"micro-batch {part}: {error}") from None
+        return self.commit(number, lambda: self._sum_parts(arrays, chosen), recorder)
+
+    def next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
+        """The document that the next step runs, the outputs that it returns, and its number.
+
+        Raises:
+            InterfaceError: there is no graph `train`, or no such output.
+        """
+        document = self._set.graph(TRAIN)
+        chosen = default_outputs(document) if outputs is None else check_outputs(document, outputs)
+        return document, chosen, self.number + 1
+
+    def arrays(self, document: Document, inputs: Mapping[str, Any], number: int, part: int) -> dict[str, Array]:
+        """All inputs of a part of a step as arrays.
+
+        Raises:
+            InterfaceError: an input is missing or unknown, or a value does not fit.
+        """
+        arrays = input_arrays(document, inputs, self._seed, number, part)
+        check_names("input", arrays, [item.id for item in document.inputs])
+        return arrays
+
+    def commit(
+        self, number: int, compute: Callable[[], list[dict[str, Array]]], recorder: Recorder | None
+    ) -> list[dict[str, Array]]:
+        """Have `compute` leave gradients and state updates, and apply them: all of it or nothing."""
+        step = self.gradient_step
+        if step is not None:
+            step.prepare()
+        self._arenas.save()
+        skipped_before = self.skipped
+        try:
+            results = compute()
+            if step is not None:
+                step.apply(number)
+            # The recorder sees the session as it is after the step.
+            self.skipped, self.number = self._check_finite(number), number
+            if recorder is not None:
+                recorder(results)
+        except BaseException:  # an interrupt, too, must leave the state whole
+            self.skipped, self.number = skipped_before, number - 1
+            self._arenas.restore()
+            raise
+        return results
+
+    def _sum_parts(self, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str]) -> list[dict[str, Array]]:
+        """Run `train` for each part, and leave the sums of their gradients."""
+        step = self.gradient_step
+        if step is not None:
+            step.begin_accumulation()
+        results: list[dict[str, Array]] = []
+        for arrays in parts:
+            results.append(self.run_part(arrays, chosen))
+            if step is not None:
+                step.accumulate()
+        if step is not None:
+            step.finish_accumulation(len(parts))
+        return results
+
+    def _check_finite(self, number: int) -> bool:
+        """Take back a step whose result is not finite, where the session says so; whether that was done."""
+        if self._non_finite == "apply" or self._arenas.is_finite(self._set.state_updates):
+            return False
+        if self._non_finite == "fail":
+            raise NonFiniteStepError(
+                f"step {number} would leave numbers in the state that are not finite; it was not taken"
+            )
+        self._arenas.restore()
+        return True
+
+    def run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
+        """Run `train`: gradients go to the arenas, state updates to their parameters."""
+        needed = list(dict.fromkeys([*chosen, *self._gradients.values(), *self._set.state_updates.values()]))
+        gradients = {output: self._arenas.gradients[name] for name, output in self._gradients.items()}
+        results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
+        returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
+        for name, output in self._set.state_updates.items():
+            self._arenas.parameters[name][...] = results[output]
+        return returned
