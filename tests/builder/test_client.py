@@ -1,24 +1,16 @@
 """Clients and sessions against a server that is played by a function: what is sent, and what becomes of the answer."""
 
 import json
-import re
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import httpx
 import ml_dtypes
 import numpy as np
 import pytest
-import safetensors.numpy
-from rich.console import Console
 
 import asg_builder as asg
 from asg_builder import optim
-from asg_builder.client import Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem, transfers
+from asg_builder.client import Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem
 from asg_builder.client.payload import decode, encode
 from asg_schema import AsgError, Document
 from builder_harness.played_executor import DOCUMENT, SAFETENSORS, Server, decode_request
@@ -164,79 +156,6 @@ def test_running_a_document_without_a_session() -> None:
         server.client.run(DOCUMENT, {}, {"q": 1})
 
 
-def test_parameters() -> None:
-    server = Server()
-    session = server.session()
-    w = session.parameters()["w"]
-    assert w.dtype == ml_dtypes.bfloat16
-    w[0] = 7  # a copy, to be changed at will
-    session.set_parameters({"w": w})
-    np.testing.assert_array_equal(server.sent()["w"], np.array([7, 2], ml_dtypes.bfloat16))
-    with pytest.raises(AsgError, match='there is no parameter "v"'):
-        session.set_parameters({"v": w})
-
-
-def test_saving(tmp_path: Path) -> None:
-    server = Server()
-    session = server.session()
-    session.save(tmp_path / "w.safetensors")
-    assert list(decode((tmp_path / "w.safetensors").read_bytes()).tensors) == ["w"]
-    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
-    with pytest.raises(AsgError, match=r"cannot write .*missing/w\.safetensors: No such file or directory$"):
-        session.save(tmp_path / "missing" / "w.safetensors")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(AsgError, match=r"cannot write .*folder: Is a directory$"):
-        session.save(tmp_path / "folder")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "w.safetensors"]
-
-
-def test_loading(tmp_path: Path) -> None:
-    server = Server()
-    session = server.session()
-    path = tmp_path / "w.safetensors"
-    path.write_bytes(safetensors.numpy.save({"w": np.array([1.0, 2.0 + 2**-20])}, {"format": "pt"}))
-    found = session.load_parameters(path)
-    assert found.sources == {"w": "w"}
-    sent = server.sent()["w"]
-    assert sent.dtype == ml_dtypes.bfloat16  # rounded from float64
-    np.testing.assert_array_equal(sent, np.array([1, 2], ml_dtypes.bfloat16))
-    session.load_parameters({"layer.w": [3, 4], "other": [1]}, prefix={"layer.": ""}, strict=False)
-    np.testing.assert_array_equal(server.sent()["w"], np.array([3, 4], ml_dtypes.bfloat16))
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"v": [1.0, 2.0]}, "the given mapping: 2 problems"),
-        ({"w": [1.0]}, r'"w" has the shape \[1\]; \[2\] is needed'),
-        ({"w": [1.0, 1e300]}, '1 of its tensors cannot be converted\n"w": it holds a number that overflows bfloat16'),
-        ({"w": [True, False]}, "an array of bool is not converted to bfloat16"),
-        ({"w": [[1.0], [1.0, 2.0]]}, '"w" is not an array'),
-        ("none.safetensors", "cannot read none.safetensors: No such file"),
-        ("broken.safetensors", "broken.safetensors is not a safetensors file"),
-        ("small.safetensors", 'small.safetensors holds the tensor "w" of dtype I16, which documents have not'),
-    ],
-    ids=str,
-)
-def test_weights_that_do_not_fit(source: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("broken.safetensors").write_bytes(b"abc")
-    Path("small.safetensors").write_bytes(safetensors.numpy.save({"w": np.zeros(2, np.int16)}))
-    server = Server()
-    session = server.session()
-    before = len(server.requests)
-    with pytest.raises(AsgError, match=message):
-        session.load_parameters(source)
-    assert len(server.requests) == before
-
-
-@pytest.mark.parametrize("prefix", ["model.", "w"])
-def test_saving_a_part_that_is_not_there(prefix: str, tmp_path: Path) -> None:
-    with pytest.raises(AsgError, match=f'begins with "{re.escape(prefix)}"; there are w'):
-        Server().session().save(tmp_path / "w.safetensors", prefix=prefix)
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_session_that_exists_and_one_that_does_not() -> None:
     server = Server()
     server.step = 5
@@ -250,57 +169,6 @@ def test_a_session_that_exists_and_one_that_does_not() -> None:
 
 def test_documents_come_back() -> None:
     assert Server().client.graph(DOCUMENT.digest) == DOCUMENT
-
-
-def test_fit() -> None:
-    server = Server()
-    session = server.session()
-    seen: list[tuple[int, float]] = []
-    batches = [{"x": [[1, 2]], "n": 0}, {"x": [[3, 4]], "n": 1}]
-    history = session.fit(batches, epochs=2, on_epoch=lambda epoch, figures: seen.append((epoch, figures["loss"])))
-    assert list(history) == ["loss"]
-    np.testing.assert_allclose(history["loss"], [(0.5 + 0.25) / 2, (0.5 / 3 + 0.125) / 2], rtol=1e-6)
-    assert seen == list(enumerate(history["loss"], 1))
-    with pytest.raises(AsgError, match="epoch 2 has no batch; give a list"):
-        session.fit(iter(batches), epochs=2)
-
-
-def test_fit_goes_on_after_an_interruption() -> None:
-    """With whatever batches: a step whose answer never came may have been taken."""
-    server = Server()
-    session = server.session()
-
-    def batches() -> Iterator[dict[str, Any]]:
-        yield {"x": [[1, 2]], "n": 0}
-        server.drop = 1
-        yield {"x": [[3, 4]], "n": 0}
-
-    with pytest.raises(ConnectionFailed):
-        session.fit(batches())
-    assert (session.number, server.step) == (1, 2)
-    assert session.fit([{"x": [[5, 6]], "n": 0}]) == {"loss": [pytest.approx(0.5 / 3)]}
-    assert session.number == server.step == 3
-
-
-@pytest.mark.parametrize(
-    ("answer", "epochs"), [(True, 1), (np.True_, 1), (False, 3), (np.False_, 3), (None, 3), (1, 3), (np.ones(2), 3)]
-)
-def test_fit_ends_where_the_answer_is_true(answer: object, epochs: int) -> None:
-    session = Server().session()
-    history = session.fit([{"x": [[1, 2]], "n": 0}], epochs=3, on_epoch=lambda epoch, figures: answer)
-    assert len(history["loss"]) == epochs
-
-
-def test_what_is_printed_while_fitting_stays_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    drawn = StringIO()
-    session = Server().session()
-    session.fit(
-        [{"x": [[1, 2]], "n": 0}],
-        on_epoch=lambda epoch, figures: sys.stdout.write(f"{epoch} {figures['loss']}\n"),
-        console=Console(file=drawn, force_terminal=True, width=80),
-    )
-    assert capsys.readouterr().out == "1 0.5\n"
-    assert "epoch 1/1" in drawn.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -344,31 +212,6 @@ def test_one_name_is_no_list_of_names() -> None:
     assert server.step == 0
 
 
-def test_a_negative_number_of_epochs() -> None:
-    with pytest.raises(AsgError, match="epochs is -1; a number of at least 0 is needed"):
-        Server().session().fit([], epochs=-1)
-    assert Server().session().fit([], epochs=0) == {}
-
-
-def test_fit_says_what_a_batch_and_a_loss_are() -> None:
-    session = Server().client.create_session({"train": DOCUMENT})
-    pairs: Any = [(np.ones((1, 2)), 1)]
-    with pytest.raises(AsgError, match=r"a batch is a tuple; a mapping of the inputs' names"):
-        session.fit(pairs)
-    assert session.number == 0
-    wide = httpx.MockTransport(
-        lambda request: (
-            httpx.Response(200, json={"id": "s", "step": 0, "graphs": {"train": "d"}, "parameters": []})
-            if request.method == "GET" and request.url.path == "/v1/sessions/s"
-            else httpx.Response(200, json={"inputs": [], "outputs": []})
-            if request.method == "GET"
-            else Server.tensors({"loss": np.zeros(3, np.float32)})
-        )
-    )
-    with pytest.raises(AsgError, match=r'the output "loss" has the shape \[3\]; a loss is one number'):
-        Client("http://executor", transport=wide).session("s").fit([{}])
-
-
 @pytest.mark.parametrize("id", ["../sessions", "a/b", "a?b", "a#b"])
 def test_an_id_is_one_part_of_a_path(id: str) -> None:
     paths: list[bytes] = []
@@ -385,88 +228,10 @@ def test_an_id_is_one_part_of_a_path(id: str) -> None:
     assert all(path.startswith(b"/v1/") and b"?" not in path for path in paths)
 
 
-def test_a_saved_file_is_as_open_to_others_as_any(tmp_path: Path) -> None:
-    (tmp_path / "plain").touch()
-    Server().client.session("s").save(tmp_path / "weights.safetensors")
-    mode = (tmp_path / "plain").stat().st_mode
-    assert (tmp_path / "weights.safetensors").stat().st_mode == mode
-    assert {file.name for file in tmp_path.iterdir()} == {"plain", "weights.safetensors"}
-
-
 def test_answers_are_arrays_to_be_changed() -> None:
     loss = Server().client.create_session({"train": DOCUMENT}).step(x=[[1, 2]])["loss"]
     loss += 1
     assert float(loss) == 1.5
-
-
-def test_fit_goes_on_with_a_training() -> None:
-    server = Server()
-    session = server.session()
-    batches = [{"x": [[number, number]], "n": number} for number in range(4)]
-    steps: list[tuple[int, float]] = []
-
-    def on_step(number: int, figures: Mapping[str, float]) -> bool:
-        steps.append((number, figures["loss"]))
-        return number == 2
-
-    assert len(session.fit(batches, epochs=3, start_step=0, on_step=on_step)["loss"]) == 1
-    assert steps == [(1, 0.5), (2, 0.25)]
-    epochs: list[int] = []
-    history = session.fit(batches, epochs=3, start_step=0, on_epoch=lambda epoch, figures: epochs.append(epoch))
-    assert epochs == [1, 2, 3]
-    assert server.step == 12
-    sent = [int(decode_request(server.steps[number])[0]["n"]) for number in range(1, 13)]
-    assert sent == [0, 1, 2, 3] * 3
-    np.testing.assert_allclose(history["loss"][0], (0.5 / 3 + 0.5 / 4) / 2, rtol=1e-6)
-    assert session.fit(batches, epochs=3, start_step=0) == {}
-    assert session.fit(batches, epochs=1, start_step=12) == {
-        "loss": [pytest.approx(np.mean([0.5 / n for n in (13, 14, 15, 16)]))]
-    }
-
-
-def test_the_bar_has_the_loss_the_speed_and_the_time_that_is_left() -> None:
-    drawn = StringIO()
-    console = Console(file=drawn, force_terminal=True, width=100)
-    batches = [{"x": [[1, 2]], "n": 0}] * 3
-    Server().session().fit(batches, epochs=2, console=console, on_step=lambda number, figures: time.sleep(0.15))
-    text = drawn.getvalue()
-    assert re.search(r"epoch 2/2, loss 0\.\d{4}", text)
-    assert re.search(r"[\d.]+ steps/s", text)
-    assert re.search(r"\d/6", text)
-    assert re.search(r"\d:\d\d:\d\d", text)
-
-
-def test_transfers_tell_their_progress(tmp_path: Path) -> None:
-    session = Server().session()
-    told: list[tuple[int, int]] = []
-
-    def progress(done: int, total: int) -> None:
-        told.append((done, total))
-
-    session.save(tmp_path / "w.safetensors", progress=progress)
-    size = (tmp_path / "w.safetensors").stat().st_size
-    assert told == [(size, size)]
-    told.clear()
-    session.load_parameters(tmp_path / "w.safetensors", progress=progress)
-    assert told[0][0] == 0
-    assert told[-1][0] == told[-1][1] > 0
-    session.load_parameters(tmp_path / "w.safetensors", progress=True)  # no terminal, no bar
-
-
-def test_a_transfer_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = StringIO()
-    terminal = Console(file=drawn, force_terminal=True, width=100)
-
-    def console(*, stderr: bool) -> Console:
-        assert stderr
-        return terminal
-
-    monkeypatch.setattr(transfers, "Console", console)
-    with transfers.reporting(True, "sending") as report:
-        assert report is not None
-        report(500_000, 1_000_000)
-    assert "sending" in drawn.getvalue()
-    assert "MB" in drawn.getvalue()
 
 
 def test_a_document_of_a_newer_format_is_told_as_such() -> None:

@@ -19,6 +19,7 @@ from executor_harness.in_process import Server
 
 __all__ = [
     "ADAM",
+    "Setup",
     "add_dataset",
     "create_session",
     "data",
@@ -111,3 +112,19 @@ def trained(
             if steps is None or session.number < steps:
                 session.step(batch)
     return session
+
+
+class Setup:
+    """A session, a data set to train with and one to validate with."""
+
+    def __init__(self, server: Server, **fields: Any) -> None:
+        self.http = server.http
+        self.session = create_session(server.http, **fields)
+        self.train = add_dataset(server.http, data())
+        self.test = add_dataset(server.http, data(20, 1))
+
+    def start(self, **fields: Any) -> str:
+        return start_job(self.http, self.session, **{"dataset": self.train, "batch_size": 16, **fields})
+
+    def run(self, state: str = "succeeded", **fields: Any) -> dict[str, Any]:
+        return wait(self.http, self.start(**fields), state)

@@ -1,32 +1,24 @@
 """A job trains as a loop does, bit for bit, and says how it goes; what it cannot do it refuses before any step."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import BaseModel
 
 from asg_builder.data import Batches
 from asg_builder.training import RunningFigures
-from asg_builder.training.early_stopping import EarlyStopping
 from asg_executor.access.principal import Scope
-from asg_executor.jobs import bounds
-from asg_executor.jobs.bounds import JobBounds
-from asg_executor.jobs.job_settings import CheckpointPolicy, JobSettings, Validation
-from asg_executor.jobs.job_settings import EarlyStopping as EarlyStoppingSettings
-from asg_executor.jobs.runner import JobLimits
+from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
 from executor_harness.access import bearer
 from executor_harness.in_process import Server, in_process
 from executor_harness.jobs import (
+    Setup,
     add_dataset,
     create_session,
     data,
     events_of,
-    network,
     start_job,
     trained,
     wait,
@@ -34,37 +26,10 @@ from executor_harness.jobs import (
 from executor_harness.problems import problem
 
 HEADERS = {"Content-Type": MEDIA_TYPE}
+
+
 LONG = 100_000
 """Epochs of a job that is cancelled: it would take minutes."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    with in_process(data_dir=tmp_path, workers=2) as server:
-        yield server
-
-
-class Setup:
-    """A session, a data set to train with and one to validate with."""
-
-    def __init__(self, server: Server, **fields: Any) -> None:
-        self.http = server.http
-        self.session = create_session(server.http, **fields)
-        self.train = add_dataset(server.http, data())
-        self.test = add_dataset(server.http, data(20, 1))
-
-    def start(self, **fields: Any) -> str:
-        return start_job(self.http, self.session, **{"dataset": self.train, "batch_size": 16, **fields})
-
-    def run(self, state: str = "succeeded", **fields: Any) -> dict[str, Any]:
-        return wait(self.http, self.start(**fields), state)
-
-
-@pytest.fixture
-def setup(server: Server) -> Iterator[Setup]:
-    yield Setup(server)
-    for job in server.http.get("/v1/jobs").json()["jobs"]:
-        server.http.post(f"/v1/jobs/{job['id']}/cancel")
 
 
 @pytest.mark.parametrize("seed", [None, 0, 7])
@@ -114,139 +79,6 @@ def test_a_job_in_one_request(server: Server, setup: Setup) -> None:
     job = wait(server.http, response.headers["Location"])
     assert job["checkpoints"] == ["one-step-4", "one-step-8"]
     assert server.digest(setup.session) == trained(2, 16).digest()
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({}, "/batch_size: "),
-        ({"batch_size": "sixteen"}, '/batch_size: the field "batch_size" of the metadata holds JSON'),
-        ({"batch_size": "16", "dataset": '"abc"'}, "/dataset: the data set is in the body"),
-        ({"batch_size": "16", "epoch": "2"}, "/epoch: "),
-    ],
-)
-def test_fields_of_one_request_are_refused_before_the_data_is_kept(
-    server: Server, tmp_path: Path, fields: dict[str, str], message: str
-) -> None:
-    session = create_session(server.http)
-    body = write_safetensors(data(), fields)
-    found = problem(server.http.post(f"{session}/jobs", content=body, headers=HEADERS), "invalid_job")
-    assert message in found["detail"]
-    assert list((tmp_path / "datasets").iterdir()) == []
-
-
-FLOATS = np.zeros((50, 4), np.float64)
-REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "no batch size": ({"batch_size": None}, "/batch_size"),
-    "a bool": ({"batch_size": True}, "/batch_size"),
-    "no epoch": ({"epochs": 0}, "/epochs"),
-    "an unknown field": ({"shuffle": True}, "/shuffle"),
-    "both intervals": ({"checkpoints": {"every_epochs": 1, "every_steps": 1}}, "/checkpoints"),
-    "a bad prefix": ({"checkpoints": {"prefix": "../etc"}}, "/checkpoints/prefix"),
-    "an unknown input": ({"inputs": {"z": "x"}}, "/inputs/z"),
-    "an unknown tensor": ({"inputs": {"x": "images"}}, "/inputs/x"),
-    "another type": ({"inputs": {"x": "y"}}, "/inputs/x"),
-    "an unknown loss": ({"loss": "lost"}, "/loss"),
-    "a loss that is no number": ({"loss": "grad.net.0.weight"}, "/loss"),
-    "an unknown graph": ({"validation": {"dataset": "test", "graph": "valid"}}, "/validation/graph"),
-    "an unknown figure": ({"early_stopping": {"monitor": "loss2"}}, "/early_stopping/monitor"),
-    "a figure without validation": ({"early_stopping": {}}, "/early_stopping/monitor"),
-    "an unknown metric": ({"checkpoints": {"monitor": "f1"}}, "/checkpoints/monitor"),
-    "no whole batch": ({"batch_size": 51, "drop_last": True}, "/batch_size"),
-    "too many steps": ({"epochs": 10**7}, "/epochs"),
-    "a negative patience": ({"early_stopping": {"monitor": "loss", "patience": -1}}, "/early_stopping/patience"),
-    "an infinite delta": ({"early_stopping": {"monitor": "loss", "min_delta": "inf"}}, "/early_stopping/min_delta"),
-}
-
-
-@pytest.mark.parametrize(("fields", "pointer"), REFUSED.values(), ids=REFUSED)
-def test_what_does_not_fit_is_refused_before_any_step(
-    server: Server, setup: Setup, fields: dict[str, Any], pointer: str
-) -> None:
-    request = {"dataset": setup.train, "batch_size": 16, **fields}
-    if isinstance(fields.get("validation"), dict):
-        request["validation"] = {**fields["validation"], "dataset": setup.test}
-    found = problem(server.http.post(f"{setup.session}/jobs", json=request), "invalid_job")
-    assert [item["pointer"] for item in found["problems"]] == [pointer], found
-    assert server.http.get("/v1/jobs").json() == {"jobs": [], "damaged": []}
-    assert setup.run()["step"] == 4, "the session is free"
-
-
-TOO_MUCH: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a batch": ({"batch_size": 50}, "/batch_size", "batch_too_large"),
-    "a batch of the validation": ({"validation": {"batch_size": 20}}, "/validation/batch_size", "batch_too_large"),
-    "checkpoints": ({"epochs": 1001, "checkpoints": {}}, "/checkpoints", "too_many_checkpoints"),
-    "kept checkpoints": ({"epochs": 2000, "checkpoints": {"keep_best": 1001}}, "/checkpoints", "too_many_checkpoints"),
-    "reports": ({"epochs": 10**6 // 4, "validation": {"every_steps": 1}}, "/epochs", "too_many_reports"),
-}
-
-
-@pytest.mark.parametrize(("fields", "pointer", "code"), TOO_MUCH.values(), ids=TOO_MUCH)
-def test_what_is_too_much_is_refused_before_any_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], pointer: str, code: str
-) -> None:
-    monkeypatch.setattr(bounds, "_MOST_REPORTED", 10**6)
-    with in_process(data_dir=tmp_path, workers=1) as server:
-        setup = Setup(server)
-        monkeypatch.setattr(
-            server.app.state.service.jobs, "_limits", JobLimits(1, 1, 9, JobBounds(steps=10**6, batch_bytes=19 * 24))
-        )
-        request = {"dataset": setup.train, "batch_size": 16, **fields}
-        if "validation" in fields:
-            request["validation"] = {"dataset": setup.test, "batch_size": 10, **fields["validation"]}
-        found = problem(server.http.post(f"{setup.session}/jobs", json=request), "invalid_job")
-        assert [(item["pointer"], item["code"]) for item in found["problems"]] == [(pointer, code)]
-        assert setup.run()["step"] == 4
-
-
-ODD: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "\u0000", "é" * 1000, [], [1], {}, {"": None}, {"dataset": {}}]
-
-
-def test_every_field_of_every_wrong_kind_is_refused_or_means_something(server: Server, setup: Setup) -> None:
-    """No job body is an unexpected error, and what was refused leaves the session free."""
-    parts: dict[str, type[BaseModel]] = {
-        "": JobSettings,
-        "validation": Validation,
-        "early_stopping": EarlyStoppingSettings,
-    }
-    parts["checkpoints"] = CheckpointPolicy
-    for part, kind in parts.items():
-        for field in kind.model_fields:
-            for value in ODD:
-                request: dict[str, Any] = {"dataset": setup.train, "batch_size": 50}
-                if part:
-                    request[part] = {**({"dataset": setup.test} if part == "validation" else {}), field: value}
-                else:
-                    request[field] = value
-                answer = server.http.post(f"{setup.session}/jobs", json=request)
-                assert answer.status_code in (202, 404, 422), (request, answer.text)
-                if answer.status_code == 202:
-                    server.http.post(f"{answer.headers['Location']}/cancel")
-    for body in ODD:
-        assert server.http.post(f"{setup.session}/jobs", json=body).status_code in (400, 422), body
-    assert setup.run()["step"] == 4
-
-
-def test_unknown_things_are_not_found(server: Server, setup: Setup) -> None:
-    request = {"dataset": "abc", "batch_size": 16}
-    problem(server.http.post(f"{setup.session}/jobs", json=request), "unknown_dataset")
-    problem(server.http.post("/v1/sessions/abc/jobs", json=request), "unknown_session")
-    problem(server.http.get("/v1/sessions/abc/jobs"), "unknown_session")
-    for method, path in [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/resume"), ("GET", "/events")]:
-        problem(server.http.request(method, f"/v1/jobs/abc{path}"), "unknown_job")
-
-
-def test_a_session_whose_batches_have_a_fixed_size(server: Server) -> None:
-    digest = server.add_graph(network(training=True).to_json().replace('"batch"', "16"))
-    body = {"graphs": {"train": digest}, "optimizer": {"kind": "sgd", "learning_rate": 0.1}}
-    session = server.http.post("/v1/sessions", json=body).headers["Location"]
-    dataset = add_dataset(server.http, data())
-    for fields in ({"batch_size": 16}, {"batch_size": 8, "drop_last": True}):
-        found = problem(server.http.post(f"{session}/jobs", json={"dataset": dataset, **fields}), "invalid_job")
-        assert found["problems"][0]["code"] == "batch_size_mismatch"
-    assert (
-        wait(server.http, start_job(server.http, session, dataset=dataset, batch_size=16, drop_last=True))["step"] == 3
-    )
 
 
 def test_while_a_job_trains_nothing_else_changes_the_session(server: Server, setup: Setup) -> None:
@@ -343,75 +175,6 @@ def test_steps_that_are_not_finite(server: Server, policy: str, state: str) -> N
         parameters = server.http.get(f"{session}/parameters", headers={"Accept": "application/json"}).json()
         values = parameters["parameters"]["net.0.weight"]["data"]
         assert ("nan" in values) is (policy == "apply")
-
-
-def test_early_stopping_is_that_of_the_builder(server: Server, setup: Setup) -> None:
-    stopping = {"monitor": "val_loss", "patience": 1, "min_delta": 0.03}
-    job = setup.run(epochs=60, validation={"dataset": setup.test}, early_stopping=stopping)
-    watcher = EarlyStopping("val_loss", patience=1, min_delta=0.03)
-
-    class Holder:
-        def parameters(self) -> Any:
-            return {}
-
-        def set_parameters(self, parameters: Any, /) -> None: ...
-
-        def save(self, path: str, /) -> None: ...
-
-    for report in job["history"][:-1]:
-        assert not watcher.update(Holder(), report["epoch"], report["figures"])
-    assert watcher.update(Holder(), job["history"][-1]["epoch"], job["history"][-1]["figures"])
-    assert job["stopped_early"] is True
-    assert watcher.best_epoch is not None
-    assert job["best"] == {"monitor": "val_loss", "value": watcher.best_value, "step": 4 * watcher.best_epoch}
-    assert job["step"] == 4 * (watcher.best_epoch + 2) < 240
-    oracle = trained(watcher.best_epoch, 16, seed=None)
-    found = server.http.get(f"{setup.session}/parameters", headers={"Accept": "application/json"}).json()
-    for name, value in oracle.parameters().items():
-        assert found["parameters"][name]["data"] == value.reshape(-1).tolist()
-    assert found["step"] == job["step"], "the number of the step stays"
-    assert server.http.get(f"{setup.session}/checkpoints").json() == {"checkpoints": []}, "none was asked for"
-
-
-def test_without_restoring_the_session_is_as_the_last_step_left_it(server: Server, setup: Setup) -> None:
-    stopping = {"monitor": "val_loss", "patience": 0, "min_delta": 10.0, "restore_best": False}
-    job = setup.run(epochs=60, validation={"dataset": setup.test}, early_stopping=stopping)
-    assert job["step"] == 8
-    assert server.digest(setup.session) == trained(2, 16, seed=None).digest()
-
-
-def test_checkpoints_are_made_and_kept_as_asked(server: Server, setup: Setup) -> None:
-    policy = {"every_steps": 3, "keep_last": 2, "prefix": "every"}
-    job = setup.run(epochs=4, checkpoints=policy)
-    listed = server.http.get(f"{setup.session}/checkpoints").json()["checkpoints"]
-    assert [item["name"] for item in listed] == job["checkpoints"] or sorted(item["name"] for item in listed) == job[
-        "checkpoints"
-    ]
-    assert {item["name"] for item in listed} == {"every-step-12", "every-step-15"}
-    assert [report["step"] for report in job["history"]] == [3, 4, 6, 8, 9, 12, 15, 16]
-    for item in listed:
-        steps = item["step"]
-        assert item["digest"] == trained(4, 16, seed=None, steps=steps).digest()
-
-
-def test_the_best_checkpoints_are_kept(server: Server, setup: Setup) -> None:
-    policy = {"keep_best": 2, "monitor": "loss", "mode": "max"}
-    job = setup.run(epochs=5, validation={"dataset": setup.test}, checkpoints=policy)
-    losses = {report["checkpoint"]: report["figures"]["loss"] for report in job["history"]}
-    best = sorted(losses, key=lambda name: -losses[name])[:2]
-    listed = server.http.get(f"{setup.session}/checkpoints").json()["checkpoints"]
-    assert {item["name"] for item in listed} == set(best) == set(job["checkpoints"])
-    assert listed[0]["metrics"]["loss"] == losses[listed[0]["name"]]
-
-
-def test_a_validation_by_steps(setup: Setup) -> None:
-    job = setup.run(epochs=2, validation={"dataset": setup.test, "every_steps": 3})
-    assert [(r["step"], r["ends_epoch"], "val_loss" in r["figures"]) for r in job["history"]] == [
-        (3, False, True),
-        (4, True, False),
-        (6, False, True),
-        (8, True, False),
-    ]
 
 
 def test_a_key_makes_one_job(server: Server, setup: Setup) -> None:

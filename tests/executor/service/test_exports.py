@@ -1,74 +1,23 @@
 """Checkpoints exported to URLs and imported from them: whole or not at all, and only where the settings allow it."""
 
 import errno
-import importlib
 import json
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from asg_executor.access.principal import ANYONE, Principal, Scope
-from asg_executor.api.exports import allowed_prefixes
-from asg_executor.settings import Settings
 from asg_executor.store.durable_files import write_file
-from executor_harness.access import bearer
-from executor_harness.in_process import Server, in_process
+from executor_harness.exports import ADAM, body, export, exported, exporting, names, take, take_in
+from executor_harness.in_process import in_process
 from executor_harness.problems import problem
-from executor_harness.regression import regression_data
-
-ADAM = {"kind": "adam", "learning_rate": 0.05, "average_decay": 0.9}
-
-
-def body(number: int) -> dict[str, Any]:
-    return {"inputs": {name: value.tolist() for name, value in regression_data(seed=number).items()}}
-
-
-def take(server: Server, session: str, *numbers: int) -> None:
-    for number in numbers:
-        response = server.http.put(f"{session}/steps/{number}", json=body(number))
-        assert response.status_code == 200, response.text
-
-
-@contextmanager
-def exporting(tmp_path: Path, **settings: Any) -> Generator[Server]:
-    urls = (f"file://{tmp_path}/exports/", "memory://bucket/")
-    with in_process(data_dir=tmp_path / "data", export_urls=urls, **settings) as server:
-        yield server
 
 
 @pytest.fixture(params=["file", "memory"])
 def prefix(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"file://{tmp_path}/exports/" if request.param == "file" else f"memory://bucket/{tmp_path.name}/"
-
-
-def exported(server: Server, url: str, steps: int = 2) -> str:
-    """A session that took steps, and whose checkpoint `good` is at the URL."""
-    session = server.create_session(optimizer=ADAM, seed=5)
-    take(server, session, *range(1, steps + 1))
-    made = server.http.post(f"{session}/checkpoints", json={"name": "good", "metrics": {"loss": 0.5, "worst": "inf"}})
-    assert made.status_code == 201
-    response = export(server, session, url)
-    assert response.status_code == 200, response.text
-    assert response.json()["digest"] == made.json()["digest"]
-    return session
-
-
-def export(server: Server, session: str, url: str) -> httpx.Response:
-    return server.http.post(f"{session}/checkpoints/good/export", json={"url": url})
-
-
-def take_in(server: Server, session: str, url: str, **fields: Any) -> httpx.Response:
-    return server.http.post(f"{session}/checkpoints/import", json={"url": url, **fields})
-
-
-def names(server: Server, session: str) -> list[str]:
-    return [item["name"] for item in server.http.get(f"{session}/checkpoints").json()["checkpoints"]]
 
 
 def test_an_exported_checkpoint_is_imported_and_restored_bit_for_bit(tmp_path: Path, prefix: str) -> None:
@@ -129,37 +78,6 @@ def test_an_export_is_bounded_as_everything_else_is(tmp_path: Path) -> None:
         problem(server.http.post("/v1/sessions/import", json={"url": url}), "quota_exceeded")
     with exporting(tmp_path, max_memory_bytes=100) as server:
         problem(server.http.post("/v1/sessions/import", json={"url": url}), "export_damaged")
-
-
-def test_tenants_export_below_their_own_urls_alone() -> None:
-    urls = ("s3://bucket/{tenant}/", "file:///exports/")
-    train, admin = frozenset({Scope.TRAIN}), frozenset({Scope.ADMIN})
-    assert allowed_prefixes(urls, Principal("blue", train)) == ["s3://bucket/blue/"]
-    assert allowed_prefixes(urls, Principal("blue", admin)) == ["s3://bucket/blue/", "file:///exports/"]
-    assert allowed_prefixes(urls, Principal("..", train)) == []
-    assert allowed_prefixes(urls, Principal("a/b", train)) == []
-    assert allowed_prefixes(urls, ANYONE) == ["file:///exports/"]
-
-
-def test_with_keys_a_tenant_exports_below_its_own_url_and_sees_no_others(tmp_path: Path) -> None:
-    root = f"file://{tmp_path}/exports"
-    with in_process(data_dir=tmp_path / "data", require_key=True, export_urls=(f"{root}/{{tenant}}/",)) as server:
-        keys = server.app.state.service.keys
-        blue, red = (bearer(keys.create("a key", tenant, Scope.TRAIN)[0]) for tenant in ("blue", "red"))
-        server.http.headers.update(blue)
-        exported(server, f"{root}/blue/a")
-        allowed = problem(export(server, server.create_session(), f"{root}/red/a"), "export_not_allowed")["detail"]
-        assert f"below {root}/blue/" in allowed
-        assert "red" not in allowed.replace(f'url is "{root}/red/a"', "")
-        server.http.headers.update(red)
-        for url in (f"{root}/blue/a", f"{root}/red/../blue/a", f"{root}/red/%2e%2e/blue/a", f"{root}//blue/a"):
-            problem(server.http.post("/v1/sessions/import", json={"url": url}), "export_not_allowed")
-        problem(server.http.post("/v1/sessions/import", json={"url": f"{root}/red/a"}), "unknown_export")
-        server.http.headers.update(blue)
-        taken = server.http.post("/v1/sessions/import", json={"url": f"{root}/blue/a"})
-        assert (taken.status_code, taken.json()["step"]) == (201, 2)
-        server.http.headers.update(red)
-        problem(server.http.get(taken.headers["Location"]), "unknown_session")
 
 
 def test_the_same_export_again_is_as_good_and_another_replaces_nothing(tmp_path: Path, prefix: str) -> None:
@@ -291,118 +209,6 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         detail = problem(take_in(server, other, f"file://{tmp_path}/exports/run"), "interface_mismatch")["detail"]
         assert "average:bias" in detail
         assert names(server, other) == []
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "file:///etc/",
-        "file://{tmp}/export",
-        "file://{tmp}/exports",
-        "file://{tmp}/exports/",
-        "file://{tmp}/exports/../data",
-        "file://{tmp}/exports/a/../../data",
-        "file://{tmp}/exports/a//b",
-        "file://{tmp}/exports/.hidden",
-        "file://{tmp}/exports/%2e%2e/data",
-        "file://{tmp}/exports/a\\b",
-        "file://{tmp}/exports/a\0",
-        "file://{tmp}/exports/a?b",
-        "file://{tmp}/exports/a*",
-        "file://{tmp}/exports/a::memory:",
-        "simplecache::file://{tmp}/exports/a",
-        "FILE://{tmp}/exports/a",
-        "local://{tmp}/exports/a",
-        "http://169.254.169.254/latest",
-        "{tmp}/exports/a",
-        "",
-        "file://{tmp}/exports/" + "a/" * 17,
-        "file://{tmp}/exports/" + "a" * 129,
-    ],
-)
-def test_no_other_url_is_written_or_read(tmp_path: Path, url: str) -> None:
-    with exporting(tmp_path) as server:
-        session = server.create_session()
-        server.http.post(f"{session}/checkpoints", json={"name": "good"})
-        written = url.replace("{tmp}", str(tmp_path))
-        for response in (export(server, session, written), take_in(server, session, written)):
-            assert "url" in problem(response, "export_not_allowed")["detail"]
-    assert not (tmp_path / "exports").exists()
-
-
-def test_no_symbolic_link_leads_out(tmp_path: Path) -> None:
-    (tmp_path / "exports").mkdir()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "exports/out").symlink_to(tmp_path / "elsewhere")
-    with exporting(tmp_path) as server:
-        session = exported(server, f"file://{tmp_path}/exports/run")
-        for url in (f"file://{tmp_path}/exports/out", f"file://{tmp_path}/exports/out/deeper"):
-            assert "symbolic link" in problem(export(server, session, url), "export_failed")["detail"]
-        assert list((tmp_path / "elsewhere").iterdir()) == []
-        manifest = tmp_path / "exports/run/manifest.json"
-        manifest.rename(tmp_path / "elsewhere/manifest.json")
-        manifest.symlink_to(tmp_path / "elsewhere/manifest.json")
-        problem(take_in(server, session, f"file://{tmp_path}/exports/run"), "export_failed")
-        manifest.unlink()
-        os.mkfifo(manifest)
-        response = take_in(server, session, f"file://{tmp_path}/exports/run")
-        assert "no ordinary file" in problem(response, "export_damaged")["detail"]
-
-
-def test_by_default_nothing_is_exported(tmp_path: Path) -> None:
-    with in_process(data_dir=tmp_path) as server:
-        session = server.create_session()
-        server.http.post(f"{session}/checkpoints", json={"name": "good"})
-        assert "export_urls" in problem(export(server, session, "memory://a/b"), "export_not_allowed")["detail"]
-
-
-@pytest.mark.parametrize(
-    "text", ["/exports/", "file:///exports", "https://a/", "http://a/", "a::file:///b/", "s3:///a*/"]
-)
-def test_a_setting_that_is_no_beginning_of_urls_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no beginning of URLs"):
-        Settings(export_urls=(text,))
-
-
-def test_the_setting_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ASG_EXPORT_URLS", '["file:///exports/", "s3://bucket/{tenant}/"]')
-    assert Settings().export_urls == ("file:///exports/", "s3://bucket/{tenant}/")
-
-
-def test_what_the_url_needs_and_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    urls = ("memory://bucket/", "hdfs://a/", "nosuchkind://a/")
-    with in_process(data_dir=tmp_path, export_urls=urls) as server:
-        session = server.create_session()
-        server.http.post(f"{session}/checkpoints", json={"name": "good"})
-        for url in ("nosuchkind://a/b",):
-            assert "nosuchkind" in problem(export(server, session, url), "export_unavailable")["detail"]
-        original = importlib.import_module
-
-        def absent(name: str, *rest: Any) -> Any:
-            if name.startswith("fsspec"):
-                raise ImportError(name)
-            return original(name, *rest)
-
-        monkeypatch.setattr(importlib, "import_module", absent)
-        detail = problem(export(server, session, "memory://bucket/b"), "export_unavailable")["detail"]
-        assert "asgraph[remote]" in detail
-
-
-def test_a_storage_that_fails_is_told_without_what_its_library_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memory: Any = importlib.import_module("fsspec.implementations.memory").MemoryFileSystem
-
-    def refuse(self: Any, *arguments: Any, **options: Any) -> None:
-        raise RuntimeError("the key AKIA-SECRET is wrong")
-
-    with exporting(tmp_path) as server:
-        session = server.create_session()
-        server.http.post(f"{session}/checkpoints", json={"name": "good"})
-        monkeypatch.setattr(memory, "pipe_file", refuse)
-        found = problem(export(server, session, f"memory://bucket/{tmp_path.name}"), "export_failed")
-        assert "SECRET" not in json.dumps(found)
-        assert found["retryable"] is True
 
 
 def test_a_condition_holds_for_an_import(tmp_path: Path) -> None:
