@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from typing_extensions import override
 
-from asg_autograd.simplify import Candidate, Rewrite, rewrites
+from asg_autograd.rewrites import Candidate, Rewrite, rewrites
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
@@ -27,7 +27,7 @@ _NO_RULES: list[Rewrite] = []
 class SimplifyingEditor(Editor[Value]):
     """An `Editor` that answers with a value of the graph where it already has what is to be appended.
 
-    Nodes of a loaded document stay as they are; appended nodes are simplified by the rules of `asg_autograd.simplify`,
+    Nodes of a loaded document stay as they are; appended nodes are simplified by the rules of `asg_autograd.rewrites`,
     and merged with equal ones, loaded or appended. A `barrier` is never merged.
 
     Attributes:

@@ -4,7 +4,7 @@ import math
 import operator
 from collections.abc import Callable
 
-from asg_autograd.simplify.table import Candidate, rewrite
+from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.ops.comparison import (

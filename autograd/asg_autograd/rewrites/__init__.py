@@ -10,10 +10,10 @@ x / x stay what they are. Importing this package fills the table.
 
 from importlib import import_module
 
-from asg_autograd.simplify.table import Candidate, Rewrite, rewrites
+from asg_autograd.rewrites.table import Candidate, Rewrite, rewrites
 
 __all__ = ["Candidate", "Rewrite", "rewrites"]
 
 # In this order, because of several rules that apply the first one that was entered is taken.
 for _family in ("broadcasting", "arithmetic", "constants", "choice", "layout"):
-    import_module(f"asg_autograd.simplify.{_family}")
+    import_module(f"asg_autograd.rewrites.{_family}")

@@ -1,6 +1,6 @@
 """Rewrites of what moves elements and does not compute, and of reductions that only do so."""
 
-from asg_autograd.simplify.table import Candidate, rewrite
+from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul

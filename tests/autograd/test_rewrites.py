@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from asg_autograd.simplify import Candidate, Rewrite, rewrites
+from asg_autograd.rewrites import Candidate, Rewrite, rewrites
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.dims import symbol
 from asg_schema.document import Document, Input, Parameter

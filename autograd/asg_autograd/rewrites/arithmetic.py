@@ -1,6 +1,6 @@
 """Rewrites of arithmetic: neutral elements and signs."""
 
-from asg_autograd.simplify.table import Candidate, rewrite
+from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.editing import Value
 from asg_schema.ops.creation import Full
 from asg_schema.ops.elementwise import (

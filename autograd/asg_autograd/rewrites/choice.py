@@ -1,6 +1,6 @@
 """Rewrites of `where`."""
 
-from asg_autograd.simplify.table import Candidate, rewrite
+from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.broadcasting import broadcast_shapes
 from asg_schema.editing import Value
 from asg_schema.ops.creation import Full
