@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem
+from asg_schema.quick_json import NotPlainError, read_plain_json
 
 __all__ = ["json_pointer", "nearest", "parse_json", "show_value", "validation_problems"]
 
@@ -30,6 +31,14 @@ def parse_json(text: str | bytes | bytearray) -> Any:
         DocumentError: the text is not UTF-8 or not JSON, repeats a key in an object, holds a bare NaN or Infinity or a
             number that is too large, holds half of a surrogate pair, or nests too deep.
     """
+    try:
+        return read_plain_json(bytes(text) if isinstance(text, bytearray) else text)
+    except NotPlainError:
+        return _parse_closely(text)
+
+
+def _parse_closely(text: str | bytes | bytearray) -> Any:
+    """Parse whatever is JSON, and say what is wrong with what is not."""
     try:
         source = _decoded(text)
         result = json.loads(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sized
 from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from asg_executor.api.json_tensors import encode_tensor
@@ -24,6 +25,7 @@ __all__ = [
     "Body",
     "Tensors",
     "check_carries",
+    "encoded_response",
     "json_response",
     "parse_body",
     "parse_json_body",
@@ -166,6 +168,22 @@ def json_response(content: Any, status: int = 200, headers: Mapping[str, str] | 
     return Response(body, status, headers, JSON)
 
 
+def encoded_response(
+    field: str, encoded: Any, others: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> Response:
+    """A response in JSON with tensors that `encode_tensor` made. It is like that of `json_response`, and quicker.
+
+    Args:
+        field: the name of the field with the tensors.
+        encoded: what stands in the field.
+        others: the fields before it.
+        headers: further headers.
+    """
+    before = json.dumps(others, ensure_ascii=False, allow_nan=False)[:-1] + (", " if others else "")
+    start = f"{before}{json.dumps(field)}: ".encode("utf-8", "backslashreplace")
+    return Response(b"".join([start, to_json(encoded), b"}"]), 200, headers, JSON)
+
+
 def check_carries(media_type: str, names: Iterable[str]) -> None:
     """Refuse, before anything is computed or changed, an answer that its media type cannot carry.
 
@@ -205,7 +223,7 @@ def tensor_response(
     headers = {**(headers or {}), "Vary": "Accept"}
     if media_type == JSON:
         encoded = {name: encode_tensor(array) for name, array in tensors.items()}
-        return json_response({**others, field: encoded}, headers=headers)
+        return encoded_response(field, encoded, others, headers)
     try:
         body = write_safetensors(tensors, {name: json.dumps(value) for name, value in others.items()})
     except SafetensorsError as error:

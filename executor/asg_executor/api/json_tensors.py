@@ -9,7 +9,8 @@ dtype cannot hold is refused instead of becoming an infinity or wrapping around.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
 import numpy as np
@@ -125,7 +126,7 @@ def _flatten(value: Any, rank: int) -> tuple[list[Any], tuple[int, ...]]:
         if not level:
             raise TensorError((), f"a list cannot say the shape of a rank-{rank} tensor without elements; {_LONG_FORM}")
         shape.append(lengths.pop())
-        level = [element for item in level for element in item]
+        level = list(chain.from_iterable(level))
     return level, tuple(shape)
 
 
@@ -175,15 +176,16 @@ def _elements(flat: list[Any], dtype: DType, shape: tuple[int, ...], prefix: tup
         return TensorError((*prefix, *_path(index, shape)), f"the element {_show(flat[index])} is not {needed}")
 
     allowed, needed = _allowed_types(dtype)
-    if not set(map(type, flat)) <= allowed:
+    found = set(map(type, flat))
+    if not found <= allowed:
         raise refuse(next(index for index, item in enumerate(flat) if type(item) not in allowed), needed)
     if dtype.is_floating:
-        return _floats(flat, dtype, refuse, needed)
-    if dtype.is_integer:
+        strings = [index for index, item in enumerate(flat) if type(item) is str] if str in found else []
+        return _floats(flat, strings, dtype, lambda index: refuse(index, needed))
+    if dtype.is_integer and flat:
         low, high = dtype.integer_range
-        for index, item in enumerate(flat):
-            if not low <= item <= high:
-                raise refuse(index, needed)
+        if min(flat) < low or max(flat) > high:
+            raise refuse(next(index for index, item in enumerate(flat) if not low <= item <= high), needed)
     return np.array(flat, numpy_dtype(dtype))
 
 
@@ -196,11 +198,18 @@ def _allowed_types(dtype: DType) -> tuple[set[type], str]:
     return {bool}, "true or false"
 
 
-def _floats(flat: list[Any], dtype: DType, refuse: Any, needed: str) -> Array:
-    strings = [index for index, item in enumerate(flat) if type(item) is str]
+def _floats(flat: list[Any], strings: list[int], dtype: DType, refuse: Callable[[int], TensorError]) -> Array:
+    """The elements as floats.
+
+    Args:
+        flat: numbers and strings.
+        strings: where the strings are.
+        dtype: the declared dtype.
+        refuse: the error of the element at an index.
+    """
     for index in strings:
         if flat[index] not in _NON_FINITE:
-            raise refuse(index, needed)
+            raise refuse(index)
     numbers = flat
     if strings:
         numbers = [_NON_FINITE[item] if type(item) is str else item for item in flat]
@@ -208,14 +217,14 @@ def _floats(flat: list[Any], dtype: DType, refuse: Any, needed: str) -> Array:
         doubles = np.array(numbers, np.float64)
     except OverflowError:
         index = next(index for index, item in enumerate(flat) if type(item) is int and not _fits_double(item))
-        raise refuse(index, needed) from None
+        raise refuse(index) from None
     with np.errstate(over="ignore"):
         result = doubles.astype(numpy_dtype(dtype))
     # Only a string may be infinite; a number that is became so by being too large.
     infinite = np.isinf(result)
     infinite[strings] = False
     if infinite.any():
-        raise refuse(int(np.argmax(infinite)), needed)
+        raise refuse(int(np.argmax(infinite)))
     return result
 
 

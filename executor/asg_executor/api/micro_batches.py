@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from starlette.responses import Response
 
-from asg_executor.api.bodies import json_response, tensor_response
+from asg_executor.api.bodies import encoded_response, tensor_response
 from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.api.media_types import JSON
 from asg_executor.api.problems import refuse
@@ -81,5 +81,5 @@ def micro_batch_response(
     """
     if media_type == JSON:
         encoded = [{name: encode_tensor(array) for name, array in part.items()} for part in parts]
-        return json_response({**others, FIELD: encoded}, headers={**(headers or {}), "Vary": "Accept"})
+        return encoded_response(FIELD, encoded, others, {**(headers or {}), "Vary": "Accept"})
     return tensor_response("outputs", joined(parts), media_type, {**others, FIELD: len(parts)}, headers)

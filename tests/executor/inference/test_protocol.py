@@ -49,7 +49,7 @@ def test_bare_words_for_what_is_not_finite(server: Server, model: str) -> None:
     body = (
         '{"inputs": [{"name": "in.float32", "shape": [1, 3], "datatype": "FP32", "data": [NaN, Infinity, -Infinity]}]}'
     )
-    assert '"data": [-Infinity, Infinity, NaN]' in post(server, model, body).text
+    assert '"data":[-Infinity,Infinity,NaN]' in post(server, model, body).text
 
 
 def test_what_clients_of_kserve_and_mlserver_send_besides_is_without_effect(server: Server, model: str) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr
 from asg_executor.api.bodies import Body
 from asg_executor.api.problems import ProblemError, refuse
 from asg_schema.errors import Problem
+from asg_schema.quick_json import NotPlainError, read_plain_json
 from asg_schema.tensor_type import MOST_AXES
 from asg_schema.wire import json_pointer, show_value
 
@@ -84,17 +85,7 @@ def parse_request(content: bytes) -> InferRequest:
 
 
 def _parse(content: bytes) -> InferRequest:
-    try:
-        source = json.loads(content, object_pairs_hook=_unique_keys)
-    except UnicodeDecodeError as error:
-        raise _invalid(f"the JSON is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from None
-    except json.JSONDecodeError as error:
-        raise _invalid(f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise _invalid("the JSON is nested too deep") from None
-    except ValueError as error:
-        raise _invalid(str(error)) from None
-    request = InferRequest.check(source)
+    request = InferRequest.check(_source(content))
     problems = [*_request_problems(request.parameters or {})]
     for field, items in (("inputs", request.inputs), ("outputs", request.outputs or [])):
         names: set[str] = set()
@@ -107,6 +98,23 @@ def _parse(content: bytes) -> InferRequest:
             problems += _tensor_problems(item.parameters or {}, place)
     refuse("invalid_request", problems)
     return request
+
+
+def _source(content: bytes) -> Any:
+    try:
+        return read_plain_json(content)
+    except NotPlainError:
+        pass  # it has NaN, or something that a message has to tell of
+    try:
+        return json.loads(content, object_pairs_hook=_unique_keys)
+    except UnicodeDecodeError as error:
+        raise _invalid(f"the JSON is not UTF-8: byte {error.start} is {error.object[error.start]:#04x}") from None
+    except json.JSONDecodeError as error:
+        raise _invalid(f"not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise _invalid("the JSON is nested too deep") from None
+    except ValueError as error:
+        raise _invalid(str(error)) from None
 
 
 # A client whose tensors are behind the JSON sends the same JSON again and again.

@@ -1,12 +1,13 @@
 """Tensors of the protocol: in JSON, and as binary data behind it."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+from pydantic_core import to_json
 
 from asg_executor.api.open_inference.datatypes import DATATYPES
 from asg_executor.api.open_inference.messages import InferRequest, InputTensor
@@ -144,7 +145,7 @@ def _flatten(data: list[Any], shape: tuple[int, ...]) -> list[Any]:
     for size in shape:
         if not all(isinstance(item, list) and len(cast("list[Any]", item)) == size for item in level):
             raise _TensorError(f"its data is neither flat nor nested as the shape {list(shape)} is")
-        level = [element for item in level for element in item]
+        level = list(chain.from_iterable(level))
     return level
 
 
@@ -157,7 +158,7 @@ def _check_elements(flat: list[Any], dtype: DType) -> None:
     else:
         low, high = dtype.integer_range
         allowed, needed = {int}, f"an integer from {low} to {high}"
-        if set(map(type, flat)) <= allowed and all(low <= item <= high for item in flat):
+        if set(map(type, flat)) <= allowed and (not flat or (low <= min(flat) and max(flat) <= high)):
             return
         wrong = next(item for item in flat if type(item) is not int or not low <= item <= high)
         raise _TensorError(f"the element {show_value(wrong)} is not {needed}")
@@ -207,7 +208,7 @@ class _Described(NamedTuple):
 
 
 def _header(model: str, version: str, id: str | None, step: int, outputs: Sequence[_Described]) -> bytes:
-    """The JSON of an answer."""
+    """The JSON of an answer; NaN and Infinity stand in it as bare words."""
     tensors: list[dict[str, Any]] = []
     for name, dtype, shape, data in outputs:
         tensor: dict[str, Any] = {"name": name, "datatype": DATATYPES[dtype], "shape": shape}
@@ -218,7 +219,7 @@ def _header(model: str, version: str, id: str | None, step: int, outputs: Sequen
         tensors.append(tensor)
     own = {} if id is None else {"id": id}
     header = {"model_name": model, "model_version": version, **own, "parameters": {"step": step}, "outputs": tensors}
-    return json.dumps(header).encode()
+    return to_json(header)
 
 
 # Where the elements follow it, it is the same again and again.
