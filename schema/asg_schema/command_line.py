@@ -5,23 +5,22 @@ turns that into a message and exit code 1, so that no command prints a traceback
 """
 
 import functools
-import gzip
 import os
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, ParamSpec
 
 import typer
 
+from asg_schema.compression import CompressionError, compressed, decompressed, is_compressed
 from asg_schema.document import Document
 from asg_schema.errors import AsgError, DocumentError
 
 __all__ = ["CommandError", "InvalidDocumentError", "guarded", "read_bytes", "read_document", "write_text"]
 
 P = ParamSpec("P")
-_GZIP = b"\x1f\x8b"  # how a gzip file begins, and neither JSON nor UTF-8 does
+_SUFFIX = ".gz"
 
 
 class CommandError(AsgError):
@@ -45,17 +44,14 @@ def read_bytes(argument: str) -> bytes:
     """The content of a file, or of standard input for `-`; decompressed where it is gzip, or the name ends in `.gz`.
 
     Raises:
-        CommandError: the file cannot be read.
+        CommandError: the file cannot be read, or holds too much when decompressed.
     """
     try:
         content = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
-        compressed = argument.endswith(".gz") or content.startswith(_GZIP)
-        return gzip.decompress(content) if compressed else content
-    except OSError as error:  # gzip's own complaint has no strerror
+        return decompressed(content) if argument.endswith(_SUFFIX) or is_compressed(content) else content
+    except OSError as error:
         reason = error.strerror or str(error)
-    except (EOFError, zlib.error) as error:
-        reason = f"not a whole gzip file: {error}"
-    except ValueError as error:  # a NUL byte in the name
+    except (CompressionError, ValueError) as error:  # the latter for a NUL byte in the name
         reason = str(error)
     raise CommandError(f"cannot read {argument}: {reason}")
 
@@ -75,7 +71,7 @@ def read_document(argument: str) -> Document:
 
 
 def write_text(text: str, output: str = "-") -> None:
-    """Write text to a file, or to standard output for `-`.
+    """Write text to a file, compressed if its name ends in `.gz`, or to standard output for `-`.
 
     Raises:
         CommandError: the file cannot be written.
@@ -83,8 +79,9 @@ def write_text(text: str, output: str = "-") -> None:
     if output == "-":
         sys.stdout.write(text)
         return
+    content = text.encode()
     try:
-        Path(output).write_text(text, encoding="utf-8")
+        Path(output).write_bytes(compressed(content) if output.endswith(_SUFFIX) else content)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CommandError(f"cannot write {output}: {reason}") from None

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pytest
 
-from asg_schema import OPS, Document, cli
+from asg_schema import OPS, Document, cli, command_line
 from asg_schema.json_schema import json_schema_text
 from asg_schema.op_reference import op_reference
 
@@ -236,7 +236,7 @@ def test_what_does_not_fit_into_memory_gets_a_message(asg: Run, path: str, monke
     def decompress(content: bytes) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr(gzip, "decompress", decompress)
+    monkeypatch.setattr(command_line, "decompressed", decompress)
     done = asg("digest", "-", text=gzip.compress(Path(path).read_bytes()), returncode=1)
     assert done.stderr == "asg: there is not enough memory for this\n"
 

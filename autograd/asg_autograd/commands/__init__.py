@@ -1,0 +1,1 @@
+"""The commands of the transformer, one a file; `asg_autograd.cli` lists them."""
