@@ -22,7 +22,7 @@ from asg_builder.client import (
     Session,
     ValidationProblem,
 )
-from asg_builder.data import Batches
+from asg_builder.data import Batches, micro_batches
 from asg_builder.training import EarlyStopping
 from asg_schema.errors import AsgError
 from executor_harness.jobs import data, network
@@ -74,6 +74,15 @@ def test_a_job_leaves_the_weights_and_the_history_of_fit(client: Client) -> None
     job.delete()
     with pytest.raises(NotFound):
         client.job(job.id)
+
+
+def test_a_job_of_micro_batches_leaves_the_weights_of_a_loop_of_them(client: Client) -> None:
+    by_hand, session = new_session(client), new_session(client)
+    for batch in Batches(TRAIN, 16, shuffle=True, seed=5):
+        by_hand.step_micro_batches(micro_batches(batch, 3))
+    session.start_job(TRAIN, batch_size=16, shuffle_seed=5, micro_batches=3).wait()
+    assert equal(session, by_hand)
+    assert session.number == by_hand.number
 
 
 def test_a_data_set_is_sent_once(client: Client) -> None:

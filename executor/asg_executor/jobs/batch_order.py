@@ -2,14 +2,14 @@
 
 Row numbers of epoch e, counted from 0, under the seed s: the permutation that NumPy's
 `default_rng((s, e)).permutation(n)` gives, which executor/docs/jobs.md spells out for other languages. Batch b of the
-epoch has the rows at the places b·size to (b + 1)·size - 1 of it.
+epoch has the rows at the places b·size to (b + 1)·size - 1 of it, and its micro-batches have these in order.
 """
 
 import numpy as np
 
 from asg_executor.plan.arrays import Array
 
-__all__ = ["batches_per_epoch", "epoch_order"]
+__all__ = ["batches_per_epoch", "epoch_order", "micro_batch_rows", "micro_batch_sizes"]
 
 
 def epoch_order(length: int, seed: int | None, epoch: int) -> Array:
@@ -23,6 +23,27 @@ def epoch_order(length: int, seed: int | None, epoch: int) -> Array:
     if seed is None:
         return np.arange(length)
     return np.random.default_rng((seed, epoch)).permutation(length)
+
+
+def micro_batch_rows(rows: Array, count: int | None) -> list[Array]:
+    """The rows of each micro-batch of a batch, as NumPy's `array_split` divides them.
+
+    Args:
+        rows: the numbers of the batch's rows.
+        count: how many micro-batches a batch has that has so many rows; None for one.
+    """
+    return [rows] if count is None else np.array_split(rows, min(count, len(rows)))
+
+
+def micro_batch_sizes(size: int, count: int | None) -> set[int]:
+    """How many rows the micro-batches of a batch have.
+
+    Args:
+        size: how many the batch has, at least one.
+        count: as for `micro_batch_rows`.
+    """
+    smaller, rest = divmod(size, min(count or 1, size))
+    return {smaller + 1, smaller} if rest else {smaller}
 
 
 def batches_per_epoch(length: int, size: int, *, drop_last: bool) -> int:

@@ -17,6 +17,7 @@ __all__ = ["JobBounds"]
 
 _MOST_SHUFFLED_ROWS = 2**28  # their order takes 2 GiB
 _MOST_CHECKPOINTS = 1000
+_MOST_MICRO_BATCH_INPUTS = 100_000  # of a step, as in one body
 _MOST_REPORTED = 2**24
 
 
@@ -52,6 +53,7 @@ class JobBounds(NamedTuple):
             size = settings.validation.batch_size or settings.batch_size
             path = ["validation", "batch_size"]
             asked.check_batch(path, interface.validation_inputs, validation, size, self.batch_bytes)
+        asked.check_micro_batches()
         asked.check_order(data)
         if not asked.problems:  # else they follow from these
             asked.check_checkpoints()
@@ -87,6 +89,16 @@ class _Asked:
         if taken > most:
             message = f"the inputs of a batch take {taken} bytes, {row} for each row; at most {most} are allowed"
             self._report(path, "batch_too_large", message)
+
+    def check_micro_batches(self) -> None:
+        count, size = self.settings.micro_batches or 1, self.settings.batch_size
+        entries = count * len(self.interface.inputs)
+        if count > size:
+            message = f"there would be {count} micro-batches of {size} rows; at most {size} are possible"
+            self._report(["micro_batches"], "too_many_micro_batches", message)
+        elif entries > _MOST_MICRO_BATCH_INPUTS:
+            message = f"the {count} micro-batches have {entries} inputs; a step has at most {_MOST_MICRO_BATCH_INPUTS}"
+            self._report(["micro_batches"], "too_many_micro_batches", message)
 
     def check_order(self, data: DatasetInfo) -> None:
         if self.settings.shuffle_seed is not None and data.length > _MOST_SHUFFLED_ROWS:

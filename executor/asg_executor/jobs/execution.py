@@ -7,14 +7,14 @@ session loses steps in a crash, as its durability may say, the job takes them ag
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from asg_executor.api.json_tensors import encode_tensor
 from asg_executor.datasets.dataset import Dataset
-from asg_executor.jobs.batch_order import epoch_order
+from asg_executor.jobs.batch_order import epoch_order, micro_batch_rows
 from asg_executor.jobs.errors import JobPositionError, UnknownCheckpointError
 from asg_executor.jobs.figures import RunningFigures, figure_json
 from asg_executor.jobs.interface import VALIDATION, JobInterface
@@ -108,8 +108,8 @@ class Execution:
         self.position = held.session.number - record.first_step
         self._figures = RunningFigures()
         if self.position != 0:
-            note, rows = self._note(), len(self._rows(self.position - 1))
-            self._figures = self._updated(RunningFigures.from_json(note["figures"]), held.last_step, rows)
+            note, parts = self._note(), self._parts(self.position - 1)
+            self._figures = self._updated(RunningFigures.from_json(note["figures"]), held.last_step, parts)
 
     def _note(self) -> Mapping[str, Any]:
         """The note of the session's last step, which is to be the job's."""
@@ -122,10 +122,11 @@ class Execution:
             )
         return note
 
-    def _updated(self, before: RunningFigures, step: StepRecord, rows: int) -> RunningFigures:
+    def _updated(self, before: RunningFigures, step: StepRecord, parts: Sequence[Array]) -> RunningFigures:
         """Figures with those of a step, in their own order: a step that was taken again from the log has another."""
-        (answer,) = step.answer
-        return before.updated({name: answer[name] for name in self._interface.figures}, rows)
+        for answer, rows in zip(step.answer, parts, strict=True):
+            before = before.updated({name: answer[name] for name in self._interface.figures}, len(rows))
+        return before
 
     def take(self) -> StepDone:
         """Take the next step.
@@ -133,25 +134,29 @@ class Execution:
         Raises:
             ExecutorError: as `HeldSession.take` does; the step was not taken.
         """
-        rows = self._rows(self.position)
-        inputs = {name: self._data.rows(tensor, rows) for name, tensor in self._interface.inputs.items()}
+        parts = self._parts(self.position)
+        inputs = [
+            {name: self._data.rows(tensor, rows) for name, tensor in self._interface.inputs.items()} for rows in parts
+        ]
         is_first = self.position % self._record.steps_per_epoch == 0
         before = RunningFigures() if is_first else self._figures
         note = _text({"job": self._record.id, "figures": before.to_json()})
-        request = StepRequest([inputs], list(self._interface.figures), note=note)
+        divided = self._settings.micro_batches is not None
+        request = StepRequest(inputs, list(self._interface.figures), micro_batches=divided, note=note)
         number = self._record.first_step + self.position + 1
         taken = self._held.take(number, request, job=self._record.id)
         self.position += 1
-        self._figures = self._updated(before, self._held.last_step, len(rows))
+        self._figures = self._updated(before, self._held.last_step, parts)
         return StepDone(self.position, number, _figures_json(self._figures.result()), taken)
 
-    def _rows(self, place: int) -> Array:
-        """The numbers of the rows of a step; `place` counts the job's steps from 0."""
+    def _parts(self, place: int) -> list[Array]:
+        """The numbers of the rows of each micro-batch of a step; `place` counts the job's steps from 0."""
         epoch, batch = divmod(place, self._record.steps_per_epoch)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, epoch_order(self._data.info.length, self._settings.shuffle_seed, epoch)
         size = self._settings.batch_size
-        return self._order[1][batch * size : (batch + 1) * size]
+        rows = self._order[1][batch * size : (batch + 1) * size]
+        return micro_batch_rows(rows, self._settings.micro_batches)
 
     def epoch_figures(self) -> dict[str, Any]:
         """The figures of the epoch so far, as JSON."""

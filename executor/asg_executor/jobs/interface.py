@@ -6,7 +6,7 @@ from math import prod
 from typing import Self
 
 from asg_executor.datasets.dataset import DatasetInfo
-from asg_executor.jobs.batch_order import batches_per_epoch
+from asg_executor.jobs.batch_order import batches_per_epoch, micro_batch_sizes
 from asg_executor.jobs.errors import InvalidJobError
 from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.sessions.graph_set import TRAIN
@@ -108,7 +108,8 @@ class _Check:
         sizes = (
             {min(settings.batch_size, data.length)} if settings.drop_last or not rest else {settings.batch_size, rest}
         )
-        return self._inputs(document, data, settings.inputs, sizes, ["inputs"]), figures
+        own = set[int]().union(*(micro_batch_sizes(size, settings.micro_batches) for size in sizes))
+        return self._inputs(document, data, settings.inputs, own, ["inputs"]), figures
 
     def validation(self, settings: JobSettings, data: DatasetInfo) -> tuple[dict[str, str], list[str]]:
         """The tensors of the inputs of the validation's graph, and its figures."""

@@ -103,6 +103,12 @@ class JobSettings(_Part):
     dataset: StrictStr = Field(description="The digest of the data set.")
     epochs: _Count = Field(default=1, description="How many times to go through the data set.")
     batch_size: _Count = Field(description="How many rows a step has.")
+    micro_batches: _Count | None = Field(
+        default=None,
+        description="In how many micro-batches each step takes its rows: `train` runs for one after the other, and "
+        "their gradients are applied once. Their sizes differ by one row at most, the larger ones come first; a batch "
+        "with fewer rows has as many as rows. Absent: the batch is not divided.",
+    )
     shuffle_seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | None = Field(
         default=None, description="What the orders of the rows are made from; absent: they stay in order."
     )

@@ -99,6 +99,7 @@ class JobRequest:
 
     epochs: int
     batch_size: int
+    micro_batches: int | None
     shuffle_seed: int | None
     drop_last: bool
     inputs: Mapping[str, str] | None
@@ -118,6 +119,7 @@ class JobRequest:
             "dataset": digest,
             "epochs": self.epochs,
             "batch_size": self.batch_size,
+            "micro_batches": self.micro_batches,
             "shuffle_seed": self.shuffle_seed,
             "drop_last": self.drop_last,
             "inputs": None if self.inputs is None else dict(self.inputs),
