@@ -1,6 +1,7 @@
 """ASG, the transformer: from documents to documents that also compute derivatives."""
 
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
-from asg_autograd.gradient import Disconnected, grad, vjp
+from asg_autograd.gradient import grad, vjp
+from asg_autograd.selection import Disconnected
 
 __all__ = ["Disconnected", "DisconnectedError", "NotDifferentiableError", "TransformError", "grad", "vjp"]

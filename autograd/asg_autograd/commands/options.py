@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from asg_autograd.gradient import Disconnected
+from asg_autograd.selection import Disconnected
 
 __all__ = ["Source", "Target", "WhenDisconnected", "Wrt", "chosen_targets"]
 

@@ -1,0 +1,62 @@
+"""Which nodes depend differentiably on which values, and by which path."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
+
+from asg_schema.editing import Value
+from asg_schema.op import Op
+
+__all__ = ["dependents", "differentiable_operands", "path_through"]
+
+
+@cache
+def differentiable_operands(op: type[Op], count: int) -> tuple[bool, ...]:
+    """For each of an op's operands whether it is differentiable; a variadic declaration stands for all that follow."""
+    last = len(op.operands) - 1
+    return tuple(op.operands[min(index, last)].differentiable for index in range(count))
+
+
+def dependents(nodes: Sequence[Op], value: Callable[[str], Value], reached: set[str]) -> list[Op]:
+    """The nodes that depend differentiably on a value in `reached`, to which their floating-point results are added."""
+    found: list[Op] = []
+    for node in nodes:
+        inputs = node.inputs
+        flags = differentiable_operands(type(node), len(inputs))
+        if not any(flag and reference in reached for flag, reference in zip(flags, inputs, strict=True)):
+            continue
+        floating = [reference for reference in node.references() if value(reference).dtype.is_floating]
+        if floating:
+            reached.update(floating)
+            found.append(node)
+    return found
+
+
+def path_through(between: Sequence[Op], node: Op, reached: Collection[str], ends: Iterable[str]) -> tuple[str, ...]:
+    """The ids on a path through a node, from a value that it depends on to one that depends on it.
+
+    Args:
+        between: the nodes that depend on what the path may begin with, in topological order.
+        node: one of them.
+        reached: what the path may begin with, and the results of `between` that depend on it.
+        ends: what the path may end with; the node leads to one of them.
+    """
+    definitions = {reference: step for step in between for reference in step.references()}
+    before: list[str] = []
+    step: Op | None = node
+    while step is not None:
+        reference = next(reference for reference in step.inputs if reference in reached)
+        step = definitions.get(reference)
+        before.append(reference if step is None else step.id)
+    source: dict[str, Op] = dict.fromkeys(node.references(), node)
+    for later in between:
+        for reference in later.inputs:
+            if reference in source and later is not node:
+                source.update((result, definitions[reference]) for result in later.references())
+                break
+    end = next(reference for reference in ends if reference in source)
+    after: list[str] = []
+    here = definitions[end]
+    while here is not node:
+        after.append(here.id)
+        here = source[here.id]
+    return (*reversed(before), node.id, *reversed(after))
