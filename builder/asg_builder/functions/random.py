@@ -32,8 +32,8 @@ def rng_bits(
     """Independent uniform 32-bit words, uint32 (Threefry-2x32; the same on every engine).
 
     Args:
-        key: uint32[2], such as `asg.rng_key()`.
-        shape: the shape of the result.
+        key: uint32[2], such as `asg.rng_key()`; or several keys […, 2], which each draw by themselves.
+        shape: the shape of what each key draws; the result has the leading axes of the keys before it.
         offset: the counter of the first element; results of one key whose counters do not overlap are independent.
         word: which of the two independent words of each counter: the first, the second, or their exclusive or.
     """

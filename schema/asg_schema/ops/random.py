@@ -26,6 +26,12 @@ def check_key(key: TensorType, operand: int) -> None:
         raise RuleError(f"{{{operand}}} is a random key; uint32[2] is needed there", operand=operand)
 
 
+def _check_keys(keys: TensorType) -> None:
+    """Refuse what is neither a key nor keys along leading axes."""
+    if keys.shape[-1:] != (2,):
+        raise RuleError("{0} is a random key; uint32[2] is needed there, or […, 2] for several keys", operand=0)
+
+
 class RngBits(Op):
     """Independent uniform 32-bit words, a function of the key alone: Threefry-2x32 with 20 rounds.
 
@@ -34,6 +40,9 @@ class RngBits(Op):
     The element is a XOR b, or with `word` a or b, which are independent of each other and together are 64 bits. With
     offset 0 these are the bits of `jax.random.bits` for a threefry key with `jax_threefry_partitionable`: a XOR b those
     of uint32, a · 2³² + b those of uint64. Every engine yields the same.
+
+    A key is uint32[2]. Of several keys, uint32[…, 2], each makes an array of `shape` by itself, counted from `offset`;
+    the result has the leading axes of the keys, and then those of `shape`.
 
     The block of a counter (a, b) under a key (k₀, k₁), in arithmetic modulo 2³²: let k₂ = k₀ XOR k₁ XOR 0x1BD11BDA; a
     += k₀, b += k₁; then for i = 1 to 5: four rounds with the rotations r = 13, 15, 26, 6 (i odd) or 17, 29, 16, 24 (i
@@ -44,7 +53,7 @@ class RngBits(Op):
 
     op: Literal["rng_bits"] = "rng_bits"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("key", DTypeGroup.UINT32, variable="K", differentiable=False),)
-    shape: Shape = Field(description="The shape of the result.")
+    shape: Shape = Field(description="The shape of what each key makes.")
     offset: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = Field(
         default=0, description="The counter of the first element, at least 0."
     )
@@ -54,6 +63,7 @@ class RngBits(Op):
 
     @override
     def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
-        check_key(operands[0], 0)
+        (key,) = operands
+        _check_keys(key)
         check_shape(self.shape)
-        return (TensorType(DType.UINT32, self.shape),)
+        return (TensorType(DType.UINT32, (*key.shape[:-1], *self.shape)),)

@@ -32,3 +32,15 @@ def test_counters_run_on_over_tiles_and_over_the_end_of_a_word(offset: int) -> N
     places = [0, 1, 2, 3, 4, 8191, 8192, 14_999]
     expected = [random_word((7, 2**31 + 11), offset + place) for place in places]
     np.testing.assert_array_equal(result.reshape(-1)[places], expected)
+
+
+@pytest.mark.parametrize("of_each", [1, 3, 1000, 4096, 4097, 9000])
+def test_several_keys_draw_as_each_by_itself(of_each: int) -> None:
+    """Short lines go into tiles together, long ones each by themselves, and a last tile may be smaller."""
+    keys = np.arange(44, dtype=np.uint32).reshape(11, 2, 2)[:, ::-1]  # not contiguous
+    several, single = np.empty((11, 2, of_each), np.uint32), np.empty(of_each, np.uint32)
+    op = RngBits(id="y", inputs=("key",), shape=(of_each,), offset=2**32 - 2, word="first")
+    rng_bits(op, [keys], [several], Workspace())()
+    for place in ((0, 0), (0, 1), (3, 1), (10, 1)):
+        rng_bits(op, [keys[place]], [single], Workspace())()
+        np.testing.assert_array_equal(several[place], single)

@@ -272,7 +272,7 @@ CASES: list[Case] = [
         ["uint32[3]"],
         {"shape": [2]},
         "/inputs/0",
-        '"x0" uint32[3] is a random key; uint32[2] is needed there',
+        '"x0" uint32[3] is a random key; uint32[2] is needed there, or […, 2] for several keys',
     ),
     Case("rng_bits", ["uint32[2]"], {"shape": [-2]}, "/shape", "a dim is at least 0, not -2"),
     Case(
