@@ -6,8 +6,9 @@ last bits. Where results must be the same again, the number must be, too.
 
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
+
+from asg_executor.cores import available_cores
 
 __all__ = ["blas_threads", "default_blas_threads", "set_blas_threads"]
 
@@ -15,7 +16,6 @@ _threadpools: Any = import_module("threadpoolctl")  # it comes without types
 import_module("scipy.linalg")  # it and NumPy bring a BLAS each, which is known only once it is loaded
 
 _VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def blas_threads() -> int | None:
@@ -50,14 +50,4 @@ def default_blas_threads(workers: int) -> int | None:
     """
     if any(os.environ.get(name) for name in _VARIABLES):
         return blas_threads()
-    return max(_cores() // workers, 1)
-
-
-def _cores() -> int:
-    """The cores that this process may use, by its affinity and, in a container, by its quota."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = _QUOTA.read_text().split()
-    except (OSError, ValueError):  # no container, or not one of Linux's second kind
-        return count
-    return count if quota == "max" else max(min(count, int(quota) // int(period)), 1)
+    return max(available_cores() // workers, 1)

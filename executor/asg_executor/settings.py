@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from asg_executor.cores import available_cores
 from asg_executor.exports.places import is_prefix
 from asg_executor.machine_memory import machine_memory
 
@@ -52,8 +53,8 @@ class Settings(BaseSettings):
         ge=1,
         description="How many threads one matrix product may use. Absent: for `asg serve` what the variables of the "
         "BLAS library say (`OPENBLAS_NUM_THREADS`, …), else the cores divided by `workers`; for an application that is "
-        "mounted elsewhere what the process has. One large model alone is trained fastest with as many as there are "
-        "cores.",
+        "mounted elsewhere what the process has. `all` stands for the cores that "
+        "there are: so one large model alone is trained fastest.",
     )
     max_queue: int = Field(
         default=256, ge=0, description="How many further requests may wait to compute; more are answered 503."
@@ -224,6 +225,11 @@ class Settings(BaseSettings):
         description="Whether traces are sent by OTLP over HTTP, as the variables of OpenTelemetry say "
         "(`OTEL_EXPORTER_OTLP_ENDPOINT`, …). It needs the extra `asgraph[telemetry]`.",
     )
+
+    @field_validator("blas_threads", mode="before")
+    @classmethod
+    def _cores_if_all(cls, value: object) -> object:
+        return available_cores() if value == "all" else value
 
     @field_validator("export_urls")
     @classmethod

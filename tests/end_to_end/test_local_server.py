@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,28 @@ def test_it_ends_with_its_client() -> None:
     del other
     gc.collect()
     assert ends(pid)
+
+
+@pytest.mark.parametrize(("variables", "expected"), [({}, "all"), ({"OMP_NUM_THREADS": "1"}, None)])
+def test_it_computes_on_all_cores_unless_it_is_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str | None
+) -> None:
+    for name in list(os.environ):
+        if name.endswith("_NUM_THREADS") or name == "ASG_BLAS_THREADS":
+            monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    given: list[str | None] = []
+    start = subprocess.Popen
+
+    def starting(*arguments: Any, **options: Any) -> Any:
+        given.append(options["env"].get("ASG_BLAS_THREADS"))
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", starting)
+    with Client.local() as client:
+        assert client.info()["format_version"] == 1
+    assert given == [expected]
 
 
 @pytest.mark.parametrize("how", ["sys.exit(3)", "raise RuntimeError", "os.kill(os.getpid(), signal.SIGKILL)"])

@@ -18,6 +18,7 @@ _COMMAND = (
     *(sys.executable, "-P", "-c", "from asg_schema.cli import main; main()"),  # `asg`, wherever it is installed
     *("serve", "--host", "127.0.0.1", "--port", "0", "--announce-json", "--exit-with-parent"),
 )
+_THREADS = ("ASG_BLAS_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "OMP_NUM_THREADS")
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _SHOWN_BYTES = 2000
@@ -38,6 +39,14 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     os.register_at_fork(after_in_child=_let_go)
 
 
+def _environment() -> dict[str, str]:
+    """The environment of a server that one process alone has: nobody else knows its address, and it has no keys."""
+    environment = {**os.environ, "ASG_REQUIRE_KEY": "false"}
+    if not any(environment.get(name) for name in _THREADS):
+        environment["ASG_BLAS_THREADS"] = "all"  # it computes for one, as fast as in that process itself
+    return environment
+
+
 class LocalServer:
     """A running `asg serve` on a free port of 127.0.0.1.
 
@@ -55,7 +64,7 @@ class LocalServer:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         self._process = subprocess.Popen(
             _COMMAND,
-            env={**os.environ, "ASG_REQUIRE_KEY": "false"},  # nobody else knows its address, and it has no keys
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

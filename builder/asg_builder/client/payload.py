@@ -7,28 +7,16 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 import safetensors
-import safetensors.numpy
 
 from asg_builder.arrays import Array, convert, numpy_dtype
 from asg_builder.client.errors import UnexpectedAnswer
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
+from asg_schema.safetensors_header import DTYPES, LENGTH_BYTES, METADATA, TensorPlace, read_header, write_header
 
 __all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode", "read_tensors", "to_json"]
 
-_DTYPES = {
-    "F16": DType.FLOAT16,
-    "BF16": DType.BFLOAT16,
-    "F32": DType.FLOAT32,
-    "F64": DType.FLOAT64,
-    "I8": DType.INT8,
-    "I32": DType.INT32,
-    "I64": DType.INT64,
-    "U8": DType.UINT8,
-    "U32": DType.UINT32,
-    "BOOL": DType.BOOL,
-}
-_LENGTH_BYTES = 8
+_FORMAT = {numpy_dtype(dtype): dtype for dtype in DType}
 
 
 class Payload(NamedTuple):
@@ -102,33 +90,48 @@ def _plain(value: object) -> Any:
 
 
 def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = None, **fields: Any) -> bytes:
-    """A safetensors body.
+    """A safetensors body. Tensors with wide elements come first, so that all are aligned.
 
     Args:
-        tensors: arrays by name.
+        tensors: arrays by name, of the format's dtypes.
         texts: the request's other fields whose metadata is their text itself.
         fields: the request's other fields, JSON values; None leaves a field out.
+
+    Raises:
+        AsgError: a tensor has the one name that safetensors keeps for itself.
     """
-    # ascontiguousarray makes rank 0 into rank 1.
-    contiguous = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in tensors.items()}
+    if METADATA in tensors:
+        raise AsgError(f'a tensor cannot be named "{METADATA}": safetensors keeps that name for itself')
     written = {name: to_json(value) for name, value in fields.items() if value is not None}
-    return safetensors.numpy.save(contiguous, {**(texts or {}), **written} or None)
+    places: dict[str, TensorPlace] = {}
+    pieces: list[bytes | memoryview] = [b""]
+    end = 0
+    for name, array in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
+        begin, end = end, end + array.nbytes
+        places[name] = TensorPlace(_FORMAT[array.dtype], array.shape, begin, end)
+        pieces.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    pieces[0] = write_header(places, {**(texts or {}), **written})
+    return b"".join(pieces)
 
 
 def decode(body: bytes) -> Payload:
     """Read a safetensors body.
 
     Raises:
-        UnexpectedAnswer: the body is truncated or malformed.
+        UnexpectedAnswer: the body is truncated or malformed, or holds a dtype that documents have not.
     """
     try:
-        listed = _deserialize(body)
-        fields = {name: json.loads(text) for name, text in _metadata(body).items()}
-        return Payload({name: _array(name, entry) for name, entry in listed}, fields)
-    except (safetensors.SafetensorError, ValueError) as error:
+        header, begin = read_header(body)
+        fields = {name: json.loads(text) for name, text in header.metadata.items()}
+    except ValueError as error:
         raise UnexpectedAnswer(f"the answer is not valid safetensors: {error}") from None
-    except _UnknownDTypeError as error:
-        raise UnexpectedAnswer(f"the answer {error}") from None
+    content = np.frombuffer(body, np.uint8)[begin:]
+    tensors = {
+        # A copy, which may be changed, and which does not keep the others in memory.
+        name: content[place.begin : place.end].copy().view(numpy_dtype(place.dtype)).reshape(place.shape)
+        for name, place in header.tensors.items()
+    }
+    return Payload(tensors, fields)
 
 
 def read_tensors(body: bytes, source: str) -> tuple[dict[str, Array], dict[str, str]]:
@@ -160,12 +163,12 @@ def _deserialize(body: bytes) -> list[tuple[str, dict[str, Any]]]:
 
 def _metadata(body: bytes) -> dict[str, str]:
     """The metadata of a body that has been read without complaint."""
-    header = json.loads(body[_LENGTH_BYTES : _LENGTH_BYTES + int.from_bytes(body[:_LENGTH_BYTES], "little")])
+    header = json.loads(body[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(body[:LENGTH_BYTES], "little")])
     return header.get("__metadata__", {})
 
 
 def _array(name: str, entry: Mapping[str, Any]) -> Array:
-    dtype = _DTYPES.get(entry["dtype"])
+    dtype = DTYPES.get(entry["dtype"])
     if dtype is None:
         raise _UnknownDTypeError(f'holds the tensor "{name}" of dtype {entry["dtype"]}, which documents have not')
     array = np.frombuffer(entry["data"], dtype=numpy_dtype(dtype)).reshape(entry["shape"])

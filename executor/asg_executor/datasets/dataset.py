@@ -7,10 +7,11 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from asg_executor.datasets.layout import LENGTH_BYTES, Layout
+from asg_executor.datasets.layout import Layout
 from asg_executor.plan.arrays import Array, numpy_dtype
 from asg_executor.store.durable_files import storage_errors
 from asg_executor.store.errors import DamagedFileError
+from asg_schema.safetensors_header import LENGTH_BYTES
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Dataset", "DatasetInfo"]

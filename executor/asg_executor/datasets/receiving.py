@@ -1,6 +1,5 @@
 """`DatasetWriter`: a data set that arrives in pieces, written to the disk as it comes."""
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,16 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from asg_executor.datasets.errors import InvalidDatasetError
-from asg_executor.datasets.layout import LENGTH_BYTES, MOST_HEADER_BYTES, Layout
+from asg_executor.datasets.layout import Layout
 from asg_executor.plan.arrays import Array
-from asg_executor.safetensors_bytes import DTYPES
 from asg_executor.store.durable_files import storage_errors, write_all
 from asg_schema.dtype import DType
+from asg_schema.safetensors_header import LENGTH_BYTES, MOST_HEADER_BYTES, write_header
 from asg_schema.wire import show_value
 
 __all__ = ["DatasetWriter", "Received"]
 
-_ALIGNMENT = 8
 _ROWS = 2**20
 
 
@@ -102,8 +100,7 @@ class DatasetWriter:
             return b""
         layout = Layout.parse(bytes(begin[LENGTH_BYTES:end]))
         self._check(layout.metadata)
-        header = _header_of(layout) if layout.metadata else bytes(begin[LENGTH_BYTES:end])
-        self._put(len(header).to_bytes(LENGTH_BYTES, "little") + header)
+        self._put(write_header(layout.tensors, {}) if layout.metadata else bytes(begin[:end]))
         rest = bytes(begin[end:])
         self._begin = bytearray()
         self._layout = layout
@@ -147,17 +144,6 @@ class DatasetWriter:
             self._close()
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
-
-
-def _header_of(layout: Layout) -> bytes:
-    """A header without texts."""
-    names = {dtype: name for name, dtype in DTYPES.items()}
-    fields = {
-        name: {"dtype": names[place.dtype], "shape": list(place.shape), "data_offsets": [place.begin, place.end]}
-        for name, place in layout.tensors.items()
-    }
-    text = json.dumps(fields, separators=(",", ":")).encode()
-    return text + b" " * (-len(text) % _ALIGNMENT)
 
 
 def _check_bools(data: Array, layout: Layout) -> None:

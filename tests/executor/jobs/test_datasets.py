@@ -96,7 +96,7 @@ BROKEN = {
     "no tensor": (raw({}), "there is no tensor"),
     "no fields": (raw({"x": {}}), "has not the fields dtype, shape, data_offsets"),
     "an unknown dtype": (raw({"x": entry([1], 0, 1, "F8")}), 'has the dtype "F8"; known are F16'),
-    "a size that is a bool": (raw({"x": entry([True], 0, 1)}), "at most 32 sizes, and two places, are needed"),
+    "a size that is a bool": (raw({"x": entry([True], 0, 1)}), "at most 64 sizes, and two places, are needed"),
     "a wrong size": (raw({"x": entry([4], 0, 3)}, b"abc"), "lies from byte 0 to 3; its dtype and shape take 4 bytes"),
     "petabytes": (raw({"x": entry([2**50], 0, 2**50)}, b"abc"), "more are needed"),
     "a gap": (raw({"x": entry([1], 1, 2)}, b"ab"), "neither gaps nor overlaps"),

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from asg_autograd import grad
-from asg_executor import blas
+from asg_executor import cores
 from asg_executor.blas import blas_threads, default_blas_threads, set_blas_threads
+from asg_executor.cores import available_cores
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.store.errors import StorageFullError
 from asg_schema.document import Document
@@ -168,7 +169,7 @@ def test_the_cores_are_divided_among_the_workers(monkeypatch: pytest.MonkeyPatch
         return set(range(16))
 
     monkeypatch.setattr(os, "sched_getaffinity", affinity, raising=False)
-    monkeypatch.setattr(blas, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores, "_QUOTA", tmp_path / "cpu.max")
     assert [default_blas_threads(workers) for workers in (1, 4, 5, 32)] == [16, 4, 3, 1]
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert default_blas_threads(4) == 4
@@ -187,6 +188,7 @@ def test_the_cores_are_divided_among_the_workers(monkeypatch: pytest.MonkeyPatch
         (["--workers", "64"], {}, 1),
         (["--workers", "64"], {"OPENBLAS_NUM_THREADS": "2"}, 2),
         ([], {"OPENBLAS_NUM_THREADS": "2", "ASG_BLAS_THREADS": "3"}, 3),
+        (["--workers", "64"], {"ASG_BLAS_THREADS": "all"}, available_cores()),
     ],
 )
 def test_a_server_computes_on_what_it_is_told(
