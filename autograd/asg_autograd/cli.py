@@ -7,6 +7,7 @@ Each reads a document from a file or standard input and writes one to standard o
 from collections.abc import Callable
 
 from asg_autograd.commands.grad import grad
+from asg_autograd.commands.lower import lower
 from asg_autograd.commands.vjp import vjp
 
 __all__ = ["commands"]
@@ -14,5 +15,6 @@ __all__ = ["commands"]
 commands: list[tuple[str, Callable[..., None]]] = [
     ("grad", grad),
     ("vjp", vjp),
+    ("lower", lower),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

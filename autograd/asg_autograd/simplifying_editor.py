@@ -14,6 +14,7 @@ from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Full
+from asg_schema.tensor_type import TensorType
 
 if TYPE_CHECKING:
     from asg_schema.document import Document
@@ -46,10 +47,23 @@ class SimplifyingEditor(Editor[Value]):
     def load(self, document: "Document") -> None:
         super().load(document)
         for node in document.nodes:
-            self._definitions[node.id] = node
-            self._used.update(node.references())
-            if type(node) is not Barrier:
-                self._known[type(node)].setdefault(_key(node), node.id)
+            self._keep(node)
+
+    def keep(self, node: Op, results: tuple[TensorType, ...]) -> None:
+        """Append a node that stays as it is, like those of a loaded document.
+
+        Args:
+            node: a valid node, whose operands are values of this graph.
+            results: the types of its results.
+        """
+        self._record(node, results)
+        self._keep(node)
+
+    def _keep(self, node: Op) -> None:
+        self._definitions[node.id] = node
+        self._used.update(node.references())
+        if type(node) is not Barrier:
+            self._known[type(node)].setdefault(_key(node), node.id)
 
     def definition(self, value: Value) -> Op | None:
         """The node whose only result `value` is; None for an input or a parameter."""
