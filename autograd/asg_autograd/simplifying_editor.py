@@ -10,7 +10,6 @@ from asg_autograd.rewrites import Candidate, Rewrite, rewrites
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
-from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Full
@@ -107,7 +106,7 @@ class SimplifyingEditor(Editor[Value]):
         known = nodes.get(key)
         if known is not None:
             return self._results(type(node), known)
-        inferred = infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types)
+        inferred = self._infer(node)
         rules = self._applicable(node)
         if rules:
             candidate = Candidate(tuple(x for x in operands if x is not None), inferred[0], self)

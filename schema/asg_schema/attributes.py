@@ -4,6 +4,7 @@ Scalars are strict (no `true` for 1, no `"3"` for 3); sequences are read from JS
 """
 
 import math
+import re
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
@@ -32,6 +33,7 @@ __all__ = [
     "Shape",
     "encode_number",
     "encode_shape",
+    "is_identifier",
 ]
 
 _NON_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -46,9 +48,11 @@ def _explained(code: str, message: str) -> GetPydanticSchema:
     return GetPydanticSchema(schema)
 
 
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_./\-]{0,254}"
+
 Identifier: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./\-]{0,254}$", strict=True),
+    StringConstraints(pattern=f"^{_IDENTIFIER}$", strict=True),
     _explained("identifier", "an id is a letter or _ followed by at most 254 letters, digits, _ . / or -"),
 ]
 """The id of an input, a parameter or a node."""
@@ -71,6 +75,13 @@ Axis: TypeAlias = Annotated[int, Field(strict=True, ge=-MOST_AXES, lt=MOST_AXES)
 
 Axes: TypeAlias = Annotated[tuple[Axis, ...], Field(max_length=MOST_AXES, fail_fast=True)]
 """Several axes; negative ones count from the end."""
+
+_match_identifier = re.compile(_IDENTIFIER).fullmatch
+
+
+def is_identifier(text: str) -> bool:
+    """Whether `text` may be the id of an input, a parameter or a node."""
+    return _match_identifier(text) is not None
 
 
 def encode_number(value: float) -> float | str:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from pydantic import ValidationError
 from typing_extensions import TypeVar
 
+from asg_schema.attributes import is_identifier
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
-from asg_schema.errors import AsgError, DocumentError
-from asg_schema.inference import infer_or_raise
+from asg_schema.errors import AsgError, DocumentError, RuleError
+from asg_schema.inference import Inference, type_problem
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.creation import Full
@@ -133,6 +134,7 @@ class Editor(Generic[ValueT]):
         self.scope = ""
         self._next_suffix: dict[str, int] = {}
         self._output_names: set[str] = set()
+        self._inference = Inference()
 
     def load(self, document: "Document") -> None:
         """Add everything that a valid document holds, ids unchanged.
@@ -225,6 +227,8 @@ class Editor(Generic[ValueT]):
     def _node(self, op: type[Op], references: tuple[str, ...], attributes: dict[str, Any], id: str | None) -> Op:
         if id is None:
             id = self.fresh_id(op.name)
+            if not attributes and not op.attributes and is_identifier(id):
+                return op.trusted(id, references)  # nothing is left for Pydantic to check
         try:
             return op(id=id, inputs=references, **attributes)
         except ValidationError as error:
@@ -243,7 +247,14 @@ class Editor(Generic[ValueT]):
         for reference in node.inputs:
             if reference not in self.types:
                 raise AsgError(f'node "{node.id}" ({node.name}): there is no value "{reference}" in this graph')
-        return self._record(node, infer_or_raise(node, f"/nodes/{len(self.nodes)}", self.types))
+        return self._record(node, self._infer(node))
+
+    def _infer(self, node: Op) -> tuple[TensorType, ...]:
+        try:
+            return self._inference(node, self.types)
+        except RuleError as error:
+            pointer = f"/nodes/{len(self.nodes)}"
+            raise DocumentError([type_problem(error, node, pointer, self.types)]) from None
 
     def _record(self, node: Op, results: tuple[TensorType, ...]) -> tuple[ValueT, ...]:
         self.nodes.append(node)

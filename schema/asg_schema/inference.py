@@ -7,7 +7,7 @@ from asg_schema.errors import DocumentError, Problem, RuleError
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["infer_node", "infer_or_raise", "type_problem"]
+__all__ = ["Inference", "infer_node", "infer_or_raise", "type_problem"]
 
 _PLACE = re.compile(r"\{(\d+)\}")
 
@@ -27,6 +27,33 @@ def infer_node(node: Op, operands: Sequence[TensorType]) -> tuple[TensorType, ..
         if (excess := result.excess) is not None:
             raise RuleError(f"the result would have {excess}")
     return results
+
+
+class Inference:
+    """`infer_node` for the nodes of one graph, with a memory.
+
+    Long graphs apply the same ops to the same types again and again. Ops with attributes are left out: equal attributes
+    may mean different things, as 1 and `true` do.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[TensorType, ...]] = {}
+
+    def __call__(self, node: Op, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
+        """The types of a node's results, given the types of the values before it.
+
+        Raises:
+            KeyError: an operand has no type.
+            RuleError: the number, dtypes or shapes of the operands, or the attributes, break the op's rule.
+        """
+        operands = [types[reference] for reference in node.inputs]
+        if node.attributes:
+            return infer_node(node, operands)
+        key = (type(node), *operands)
+        results = self._known.get(key)
+        if results is None:
+            results = self._known[key] = infer_node(node, operands)
+        return results
 
 
 def _check_arity(node: Op, given: int) -> None:

@@ -24,12 +24,12 @@ def live_nodes(document: "Document", values: Iterable[str] | None = None) -> lis
         document: a valid document.
         values: references; absent: the values of the document's outputs.
     """
-    needed = {node_of(value) for value in ((output.value for output in document.outputs) if values is None else values)}
+    needed = {output.value for output in document.outputs} if values is None else set(values)
     live: list[Op] = []
     for node in reversed(document.nodes):
-        if node.id in needed:
+        if not needed.isdisjoint(node.references()):
             live.append(node)
-            needed.update(map(node_of, node.inputs))
+            needed.update(node.inputs)
     live.reverse()
     return live
 

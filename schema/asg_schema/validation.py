@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asg_schema.dims import SymbolicDim, format_shape, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
-from asg_schema.inference import infer_node, type_problem
+from asg_schema.inference import Inference, infer_node, type_problem
 from asg_schema.initializers import KaimingNormal, KaimingUniform, Normal, Orthogonal, XavierNormal, XavierUniform
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output, Parameter
@@ -72,6 +72,7 @@ class _Checker:
         self._sources: dict[str, TensorType] = {}
         self._names: set[str] = set()
         self._symbols: set[str] = set()
+        self._inference = Inference()
 
     def run(self) -> None:
         parts = self.parts
@@ -154,7 +155,7 @@ class _Checker:
         # The usual case, which must be quick: everything is known and in order.
         if node.id not in types and node.id not in self._untyped and node.id not in self._broken:
             try:
-                results = infer_node(node, [types[reference] for reference in node.inputs])
+                results = self._inference(node, types)
             except (KeyError, RuleError):
                 pass
             else:
@@ -162,7 +163,7 @@ class _Checker:
                     types[node.id] = results[0]
                 else:
                     types.update(zip(node.references(), results, strict=True))
-                if not self._symbols.issuperset(node.symbols()):
+                if node.attributes and not self._symbols.issuperset(node.symbols()):
                     self._undetermined(node, f"/nodes/{index}")
                 return
         self._faulty_node(node, f"/nodes/{index}")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from asg_schema import AsgError, Document, DocumentError, DType, Editor, Input, Output, Parameter, Value, symbol
+from asg_schema import OPS, AsgError, Document, DocumentError, DType, Editor, Input, Output, Parameter, Value, symbol
+from asg_schema.op import Op
 from asg_schema.ops.creation import Iota
 from asg_schema.ops.elementwise import Add
 from asg_schema.ops.elementwise_functions import Exp
@@ -123,3 +124,50 @@ def test_a_document_has_a_name_and_metadata_that_go_into_json(editor: Editor) ->
         editor.document("")
     with refuse(DocumentError, "/metadata/a: a is .*; a JSON value is needed"):
         editor.document("a", {"a": object()})
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if not op.attributes])
+def test_a_trusted_node_is_the_node_that_pydantic_makes(op: type[Op]) -> None:
+    trusted, checked = op.trusted("y", ("a", "b")), op(id="y", inputs=("a", "b"))
+    assert trusted == checked
+    assert hash(trusted) == hash(checked)
+    assert repr(trusted) == repr(checked)
+    assert trusted.to_json() == checked.to_json()
+    assert trusted.model_fields_set == checked.model_fields_set
+    assert trusted.model_copy(update={"metadata": {"by": "a test"}}) == op(
+        id="y", inputs=("a", "b"), metadata={"by": "a test"}
+    )
+    assert trusted.metadata is None
+    assert op.trusted("z", ()).model_fields_set == {"id", "inputs"}
+
+
+def test_an_id_that_a_scope_spoils_is_refused(editor: Editor, x: Value) -> None:
+    for scope in ("two words.", "1.", "x" * 254 + "."):
+        editor.scope = scope
+        with pytest.raises(DocumentError, match="an id is a letter or _ followed by"):
+            Exp.of(x)
+    assert editor.nodes == []
+
+
+def test_what_an_op_yields_for_the_same_types_is_inferred_once(
+    editor: Editor, x: Value, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Op] = []
+    rule = Add.infer
+
+    def counted(node: Add, operands: Any) -> Any:
+        calls.append(node)
+        return rule(node, operands)
+
+    monkeypatch.setattr(Add, "infer", counted)
+    y = x
+    for _ in range(5):
+        y = y + x
+    z = y + editor.add_input(Input(id="row", dtype=DType.FLOAT32, shape=(3,)))
+    assert [node.id for node in calls] == ["add", "add_5"]
+    assert y.type is x.type
+    assert str(z.type) == "float32[n, 3]"
+    calls.clear()
+    editor.add_output(Output(name="z", value=z.id))
+    assert Document.from_json(editor.document().to_json()).types == editor.types
+    assert len(calls) == 2
