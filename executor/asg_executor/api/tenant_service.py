@@ -323,11 +323,19 @@ class TenantService:
             ProblemError: there are too many, they do not arrive in time, or all places are taken when they are there.
             LimitExceededError: they are JSON that is nested too deep.
         """
-        with self._admission.awaiting_client() as room:
-            content = await read_body(request, media_type, self.settings, room)
+        content = await self.unread_body(request, media_type)
         if media_type == JSON:
             await self.decode(content, JSON, lambda: check_depth(content, self.settings.max_json_depth))
         return content
+
+    async def unread_body(self, request: Request, media_type: str) -> bytes:
+        """Like `body_bytes`, for who checks himself how deep JSON is nested, in the thread that reads it.
+
+        Raises:
+            ProblemError: there are too many, they do not arrive in time, or all places are taken when they are there.
+        """
+        with self._admission.awaiting_client() as room:
+            return await read_body(request, media_type, self.settings, room)
 
     async def body(self, request: Request, kind: type[B]) -> B:
         """The body of a request, in JSON or safetensors.
@@ -336,8 +344,14 @@ class TenantService:
             ProblemError: it cannot be read.
         """
         media_type = body_type(request)
-        content = await self.body_bytes(request, media_type)
-        return await self.decode(content, media_type, lambda: parse_body(kind, content, media_type))
+        content = await self.unread_body(request, media_type)
+
+        def parse() -> B:
+            if media_type == JSON:
+                check_depth(content, self.settings.max_json_depth)
+            return parse_body(kind, content, media_type)
+
+        return await self.decode(content, media_type, parse)
 
     async def json_body(self, request: Request, kind: type[B]) -> B:
         """The body of a request that has no tensors, in JSON; an empty one is `{}`.

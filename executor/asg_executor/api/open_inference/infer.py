@@ -13,7 +13,7 @@ from asg_executor.api.headers import header
 from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.open_inference.compression import compress, wanted_coding
-from asg_executor.api.open_inference.messages import InferRequest, parse_request
+from asg_executor.api.open_inference.messages import InferRequest, Wanted, parse_request
 from asg_executor.api.open_inference.models import FoundModel, find_model
 from asg_executor.api.open_inference.tensors import Answer, decode_inputs, encode_answer
 from asg_executor.api.problems import ProblemError
@@ -93,13 +93,13 @@ async def _infer(model_name: str, version: str, request: Request, service: Tenan
         try:
             message = await _decoded(service, body, model)
             decoded = perf_counter()
-            timeout = message.request.timeout
+            timeout = message.wanted.timeout
             start_by = None if timeout is None else begin + timeout
             ran, rows = await service.whole.inference.run(
-                model, message.arrays, message.request.output_names, start_by, statistics
+                model, message.arrays, message.wanted.outputs, start_by, statistics
             )
             computed = perf_counter()
-            answer = await _encoded(service, message.request, model_name, version, ran)
+            answer = await _encoded(service, message.wanted, model_name, version, ran)
             content, headers = await _coded(service, request, answer)
         except BaseException:
             statistics.failed(perf_counter() - begin)
@@ -135,18 +135,18 @@ class _Message(NamedTuple):
     """A request that was read.
 
     Attributes:
-        request: the JSON.
+        wanted: what it asks for.
         arrays: the inputs, by name.
     """
 
-    request: InferRequest
+    wanted: Wanted
     arrays: Mapping[str, Array]
 
 
 async def _read(request: Request, service: TenantService) -> _Body:
     given = header(request, _HEADER_LENGTH_RAW)
     settings = service.settings
-    content = await service.body_bytes(request, JSON if given is None else SAFETENSORS)
+    content = await service.unread_body(request, JSON if given is None else SAFETENSORS)
     length = len(content) if given is None else _header_length(given, len(content))
     if length > settings.max_json_bytes:
         message = f"the JSON of the request has {length} bytes; at most {settings.max_json_bytes} may be"
@@ -177,7 +177,7 @@ async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _
     def decode() -> _Message:
         check_depth(body.json, service.settings.max_json_depth)
         parsed = parse_request(body.json)
-        return _Message(parsed, decode_inputs(parsed, model.types, body.buffers))
+        return _Message(parsed.wanted, decode_inputs(parsed, model.types, body.buffers))
 
     # In a thread where there is much to read. What follows the JSON is not read, but looked at where it lies.
     return await _where_it_fits(service, len(body.json), decode)
@@ -188,15 +188,15 @@ async def _where_it_fits(service: TenantService, size: int, function: Callable[[
     return function() if size <= _LITTLE_BYTES else await service.pool.run(function)
 
 
-async def _encoded(service: TenantService, request: InferRequest, model_name: str, version: str, ran: Ran) -> Answer:
+async def _encoded(service: TenantService, wanted: Wanted, model_name: str, version: str, ran: Ran) -> Answer:
     elements = size = 0
     for name, array in ran.outputs.items():
         size += array.nbytes
-        if not request.is_binary(name):
+        if not wanted.is_binary(name):
             elements += array.size
     if elements <= _LITTLE_ELEMENTS and size <= _MUCH_BINARY:
-        return encode_answer(request, model_name, version, ran.step, ran.outputs)
-    return await service.pool.run(lambda: encode_answer(request, model_name, version, ran.step, ran.outputs))
+        return encode_answer(wanted, model_name, version, ran.step, ran.outputs)
+    return await service.pool.run(lambda: encode_answer(wanted, model_name, version, ran.step, ran.outputs))
 
 
 async def _coded(service: TenantService, request: Request, answer: Answer) -> tuple[bytes, dict[str, str]]:

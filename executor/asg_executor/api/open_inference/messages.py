@@ -1,8 +1,9 @@
 """The JSON part of an inference request."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, NamedTuple, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StrictStr
 
@@ -13,7 +14,7 @@ from asg_schema.quick_json import NotPlainError, read_plain_json
 from asg_schema.tensor_type import MOST_AXES
 from asg_schema.wire import json_pointer, show_value
 
-__all__ = ["InferRequest", "InputTensor", "RequestedOutput", "parse_request"]
+__all__ = ["InferRequest", "InputTensor", "RequestedOutput", "Wanted", "parse_request"]
 
 _MICROSECONDS = 1e-6
 _MOST_KNOWN = 256  # requests that are remembered
@@ -41,6 +42,28 @@ class RequestedOutput(_Part):
     parameters: dict[str, Any] | None = None
 
 
+class Wanted(NamedTuple):
+    """What a request asks for, without its inputs.
+
+    Attributes:
+        id: what stands in the answer, too.
+        outputs: the names of the outputs, in order; None for the default.
+        binary: whether the elements of an output follow the JSON, by name.
+        binary_default: whether those of all others do.
+        timeout: in how many seconds the computation must have begun; None for any time.
+    """
+
+    id: str | None
+    outputs: tuple[str, ...] | None
+    binary: Mapping[str, bool]
+    binary_default: bool
+    timeout: float | None
+
+    def is_binary(self, output: str) -> bool:
+        """Whether the elements of an output follow the JSON."""
+        return self.binary.get(output, self.binary_default)
+
+
 class InferRequest(Body):
     """An inference request. Parameters that are not known here have no effect."""
 
@@ -56,23 +79,18 @@ class InferRequest(Body):
     outputs: list[RequestedOutput] | None = Field(default=None, description="Absent or empty: the default outputs.")
 
     @cached_property
-    def output_names(self) -> tuple[str, ...] | None:
-        """The names of the outputs that are asked for, in order; None for the default."""
-        return tuple(item.name for item in self.outputs) if self.outputs else None
-
-    def is_binary(self, output: str) -> bool:
-        """Whether the elements of an output follow the JSON."""
-        default = bool((self.parameters or {}).get("binary_data_output", False))
-        for item in self.outputs or ():
-            if item.name == output:
-                return bool((item.parameters or {}).get("binary_data", default))
-        return default
-
-    @property
-    def timeout(self) -> float | None:
-        """In how many seconds the computation must have begun; None for any time."""
-        microseconds = (self.parameters or {}).get("timeout", 0)
-        return microseconds * _MICROSECONDS if microseconds else None
+    def wanted(self) -> Wanted:
+        """What is asked for."""
+        own = self.parameters or {}
+        items = self.outputs or []
+        default = bool(own.get("binary_data_output", False))
+        return Wanted(
+            self.id,
+            tuple(item.name for item in items) or None,
+            {item.name: bool((item.parameters or {}).get("binary_data", default)) for item in items},
+            default,
+            (own.get("timeout") or 0) * _MICROSECONDS or None,
+        )
 
 
 def parse_request(content: bytes) -> InferRequest:

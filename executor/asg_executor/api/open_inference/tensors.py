@@ -10,7 +10,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from asg_executor.api.open_inference.datatypes import DATATYPES
-from asg_executor.api.open_inference.messages import InferRequest, InputTensor
+from asg_executor.api.open_inference.messages import InferRequest, InputTensor, Wanted
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.plan.arrays import Array, dtype_of, numpy_dtype
 from asg_schema.dims import SymbolicDim
@@ -167,11 +167,11 @@ def _check_elements(flat: list[Any], dtype: DType) -> None:
         raise _TensorError(f"the element {show_value(wrong)} is not {needed}")
 
 
-def encode_answer(request: InferRequest, model: str, version: str, step: int, outputs: Mapping[str, Array]) -> Answer:
+def encode_answer(wanted: Wanted, model: str, version: str, step: int, outputs: Mapping[str, Array]) -> Answer:
     """The answer to a request.
 
     Args:
-        request: the request.
+        wanted: what is asked for.
         model: the model's name, as it was asked for.
         version: its version.
         step: the number of the session's step whose parameters were used.
@@ -183,16 +183,16 @@ def encode_answer(request: InferRequest, model: str, version: str, step: int, ou
         dtype = dtype_of(array)
         assert dtype is not None, "an engine answers in the format's dtypes"
         data: list[Any] | None = None
-        if request.is_binary(name):
+        if wanted.is_binary(name):
             buffers.append(array.tobytes())
         else:
             flat = array.reshape(-1)
             data = (flat.astype(np.float64) if dtype.is_floating else flat).tolist()
         described.append(_Described(name, dtype, array.shape, data))
     if len(buffers) < len(described):
-        content = _header(model, version, request.id, step, described)
+        content = _header(model, version, wanted.id, step, described)
     else:
-        content = _header_again(model, version, request.id, step, tuple(described))
+        content = _header_again(model, version, wanted.id, step, tuple(described))
     if not buffers:
         return Answer(content, None)
     return Answer(b"".join([content, *buffers]), len(content))
