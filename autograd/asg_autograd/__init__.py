@@ -3,6 +3,17 @@
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
+from asg_autograd.prune import Unused, prune
 from asg_autograd.selection import Disconnected
 
-__all__ = ["Disconnected", "DisconnectedError", "NotDifferentiableError", "TransformError", "grad", "lower", "vjp"]
+__all__ = [
+    "Disconnected",
+    "DisconnectedError",
+    "NotDifferentiableError",
+    "TransformError",
+    "Unused",
+    "grad",
+    "lower",
+    "prune",
+    "vjp",
+]

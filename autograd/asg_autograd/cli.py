@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from asg_autograd.commands.grad import grad
 from asg_autograd.commands.lower import lower
+from asg_autograd.commands.prune import prune
 from asg_autograd.commands.vjp import vjp
 
 __all__ = ["commands"]
@@ -16,5 +17,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("grad", grad),
     ("vjp", vjp),
     ("lower", lower),
+    ("prune", prune),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

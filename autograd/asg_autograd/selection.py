@@ -8,7 +8,15 @@ from asg_schema.document import Document, Output
 from asg_schema.editing import Editor, Value
 from asg_schema.wire import nearest
 
-__all__ = ["Disconnected", "completed", "differentiable_names", "floating_output", "listed", "scalar_output"]
+__all__ = [
+    "Disconnected",
+    "completed",
+    "differentiable_names",
+    "floating_output",
+    "listed",
+    "named_output",
+    "scalar_output",
+]
 
 Disconnected: TypeAlias = Literal["zero", "drop", "error"]
 """What becomes of a derivative that is 0 because nothing depends differentiably: zeros, no derivative, or an error."""
@@ -26,8 +34,8 @@ def listed(names: str | Sequence[str], what: str) -> list[str]:
     return result
 
 
-def floating_output(document: Document, name: str) -> Output:
-    """The floating-point output of that name.
+def named_output(document: Document, name: str) -> Output:
+    """The output of that name.
 
     Raises:
         TransformError: there is none.
@@ -37,10 +45,20 @@ def floating_output(document: Document, name: str) -> Output:
         known = ", ".join(f'"{known}"' for known in by_name) or "none"
         hint = nearest(name, by_name) or f"; its outputs are {known}"
         raise TransformError(f'the document has no output "{name}"{hint}')
-    kind = document.types[by_name[name].value]
+    return by_name[name]
+
+
+def floating_output(document: Document, name: str) -> Output:
+    """The floating-point output of that name.
+
+    Raises:
+        TransformError: there is none.
+    """
+    output = named_output(document, name)
+    kind = document.types[output.value]
     if not kind.dtype.is_floating:
         raise TransformError(f'output "{name}" {kind} cannot be differentiated; a floating-point dtype is needed')
-    return by_name[name]
+    return output
 
 
 def scalar_output(document: Document, name: str) -> Output:
