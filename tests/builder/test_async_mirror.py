@@ -12,6 +12,7 @@ from asg_builder.client.async_checkpoints import AsyncCheckpoints
 from asg_builder.client.async_transport import AsyncTransport
 from asg_builder.client.checkpoints import Checkpoints
 from asg_builder.client.raw_client import AsyncRawClient, RawClient
+from asg_builder.client.raw_job import AsyncRawJob, RawJob
 from asg_builder.client.raw_session import AsyncRawCheckpoints, AsyncRawSession, RawCheckpoints, RawSession
 from asg_builder.client.transport import Transport
 
@@ -31,6 +32,7 @@ MANY_RESPONSES = {
     Client: {"add_dataset", "close", "local", "with_options"},
     Session: {"start_job", "evaluate", "fit", "figures", "delete", "with_options"},
     Checkpoints: set[str](),
+    Job: {"delete", "events", "wait"},
 }
 """What no single response answers, so that `with_raw_response` has it not; `delete` takes a 404 for done."""
 
@@ -90,12 +92,18 @@ def test_each_method_has_its_counterpart(one: type[Any], other: type[Any], name:
 
 
 @pytest.mark.parametrize(
-    ("plain_class", "raw_class"), [(Client, RawClient), (Session, RawSession), (Checkpoints, RawCheckpoints)]
+    ("plain_class", "raw_class"),
+    [(Client, RawClient), (Session, RawSession), (Checkpoints, RawCheckpoints), (Job, RawJob)],
 )
 def test_every_method_that_one_response_answers_has_a_raw_form(plain_class: type[Any], raw_class: type[Any]) -> None:
     methods = {name for name, member in public(plain_class).items() if not isinstance(member, property)}
     expected = methods - MANY_RESPONSES[plain_class]
-    raw_names = {RawClient: AsyncRawClient, RawSession: AsyncRawSession, RawCheckpoints: AsyncRawCheckpoints}
+    raw_names = {
+        RawClient: AsyncRawClient,
+        RawSession: AsyncRawSession,
+        RawCheckpoints: AsyncRawCheckpoints,
+        RawJob: AsyncRawJob,
+    }
     for owner in (raw_class, raw_names[raw_class]):
         source = inspect.getsource(owner.__init__)
         assigned = set(re.findall(r"self\.(\w+) = (?:async_)?raw\(\w+\.(\w+)\)", source))

@@ -31,6 +31,7 @@ class AsyncCheckpoints:
         pinned: bool | None = None,
         keep_last: int | None = None,
         keep_best: Mapping[str, Any] | None = None,
+        if_match: str | None = None,
     ) -> dict[str, Any]:
         """Have the present state kept, the optimizer's included, until it is removed.
 
@@ -43,15 +44,18 @@ class AsyncCheckpoints:
             pinned: whether no later `keep_last` or `keep_best` removes it; absent: exactly where it is made without.
             keep_last: how many of the last checkpoints are kept, this one included.
             keep_best: which are kept as the best: `{"metric": "val_loss", "mode": "min", "count": 1}`.
+            if_match: the digest of the only state in which it happens, as `Session.digest` returns it; absent: in any.
 
         Returns:
             Its `name`, `step`, `digest`, `bytes`, `created`, `metrics` and `pinned`, and the names of those `removed`.
 
         Raises:
-            Conflict: another state has the name, or the executor keeps nothing.
+            Conflict: another state has the name, the executor keeps nothing, or the state is not that of `if_match`.
             ClientError: see `asg_builder.client.errors`.
         """
-        creating = self._exchanges.create(name, metrics, pinned=pinned, keep_last=keep_last, keep_best=keep_best)
+        creating = self._exchanges.create(
+            name, metrics, pinned=pinned, keep_last=keep_last, keep_best=keep_best, if_match=if_match
+        )
         return await self._transport.perform(creating)
 
     async def list(self) -> "list[dict[str, Any]]":
@@ -67,18 +71,21 @@ class AsyncCheckpoints:
         """
         return await self._transport.perform(self._exchanges.parameters(name))
 
-    async def restore(self, name: str, *, optimizer: bool = True) -> None:
+    async def restore(self, name: str, *, optimizer: bool = True, if_match: str | None = None) -> None:
         """Make the session what it was; `session.number` goes back, and the steps since are no more.
 
         Args:
             name: the checkpoint's name.
             optimizer: whether the optimizer's slots are restored, too; else they begin anew.
+            if_match: the digest of the only state in which it happens, as `Session.digest` returns it; absent: in any.
+                It is then not sent again where its answer is lost, because it changes the state itself.
 
         Raises:
             NotFound: there is no such checkpoint.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        await self._transport.perform(self._exchanges.restore(name, optimizer=optimizer))
+        await self._transport.perform(self._exchanges.restore(name, optimizer=optimizer, if_match=if_match))
 
     async def export(self, name: str, url: str) -> dict[str, Any]:
         """Write a checkpoint to a URL, with all that it takes to go on from it on another executor.
@@ -99,12 +106,13 @@ class AsyncCheckpoints:
         """
         return await self._transport.perform(self._exchanges.export(name, url))
 
-    async def import_(self, url: str, name: str | None = None) -> dict[str, Any]:
+    async def import_(self, url: str, name: str | None = None, *, if_match: str | None = None) -> dict[str, Any]:
         """Have a checkpoint that was exported to a URL among those of this session; the session stays as it is.
 
         Args:
             url: where it is; the executor reads it.
             name: its name in this session; absent: `step-<number>`.
+            if_match: the digest of the only state in which it happens, as `Session.digest` returns it; absent: in any.
 
         Returns:
             What `create` returns, but `removed`.
@@ -113,16 +121,21 @@ class AsyncCheckpoints:
             AccessDenied: the executor imports nothing from this URL.
             NotFound: there is no exported checkpoint.
             ValidationProblem: it is damaged, or of a session with other parameters or another optimizer.
-            Conflict: another state has the name.
+            Conflict: another state has the name, or the state is not that of `if_match`.
             ClientError: see `asg_builder.client.errors`.
         """
-        return await self._transport.perform(self._exchanges.import_(url, name))
+        return await self._transport.perform(self._exchanges.import_(url, name, if_match))
 
-    async def delete(self, name: str) -> None:
+    async def delete(self, name: str, *, if_match: str | None = None) -> None:
         """Remove a checkpoint.
+
+        Args:
+            name: the checkpoint's name.
+            if_match: the digest that its state is to have; absent: whichever it has.
 
         Raises:
             NotFound: there is no such checkpoint.
+            Conflict: it has another state (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        await self._transport.perform(self._exchanges.delete(name))
+        await self._transport.perform(self._exchanges.delete(name, if_match))

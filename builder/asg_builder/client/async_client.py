@@ -54,12 +54,16 @@ class AsyncClient:
         timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
+        retry_budget: how many repetitions all requests have together, so that those to a server that is gone do not
+            become many more. One that succeeds gives back its own, or, where it needed none, a tenth of one. Infinity
+            for no bound.
         headers: further headers of every request.
         transport: httpx's transport, for tests and proxies; absent: the network.
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, `retries` is negative, or the key has characters that no key has.
+        AsgError: a timeout is not above 0, `retries` or `retry_budget` is negative, or the key has characters that no
+            key has.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class AsyncClient:
         timeout: float = 300.0,
         retries: int = 4,
         total_timeout: float = 600.0,
+        retry_budget: float = 100.0,
         headers: Mapping[str, str] | None = None,
         transport: AsyncHttpTransport | None = None,
     ) -> None:
@@ -79,6 +84,7 @@ class AsyncClient:
             timeout=timeout,
             retries=retries,
             total_timeout=total_timeout,
+            retry_budget=retry_budget,
             headers=headers,
             http=transport,
         )

@@ -10,6 +10,7 @@ from asg_builder.client.async_transport import AsyncTransport
 from asg_builder.client.errors import ClientError
 from asg_builder.client.exchanges.job_events import EVENT_STREAM, STALL_SECONDS, JobEvent, JobFollower
 from asg_builder.client.exchanges.jobs import JobExchanges, show_event
+from asg_builder.client.raw_job import AsyncRawJob
 from asg_builder.training.progress import TrainingProgress
 
 __all__ = ["AsyncJob"]
@@ -44,6 +45,11 @@ class AsyncJob:
     def figures(self) -> dict[str, float]:
         """The newest figures by name, as they were when the executor was asked last."""
         return {name: float(value) for name, value in self.description["figures"].items()}
+
+    @property
+    def with_raw_response(self) -> AsyncRawJob:
+        """The methods of the job that responses answer, each returning the response, too."""
+        return AsyncRawJob(self)
 
     def __repr__(self) -> str:
         return f"AsyncJob({self.id!r}, {self.state}, at {self._transport.url})"

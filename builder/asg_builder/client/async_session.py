@@ -66,6 +66,7 @@ class AsyncSession(AsyncSessionTraining):
         /,
         *,
         outputs: Sequence[str] | None = None,
+        if_match: str | None = None,
         **named: npt.ArrayLike,
     ) -> dict[str, Array]:
         """Run the `train` graph and apply its gradients and state updates.
@@ -73,6 +74,7 @@ class AsyncSession(AsyncSessionTraining):
         Args:
             inputs: the graph's inputs by name, for names that are no identifiers.
             outputs: which outputs to answer; absent: all but gradients and state updates.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
             named: the graph's inputs.
 
         Returns:
@@ -80,12 +82,17 @@ class AsyncSession(AsyncSessionTraining):
 
         Raises:
             AsgError: an input is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        return await self._transport.perform(self._exchanges.step({**(inputs or {}), **named}, outputs))
+        return await self._transport.perform(self._exchanges.step({**(inputs or {}), **named}, outputs, if_match))
 
     async def step_micro_batches(
-        self, micro_batches: Sequence[Mapping[str, npt.ArrayLike]], *, outputs: Sequence[str] | None = None
+        self,
+        micro_batches: Sequence[Mapping[str, npt.ArrayLike]],
+        *,
+        outputs: Sequence[str] | None = None,
+        if_match: str | None = None,
     ) -> list[dict[str, Array]]:
         """Take one step with a batch that comes in parts, for which there is not memory at a time.
 
@@ -96,15 +103,17 @@ class AsyncSession(AsyncSessionTraining):
         Args:
             micro_batches: the inputs of the `train` graph for each part.
             outputs: which outputs to answer; absent: all but gradients and state updates.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
 
         Returns:
             The outputs of each part by name, as they were before the update.
 
         Raises:
             AsgError: an input is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        return await self._transport.perform(self._exchanges.step_micro_batches(micro_batches, outputs))
+        return await self._transport.perform(self._exchanges.step_micro_batches(micro_batches, outputs, if_match))
 
     async def run(
         self,
@@ -144,14 +153,20 @@ class AsyncSession(AsyncSessionTraining):
         """The parameters by name, of the trained ones the average over the steps, where `average_decay` keeps one."""
         return await self._transport.perform(self._exchanges.averaged_parameters())
 
-    async def set_parameters(self, parameters: Mapping[str, npt.ArrayLike]) -> None:
+    async def set_parameters(self, parameters: Mapping[str, npt.ArrayLike], *, if_match: str | None = None) -> None:
         """Replace the values of these parameters; others, and the optimizer's state, stay as they are.
+
+        Args:
+            parameters: the values by name.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
+                It is then not sent again where its answer is lost, because it changes the state itself.
 
         Raises:
             AsgError: a parameter is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        await self._transport.perform(self._exchanges.set_parameters(parameters))
+        await self._transport.perform(self._exchanges.set_parameters(parameters, if_match))
 
     async def load_parameters(
         self,
@@ -160,6 +175,7 @@ class AsyncSession(AsyncSessionTraining):
         prefix: Prefix = "",
         strict: bool = True,
         progress: Progress = False,
+        if_match: str | None = None,
     ) -> ParameterNames:
         """Replace the parameters by those of a safetensors file, such as a PyTorch state dict.
 
@@ -174,6 +190,7 @@ class AsyncSession(AsyncSessionTraining):
             strict: whether the file and the session must have the same names; else what is in both is replaced. A tied
                 weight may stand in the file under each of its names, if its elements are the same there.
             progress: told how many bytes have been sent, and how many there are; True draws a bar on a terminal.
+            if_match: as for `set_parameters`.
 
         Returns:
             Which tensor became which parameter, and which names were missing or unexpected.
@@ -182,7 +199,9 @@ class AsyncSession(AsyncSessionTraining):
             AsgError: names, shapes or dtypes do not fit, all of them told at once; or the file cannot be read.
             ClientError: see `asg_builder.client.errors`.
         """
-        loading = self._exchanges.load_parameters(source, prefix=prefix, strict=strict, progress=progress)
+        loading = self._exchanges.load_parameters(
+            source, prefix=prefix, strict=strict, progress=progress, if_match=if_match
+        )
         return await self._transport.perform(loading)
 
     async def save(self, path: str | os.PathLike[str], *, prefix: str = "", progress: Progress = False) -> None:
@@ -213,6 +232,21 @@ class AsyncSession(AsyncSessionTraining):
         """Ask the executor for the number of the last step, and go on from there."""
         return await self._transport.perform(self._exchanges.refresh())
 
-    async def delete(self) -> None:
-        """Let the executor forget the session; one that is gone already is as good."""
-        await self._transport.perform(self._exchanges.delete())
+    async def digest(self) -> str:
+        """The digest of the present state: of the parameters, of what the optimizer keeps, of the number of the step.
+
+        With it as the `if_match` of a request, this happens only if nobody else changed the session in between.
+        """
+        return await self._transport.perform(self._exchanges.digest())
+
+    async def delete(self, *, if_match: str | None = None) -> None:
+        """Let the executor forget the session; one that is gone already is as good.
+
+        Args:
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
+
+        Raises:
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
+            ClientError: see `asg_builder.client.errors`.
+        """
+        await self._transport.perform(self._exchanges.delete(if_match))

@@ -16,6 +16,7 @@ from asg_builder.client.answer import NO_CONTENT, Answer, answer_to, note
 from asg_builder.client.errors import ClientError
 from asg_builder.client.options import SendOptions, common_headers, is_local
 from asg_builder.client.request import Exchange, Request, headers_of
+from asg_builder.client.retry_budget import RetryBudget
 from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
 from asg_builder.client.transport import (
     check_open,
@@ -47,6 +48,7 @@ class AsyncTransport:
         timeout: float = 300.0,
         retries: int = 4,
         total_timeout: float = 600.0,
+        retry_budget: float = 100.0,
         headers: Mapping[str, str] | None = None,
         http: AsyncHttpTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -57,6 +59,7 @@ class AsyncTransport:
             headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url)
         )
         self._sleep = sleep
+        self._budget = RetryBudget(retry_budget)
         self.diagnose: Callable[[], str] = lambda: ""
 
     @property
@@ -129,6 +132,7 @@ class AsyncTransport:
         except ClientError as error:
             failure = error
         else:
+            self._budget.succeeded()
             note(answer)
             return answer
         # Only now, because even to prepare repetitions takes time.
@@ -148,13 +152,15 @@ class AsyncTransport:
             return await self._send_once(request, headers)
 
         repeated = tenacity.AsyncRetrying(
-            stop=stop_after(self._options.retries, self._options.total_timeout - seconds),
+            stop=stop_after(self._options.retries, self._options.total_timeout - seconds, self._budget),
             wait=wait_before_repetition,
             retry=tenacity.retry_if_exception(partial(may_repeat, idempotent=request.idempotent)),
             sleep=self._sleep,
             reraise=True,
         )
-        return await repeated(attempt)
+        answer: Answer = await repeated(attempt)
+        self._budget.succeeded(repeated.statistics["attempt_number"] - 1)
+        return answer
 
     async def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()

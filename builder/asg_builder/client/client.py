@@ -51,12 +51,16 @@ class Client:
         timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
+        retry_budget: how many repetitions all requests have together, so that those to a server that is gone do not
+            become many more. One that succeeds gives back its own, or, where it needed none, a tenth of one. Infinity
+            for no bound.
         headers: further headers of every request.
         transport: httpx's transport, for tests and proxies; absent: the network.
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, `retries` is negative, or the key has characters that no key has.
+        AsgError: a timeout is not above 0, `retries` or `retry_budget` is negative, or the key has characters that no
+            key has.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class Client:
         timeout: float = 300.0,
         retries: int = 4,
         total_timeout: float = 600.0,
+        retry_budget: float = 100.0,
         headers: Mapping[str, str] | None = None,
         transport: HttpTransport | None = None,
     ) -> None:
@@ -76,6 +81,7 @@ class Client:
             timeout=timeout,
             retries=retries,
             total_timeout=total_timeout,
+            retry_budget=retry_budget,
             headers=headers,
             http=transport,
         )

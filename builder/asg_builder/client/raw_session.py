@@ -63,6 +63,7 @@ class RawSession:
         self.set_parameters = raw(session.set_parameters)
         self.load_parameters = raw(session.load_parameters)
         self.save = raw(session.save)
+        self.digest = raw(session.digest)
         self.refresh = raw(session.refresh)
         self.checkpoints = RawCheckpoints(session.checkpoints)
 
@@ -83,5 +84,6 @@ class AsyncRawSession:
         self.set_parameters = async_raw(session.set_parameters)
         self.load_parameters = async_raw(session.load_parameters)
         self.save = async_raw(session.save)
+        self.digest = async_raw(session.digest)
         self.refresh = async_raw(session.refresh)
         self.checkpoints = AsyncRawCheckpoints(session.checkpoints)

@@ -2,12 +2,14 @@
 
 A request is repeated, with exponential backoff and jitter, where that cannot do harm: it never left; or the server says
 that it changed nothing and that a repetition may succeed (408, 429, 503, 507); or the answer was lost and the request
-is idempotent.
+is idempotent. All requests of a client share a `RetryBudget`.
 """
 
 import tenacity
+from typing_extensions import override
 
 from asg_builder.client.errors import ConnectionFailed, ServiceError
+from asg_builder.client.retry_budget import RetryBudget
 
 __all__ = ["may_repeat", "stop_after", "wait_before_repetition"]
 
@@ -43,11 +45,29 @@ def wait_before_repetition(state: tenacity.RetryCallState) -> float:
     return max(_backoff(state), asked or 0.0)
 
 
-def stop_after(retries: int, total_timeout: float) -> tenacity.stop.stop_base:
+def stop_after(retries: int, total_timeout: float, budget: RetryBudget) -> tenacity.stop.stop_base:
     """When to give up.
 
     Args:
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
+        budget: asked for each repetition that the others allow.
     """
-    return tenacity.stop_any(tenacity.stop_after_attempt(retries + 1), tenacity.stop_before_delay(total_timeout))
+    # In this order: what another one stops takes nothing of the budget.
+    return tenacity.stop_any(
+        tenacity.stop_after_attempt(retries + 1), tenacity.stop_before_delay(total_timeout), _StopWithoutBudget(budget)
+    )
+
+
+class _StopWithoutBudget(tenacity.stop.stop_base):
+    def __init__(self, budget: RetryBudget) -> None:
+        self._budget = budget
+
+    @override
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        if self._budget.take():
+            return False
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        if error is not None:
+            error.add_note("It was not sent again, because the client's retry_budget is used up.")
+        return True

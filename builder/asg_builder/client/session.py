@@ -65,6 +65,7 @@ class Session(SessionTraining):
         /,
         *,
         outputs: Sequence[str] | None = None,
+        if_match: str | None = None,
         **named: npt.ArrayLike,
     ) -> dict[str, Array]:
         """Run the `train` graph and apply its gradients and state updates.
@@ -72,6 +73,7 @@ class Session(SessionTraining):
         Args:
             inputs: the graph's inputs by name, for names that are no identifiers.
             outputs: which outputs to answer; absent: all but gradients and state updates.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
             named: the graph's inputs.
 
         Returns:
@@ -79,12 +81,17 @@ class Session(SessionTraining):
 
         Raises:
             AsgError: an input is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        return self._transport.perform(self._exchanges.step({**(inputs or {}), **named}, outputs))
+        return self._transport.perform(self._exchanges.step({**(inputs or {}), **named}, outputs, if_match))
 
     def step_micro_batches(
-        self, micro_batches: Sequence[Mapping[str, npt.ArrayLike]], *, outputs: Sequence[str] | None = None
+        self,
+        micro_batches: Sequence[Mapping[str, npt.ArrayLike]],
+        *,
+        outputs: Sequence[str] | None = None,
+        if_match: str | None = None,
     ) -> list[dict[str, Array]]:
         """Take one step with a batch that comes in parts, for which there is not memory at a time.
 
@@ -95,15 +102,17 @@ class Session(SessionTraining):
         Args:
             micro_batches: the inputs of the `train` graph for each part.
             outputs: which outputs to answer; absent: all but gradients and state updates.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
 
         Returns:
             The outputs of each part by name, as they were before the update.
 
         Raises:
             AsgError: an input is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        return self._transport.perform(self._exchanges.step_micro_batches(micro_batches, outputs))
+        return self._transport.perform(self._exchanges.step_micro_batches(micro_batches, outputs, if_match))
 
     def run(
         self,
@@ -141,14 +150,20 @@ class Session(SessionTraining):
         """The parameters by name, of the trained ones the average over the steps, where `average_decay` keeps one."""
         return self._transport.perform(self._exchanges.averaged_parameters())
 
-    def set_parameters(self, parameters: Mapping[str, npt.ArrayLike]) -> None:
+    def set_parameters(self, parameters: Mapping[str, npt.ArrayLike], *, if_match: str | None = None) -> None:
         """Replace the values of these parameters; others, and the optimizer's state, stay as they are.
+
+        Args:
+            parameters: the values by name.
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
+                It is then not sent again where its answer is lost, because it changes the state itself.
 
         Raises:
             AsgError: a parameter is unknown, or not converted to its dtype.
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
             ClientError: see `asg_builder.client.errors`.
         """
-        self._transport.perform(self._exchanges.set_parameters(parameters))
+        self._transport.perform(self._exchanges.set_parameters(parameters, if_match))
 
     def load_parameters(
         self,
@@ -157,6 +172,7 @@ class Session(SessionTraining):
         prefix: Prefix = "",
         strict: bool = True,
         progress: Progress = False,
+        if_match: str | None = None,
     ) -> ParameterNames:
         """Replace the parameters by those of a safetensors file, such as a PyTorch state dict.
 
@@ -171,6 +187,7 @@ class Session(SessionTraining):
             strict: whether the file and the session must have the same names; else what is in both is replaced. A tied
                 weight may stand in the file under each of its names, if its elements are the same there.
             progress: told how many bytes have been sent, and how many there are; True draws a bar on a terminal.
+            if_match: as for `set_parameters`.
 
         Returns:
             Which tensor became which parameter, and which names were missing or unexpected.
@@ -179,7 +196,9 @@ class Session(SessionTraining):
             AsgError: names, shapes or dtypes do not fit, all of them told at once; or the file cannot be read.
             ClientError: see `asg_builder.client.errors`.
         """
-        loading = self._exchanges.load_parameters(source, prefix=prefix, strict=strict, progress=progress)
+        loading = self._exchanges.load_parameters(
+            source, prefix=prefix, strict=strict, progress=progress, if_match=if_match
+        )
         return self._transport.perform(loading)
 
     def save(self, path: str | os.PathLike[str], *, prefix: str = "", progress: Progress = False) -> None:
@@ -210,6 +229,21 @@ class Session(SessionTraining):
         """Ask the executor for the number of the last step, and go on from there."""
         return self._transport.perform(self._exchanges.refresh())
 
-    def delete(self) -> None:
-        """Let the executor forget the session; one that is gone already is as good."""
-        self._transport.perform(self._exchanges.delete())
+    def digest(self) -> str:
+        """The digest of the present state: of the parameters, of what the optimizer keeps, of the number of the step.
+
+        With it as the `if_match` of a request, this happens only if nobody else changed the session in between.
+        """
+        return self._transport.perform(self._exchanges.digest())
+
+    def delete(self, *, if_match: str | None = None) -> None:
+        """Let the executor forget the session; one that is gone already is as good.
+
+        Args:
+            if_match: the digest of the only state in which this happens, as `digest` returns it; absent: in any.
+
+        Raises:
+            Conflict: the state is not that of `if_match` (`.code == "state_changed"`).
+            ClientError: see `asg_builder.client.errors`.
+        """
+        self._transport.perform(self._exchanges.delete(if_match))

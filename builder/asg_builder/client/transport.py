@@ -26,6 +26,7 @@ from asg_builder.client.request import (
     TransferProgress,
     headers_of,
 )
+from asg_builder.client.retry_budget import RetryBudget
 from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
 from asg_schema.errors import AsgError
 
@@ -64,6 +65,7 @@ class Transport:
         timeout: how many seconds may pass without anything from the server.
         retries: how often a request is repeated at most.
         total_timeout: the seconds, waits included, after which no repetition begins.
+        retry_budget: how many repetitions all requests have together; see `RetryBudget`.
         headers: sent with every request.
         http: httpx's transport; absent: the network.
         sleep: how to wait between repetitions, in seconds.
@@ -74,7 +76,7 @@ class Transport:
 
     Raises:
         ValueError: `url` is no address of HTTP.
-        AsgError: a timeout is not above 0, `retries` is negative, or the key or a header cannot be sent.
+        AsgError: a timeout is not above 0, a number of repetitions is negative, or the key or a header cannot be sent.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Transport:
         timeout: float = 300.0,
         retries: int = 4,
         total_timeout: float = 600.0,
+        retry_budget: float = 100.0,
         headers: Mapping[str, str] | None = None,
         http: HttpTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
@@ -93,6 +96,7 @@ class Transport:
         self.options = SendOptions(timeout, retries, total_timeout).checked()
         self._http = httpx.Client(headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url))
         self._sleep = sleep
+        self._budget = RetryBudget(retry_budget)
         self.diagnose: Callable[[], str] = lambda: ""
 
     @property
@@ -186,6 +190,7 @@ class Transport:
         except ClientError as error:
             failure = error
         else:
+            self._budget.succeeded()
             note(answer)
             return answer
         # Only now, because even to prepare repetitions takes time.
@@ -203,13 +208,15 @@ class Transport:
             return self._send_once(request, headers)
 
         repeated = tenacity.Retrying(
-            stop=stop_after(self._options.retries, self._options.total_timeout - seconds),
+            stop=stop_after(self._options.retries, self._options.total_timeout - seconds, self._budget),
             wait=wait_before_repetition,
             retry=tenacity.retry_if_exception(partial(may_repeat, idempotent=request.idempotent)),
             sleep=self._sleep,
             reraise=True,
         )
-        return repeated(attempt)
+        answer = repeated(attempt)
+        self._budget.succeeded(repeated.statistics["attempt_number"] - 1)
+        return answer
 
     def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()

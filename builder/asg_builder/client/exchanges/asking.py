@@ -11,9 +11,10 @@ from asg_builder.client.payload import Payload, decode, to_json
 from asg_builder.client.request import SAFETENSORS, Exchange, Request
 from asg_schema.errors import AsgError
 
-__all__ = ["ask", "encode_json", "get", "get_tensors", "post_json", "quoted", "send_tensors", "wish"]
+__all__ = ["ask", "encode_json", "get", "get_tensors", "only_in", "post_json", "quoted", "send_tensors", "wish"]
 
 _KEY = re.compile(r"[!-~]{1,255}\Z")
+_STATE = re.compile(r"[!#-~]{1,255}\Z")
 
 
 def ask(request: Request) -> Exchange[Answer]:
@@ -32,9 +33,11 @@ def get_tensors(path: str) -> Exchange[Payload]:
     return decode((yield from ask(Request("GET", path, accept=SAFETENSORS))).body)
 
 
-def post_json(path: str, body: Mapping[str, Any]) -> Exchange[Answer]:
-    """The answer to a request in JSON that has one effect however often it is sent."""
-    return (yield from ask(Request("POST", path, encode_json(body))))
+def post_json(
+    path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, idempotent: bool = True
+) -> Exchange[Answer]:
+    """The answer to a request in JSON; an idempotent one has one effect however often it is sent."""
+    return (yield from ask(Request("POST", path, encode_json(body), headers=headers or {}, idempotent=idempotent)))
 
 
 def send_tensors(method: str, path: str, body: bytes) -> Exchange[Payload]:
@@ -61,6 +64,22 @@ def encode_json(content: Mapping[str, Any]) -> bytes:
         AsgError: something in it is nothing that JSON has.
     """
     return to_json(content).encode()
+
+
+def only_in(state: str | None) -> dict[str, str]:
+    """The header that lets a request do something in one state alone; nothing where none is given.
+
+    Args:
+        state: the digest of the state.
+
+    Raises:
+        AsgError: it cannot be one.
+    """
+    if state is None:
+        return {}
+    if not _STATE.match(state):
+        raise AsgError(f"if_match is {state!r}; the digest of a state is needed, such as session.digest() returns")
+    return {"If-Match": f'"{state}"'}
 
 
 def wish(key: str | None) -> dict[str, str]:

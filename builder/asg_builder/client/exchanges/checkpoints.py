@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from asg_builder.arrays import Array
-from asg_builder.client.exchanges.asking import ask, get, get_tensors, post_json, quoted
+from asg_builder.client.exchanges.asking import ask, get, get_tensors, only_in, post_json, quoted
 from asg_builder.client.exchanges.session import SessionExchanges
 from asg_builder.client.request import Exchange, Request
 
@@ -31,6 +31,7 @@ class CheckpointExchanges:
         pinned: bool | None,
         keep_last: int | None,
         keep_best: Mapping[str, Any] | None,
+        if_match: str | None,
     ) -> Exchange[dict[str, Any]]:
         """Have the present state kept."""
         numbers = {key: float(value) for key, value in (metrics or {}).items()}
@@ -42,7 +43,7 @@ class CheckpointExchanges:
             "keep_best": None if keep_best is None else dict(keep_best),
         }
         given = {key: value for key, value in fields.items() if value is not None}
-        return (yield from post_json(self._path, given)).json()
+        return (yield from post_json(self._path, given, only_in(if_match))).json()
 
     def list(self) -> "Exchange[list[dict[str, Any]]]":
         """All checkpoints, in the order in which they were made."""
@@ -52,23 +53,25 @@ class CheckpointExchanges:
         """The parameters that a checkpoint has."""
         return (yield from get_tensors(self._of(name))).tensors
 
-    def restore(self, name: str, *, optimizer: bool) -> Exchange[None]:
+    def restore(self, name: str, *, optimizer: bool, if_match: str | None) -> Exchange[None]:
         """Make the session what it was."""
-        answer = yield from post_json(f"{self._of(name)}/restore", {"optimizer": optimizer})
+        path, headers = f"{self._of(name)}/restore", only_in(if_match)
+        # Where the answer is lost, the state may be another by this very request.
+        answer = yield from post_json(path, {"optimizer": optimizer}, headers, idempotent=if_match is None)
         self._session.number = int(answer.field("step"))
 
     def export(self, name: str, url: str) -> Exchange[dict[str, Any]]:
         """Write a checkpoint to a URL."""
         return (yield from post_json(f"{self._of(name)}/export", {"url": url})).json()
 
-    def import_(self, url: str, name: str | None) -> Exchange[dict[str, Any]]:
+    def import_(self, url: str, name: str | None, if_match: str | None) -> Exchange[dict[str, Any]]:
         """Have a checkpoint that was exported to a URL among the session's."""
         fields = {"url": url} if name is None else {"url": url, "name": name}
-        return (yield from post_json(f"{self._path}/import", fields)).json()
+        return (yield from post_json(f"{self._path}/import", fields, only_in(if_match))).json()
 
-    def delete(self, name: str) -> Exchange[None]:
+    def delete(self, name: str, if_match: str | None) -> Exchange[None]:
         """Remove a checkpoint."""
-        yield from ask(Request("DELETE", self._of(name)))
+        yield from ask(Request("DELETE", self._of(name), headers=only_in(if_match)))
 
     def _of(self, name: str) -> str:
         return f"{self._path}/{quoted(name)}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -63,6 +64,7 @@ def send_parts(
     outputs: list[str] | None,
     earlier: SentParts | None,
     remember: Callable[[SentParts], None],
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Exchange[Payload]:
     """Take a step whose parts are sent one by one.
 
@@ -75,6 +77,7 @@ def send_parts(
         outputs: which outputs to answer.
         earlier: what was remembered last. If it is this step, and its answer was lost, that is asked for again.
         remember: told what was sent, before the step is taken.
+        headers: further headers of the request that takes the step.
 
     Returns:
         The outputs of the parts, as one body has them.
@@ -88,10 +91,10 @@ def send_parts(
         try:
             sent = SentParts(content, len(parts), (yield from _send_all(path, parts, outputs)))
             remember(sent)
-            return (yield from _take(path, sent))
+            return (yield from _take(path, sent, headers))
         except (Conflict, ValidationProblem) as error:
             if error.code == "step_passed" and earlier is not None and earlier.content == content:
-                return (yield from _take(path, earlier))
+                return (yield from _take(path, earlier, headers))
             if error.code not in ("part_gap", "part_mismatch") or beginning + 1 == _MOST_BEGINNINGS:
                 raise
             if error.code == "part_mismatch":
@@ -119,6 +122,6 @@ def _send_all(path: str, parts: Sequence[Mapping[str, Array]], outputs: list[str
     return digest
 
 
-def _take(path: str, sent: SentParts) -> Exchange[Payload]:
+def _take(path: str, sent: SentParts, headers: Mapping[str, str]) -> Exchange[Payload]:
     body = json.dumps({"parts": sent.parts, "digest": sent.digest}).encode()
-    return decode((yield from ask(Request("PUT", path, body, JSON, SAFETENSORS))).body)
+    return decode((yield from ask(Request("PUT", path, body, JSON, SAFETENSORS, headers))).body)

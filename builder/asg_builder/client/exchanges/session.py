@@ -11,7 +11,7 @@ from rich.console import Console
 from asg_builder.arrays import Array
 from asg_builder.client.answer import field_of, reading
 from asg_builder.client.errors import NotFound
-from asg_builder.client.exchanges.asking import ask, get, get_tensors, quoted, send_tensors
+from asg_builder.client.exchanges.asking import ask, get, get_tensors, only_in, quoted, send_tensors
 from asg_builder.client.exchanges.parts import SentParts, fits_one_body, part_tensors, send_parts
 from asg_builder.client.payload import Payload, as_names, convert_tensors, decode, encode
 from asg_builder.client.request import SAFETENSORS, Exchange, Request, TransferProgress
@@ -77,25 +77,30 @@ class SessionExchanges:
         """
         return encode(_converted(self._interfaces[_TRAIN], _TRAIN, inputs), outputs=as_names(outputs))
 
-    def take_step(self, body: bytes, meanwhile: Callable[[], object] | None = None) -> Exchange[Payload]:
-        """Take the next step; `meanwhile` is as in a `Request`.
+    def take_step(
+        self, body: bytes, meanwhile: Callable[[], object] | None = None, if_match: str | None = None
+    ) -> Exchange[Payload]:
+        """Take the next step; `meanwhile` is as in a `Request`, `if_match` the digest of the state to take it in.
 
         Raises:
             AsgError: another step is under way.
         """
         path = f"{self.path}/steps/{self.number + 1}"
         with self._one_step_at_a_time():
-            answer = yield from ask(Request("PUT", path, body, SAFETENSORS, SAFETENSORS, meanwhile=meanwhile))
+            headers = only_in(if_match)
+            answer = yield from ask(Request("PUT", path, body, SAFETENSORS, SAFETENSORS, headers, meanwhile=meanwhile))
             self.number += 1
         return decode(answer.body)
 
-    def step(self, inputs: Inputs, outputs: Sequence[str] | None) -> Exchange[dict[str, Array]]:
+    def step(
+        self, inputs: Inputs, outputs: Sequence[str] | None, if_match: str | None = None
+    ) -> Exchange[dict[str, Array]]:
         """Run the `train` graph and apply its gradients and state updates."""
         yield from self._interface(_TRAIN)
-        return (yield from self.take_step(self.prepare_step(inputs, outputs))).tensors
+        return (yield from self.take_step(self.prepare_step(inputs, outputs), None, if_match)).tensors
 
     def step_micro_batches(
-        self, micro_batches: Sequence[Inputs], outputs: Sequence[str] | None
+        self, micro_batches: Sequence[Inputs], outputs: Sequence[str] | None, if_match: str | None = None
     ) -> Exchange[list[dict[str, Array]]]:
         """Take one step with a batch that comes in parts."""
         interface = yield from self._interface(_TRAIN)
@@ -103,9 +108,9 @@ class SessionExchanges:
         fits, self._body_limit = yield from fits_one_body(parts, self._body_limit)
         if fits:
             body = encode(part_tensors(parts), outputs=as_names(outputs), micro_batches=len(parts))
-            payload = yield from self.take_step(body)
+            payload = yield from self.take_step(body, None, if_match)
         else:
-            payload = yield from self._take_step_of_parts(parts, outputs)
+            payload = yield from self._take_step_of_parts(parts, outputs, only_in(if_match))
         results: list[dict[str, Array]] = [{} for _ in parts]
         for name, array in payload.tensors.items():
             number, _, output = name.partition("/")
@@ -113,7 +118,7 @@ class SessionExchanges:
         return results
 
     def _take_step_of_parts(
-        self, parts: Sequence[Mapping[str, Array]], outputs: Sequence[str] | None
+        self, parts: Sequence[Mapping[str, Array]], outputs: Sequence[str] | None, headers: Mapping[str, str]
     ) -> Exchange[Payload]:
         """Take the next step with parts that are too large for one body."""
 
@@ -122,7 +127,7 @@ class SessionExchanges:
 
         path = f"{self.path}/steps/{self.number + 1}"
         with self._one_step_at_a_time():
-            payload = yield from send_parts(path, parts, as_names(outputs), self._sent_parts, remember)
+            payload = yield from send_parts(path, parts, as_names(outputs), self._sent_parts, remember, headers)
             self.number += 1
         return payload
 
@@ -147,21 +152,32 @@ class SessionExchanges:
         """The parameters by name, of the trained ones the average over the steps."""
         return (yield from get_tensors(f"{self.path}/parameters/average")).tensors
 
-    def set_parameters(self, parameters: Inputs) -> Exchange[None]:
+    def set_parameters(self, parameters: Inputs, if_match: str | None = None) -> Exchange[None]:
         """Replace the values of these parameters."""
         dtypes = {name: type.dtype for name, type in self._parameters.items()}
-        yield from self._put_parameters(convert_tensors(parameters, dtypes, "parameter", f'the session "{self.id}"'))
+        arrays = convert_tensors(parameters, dtypes, "parameter", f'the session "{self.id}"')
+        yield from self._put_parameters(arrays, if_match)
 
-    def _put_parameters(self, arrays: Mapping[str, Array], sent: TransferProgress | None = None) -> Exchange[None]:
-        yield from ask(Request("PUT", f"{self.path}/parameters", encode(arrays), SAFETENSORS, sent=sent))
+    def _put_parameters(
+        self, arrays: Mapping[str, Array], if_match: str | None, sent: TransferProgress | None = None
+    ) -> Exchange[None]:
+        request = Request("PUT", f"{self.path}/parameters", encode(arrays), SAFETENSORS, sent=sent)
+        # Where the answer is lost, the state may be another by this very request.
+        yield from ask(request._replace(headers=only_in(if_match), idempotent=if_match is None))
 
     def load_parameters(
-        self, source: str | PathLike[str] | Inputs, *, prefix: Prefix, strict: bool, progress: Progress
+        self,
+        source: str | PathLike[str] | Inputs,
+        *,
+        prefix: Prefix,
+        strict: bool,
+        progress: Progress,
+        if_match: str | None,
     ) -> Exchange[ParameterNames]:
         """Replace the parameters by those of a safetensors file."""
         found, arrays = fitting_weights(weights_of(source), self._parameters, prefix=prefix, strict=strict)
         with reporting(progress, "sending") as sent:
-            yield from self._put_parameters(arrays, sent)
+            yield from self._put_parameters(arrays, if_match, sent)
         return found
 
     def save(self, path: str | PathLike[str], *, prefix: str, progress: Progress) -> Exchange[None]:
@@ -181,10 +197,14 @@ class SessionExchanges:
         self.number = int((yield from get(self.path)).field("step"))
         return self.number
 
-    def delete(self) -> Exchange[None]:
+    def digest(self) -> Exchange[str]:
+        """The digest of the present state."""
+        return str((yield from get(self.path)).field("digest"))
+
+    def delete(self, if_match: str | None = None) -> Exchange[None]:
         """Let the executor forget the session; one that is gone already is as good."""
         with suppress(NotFound):
-            yield from ask(Request("DELETE", self.path))
+            yield from ask(Request("DELETE", self.path, headers=only_in(if_match)))
 
     def figures(self, graph: str, loss: str) -> Exchange[list[str]]:
         """The outputs of a graph that are figures to be watched."""
