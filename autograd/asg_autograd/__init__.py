@@ -5,6 +5,7 @@ from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
 from asg_autograd.prune import Unused, prune
 from asg_autograd.selection import Disconnected
+from asg_autograd.specialize import specialize
 
 __all__ = [
     "Disconnected",
@@ -15,5 +16,6 @@ __all__ = [
     "grad",
     "lower",
     "prune",
+    "specialize",
     "vjp",
 ]

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from asg_autograd.commands.grad import grad
 from asg_autograd.commands.lower import lower
 from asg_autograd.commands.prune import prune
+from asg_autograd.commands.specialize import specialize
 from asg_autograd.commands.vjp import vjp
 
 __all__ = ["commands"]
@@ -18,5 +19,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("vjp", vjp),
     ("lower", lower),
     ("prune", prune),
+    ("specialize", specialize),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

@@ -7,7 +7,7 @@ turns that into a message and exit code 1, so that no command prints a traceback
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn, ParamSpec
 
@@ -17,7 +17,15 @@ from asg_schema.compression import CompressionError, compressed, decompressed, i
 from asg_schema.document import Document
 from asg_schema.errors import AsgError, DocumentError
 
-__all__ = ["CommandError", "InvalidDocumentError", "guarded", "read_bytes", "read_document", "write_text"]
+__all__ = [
+    "CommandError",
+    "InvalidDocumentError",
+    "guarded",
+    "named_values",
+    "read_bytes",
+    "read_document",
+    "write_text",
+]
 
 P = ParamSpec("P")
 _SUFFIX = ".gz"
@@ -85,6 +93,27 @@ def write_text(text: str, output: str = "-") -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CommandError(f"cannot write {output}: {reason}") from None
+
+
+def named_values(given: Iterable[str], option: str) -> dict[str, str]:
+    """What the values of a repeatable option of the form `NAME=VALUE` say, by name.
+
+    Args:
+        given: the option's values.
+        option: what the option is called, for errors.
+
+    Raises:
+        typer.BadParameter: one is not of that form, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for item in given:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise typer.BadParameter(f"{option} {item!r} is not of the form NAME=VALUE")
+        if name in found:
+            raise typer.BadParameter(f"{option} names {name!r} twice")
+        found[name] = value
+    return found
 
 
 def guarded(command: Callable[P, None], extra: str | None = None) -> Callable[P, None]:

@@ -23,6 +23,7 @@ __all__ = [
     "dim_to_json",
     "element_count",
     "format_shape",
+    "substitute_dim",
     "symbol",
     "symbols_of",
 ]
@@ -116,6 +117,34 @@ def _bind_atom(atom: Atom, values: Mapping[str, int]) -> int:
     if isinstance(atom, Symbol):
         return values[atom.name]
     numerator, denominator = bind_dim(atom.numerator, values), bind_dim(atom.denominator, values)
+    return numerator // denominator if atom.kind == "floordiv" else numerator % denominator
+
+
+def substitute_dim(dim: "int | SymbolicDim", values: "Mapping[str, int | SymbolicDim]") -> "int | SymbolicDim":
+    """Replace symbols by dims, all at once; a symbol without one stays.
+
+    Raises:
+        ZeroDivisionError: a floor division or remainder by a dim that turns out to be zero.
+        DimError: the result is beyond 2**63 - 1, or too large an expression.
+    """
+    if isinstance(dim, int) or values.keys().isdisjoint(symbols_of(dim)):
+        return dim
+    terms: list[int | SymbolicDim] = []
+    for monomial, coefficient in dim.terms:
+        product: int | SymbolicDim = coefficient
+        for atom in monomial:
+            product = product * _substitute_atom(atom, values)
+        terms.append(product)
+    result = sum_of(terms)
+    if isinstance(result, int) and abs(result) > LARGEST_DIM:
+        raise DimError(f"a dim is at most 2**63 - 1, not {show_value(result)}")
+    return result
+
+
+def _substitute_atom(atom: Atom, values: "Mapping[str, int | SymbolicDim]") -> "int | SymbolicDim":
+    if isinstance(atom, Symbol):
+        return values[atom.name] if atom.name in values else symbol(atom.name)
+    numerator, denominator = substitute_dim(atom.numerator, values), substitute_dim(atom.denominator, values)
     return numerator // denominator if atom.kind == "floordiv" else numerator % denominator
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self, Ty
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from asg_schema.attributes import Identifier, Reference, Shape, encode_number, encode_shape
-from asg_schema.dims import SymbolicDim, bind_dim, symbols_of
+from asg_schema.dims import Dim, SymbolicDim, bind_dim, substitute_dim, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import RuleError
 from asg_schema.tensor_type import TensorType
@@ -177,8 +177,15 @@ class Op(BaseModel):
 
     def bind(self, values: Mapping[str, int]) -> "Op":
         """The op with every symbolic dim in its attributes replaced by its value."""
+        return self._with_dims(lambda dim: bind_dim(dim, values))
+
+    def substitute(self, values: Mapping[str, Dim]) -> "Op":
+        """The op with symbols in its attributes replaced by dims; see `asg_schema.dims.substitute_dim`."""
+        return self._with_dims(lambda dim: substitute_dim(dim, values))
+
+    def _with_dims(self, change: Callable[[Dim], Dim]) -> "Op":
         update = {
-            key: tuple(bind_dim(dim, values) for dim in shape)
+            key: tuple(map(change, shape))
             for key in self._shape_fields
             if (shape := getattr(self, key)) and any(isinstance(dim, SymbolicDim) for dim in shape)
         }

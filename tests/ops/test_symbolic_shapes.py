@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import asg_executor
-from asg_autograd import vjp
+from asg_autograd import specialize, vjp
 from asg_schema.document import Document
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
 from op_samples.sample import Array, Sample, sample_document, sample_inputs
-from op_samples.symbolic import symbolic_shapes
+from op_samples.symbolic import symbol_values, symbolic_shapes
 
 # Ops whose attributes, or whose operands' declared shapes, name dims.
 CONCRETE = {
@@ -68,6 +68,16 @@ def test_gradients(sample: Sample) -> None:
     for actual, expected in zip(gradients(symbolic(sample)), gradients(concrete), strict=True):
         assert actual.shape == expected.shape
         np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-13 * np.max(np.abs(expected), initial=1.0))
+
+
+@every_sample
+def test_symbols_specialized_to_sizes(sample: Sample) -> None:
+    document = symbolic(sample)
+    known = {str(dim) for item in document.inputs for dim in item.shape}
+    specialized = specialize(document, **{name: size for name, size in symbol_values(sample).items() if name in known})
+    concrete = sample_document(sample)
+    assert specialized == concrete
+    assert specialized.types == concrete.types
 
 
 def test_no_exception_is_stale() -> None:
