@@ -1,7 +1,9 @@
 """Requests per second and latencies of `/v2` inference, beside a bare echo of the same bytes and beside MLServer.
 
 MLServer reads no binary tensors over HTTP (its release 1.7.1), so that it gets JSON; there is a column of ours for the
-same bytes.
+same bytes. The echo gets the bytes of our binary requests, and answers all of them; the models answer 10 floats a row.
+Each server is one process with its own defaults, which are one BLAS thread a worker in ours where there are as many
+workers as cores, and the load generator is one more process on the same cores.
 """
 
 import json
@@ -35,6 +37,8 @@ _ENVIRONMENT = Path(".venv-mlserver")
 _RUNTIME = Path(__file__).parent / "peers" / "mlserver_mlp"
 _ROUNDS = 5
 _START_SECONDS = 60
+_TIMED_REQUESTS = 200
+_BLAS_VARIABLE = "ASG_BLAS_THREADS"
 
 
 class _Target(NamedTuple):
@@ -185,6 +189,28 @@ def _generate(target: _Target, message: _Message, connections: int, seconds: flo
     return _Load(**json.loads(done.stdout))
 
 
+def _computing(target: _Target, message: _Message) -> float:
+    """How long the computation of a request takes in the server, in milliseconds: what no protocol can spare."""
+    url = f"http://127.0.0.1:{target.port}{target.path}"
+    found: list[float] = []
+    with httpx.Client() as client:
+        for _ in range(_TIMED_REQUESTS):
+            timing = client.post(url, content=message.body, headers=message.headers).headers["Server-Timing"]
+            found += [float(phase.partition("dur=")[2]) for phase in timing.split(", ") if phase.startswith("infer;")]
+    return median(found)
+
+
+@contextmanager
+def _defaults() -> Generator[None]:
+    """As many BLAS threads in the servers as they have by default, whatever is set for the other benchmarks."""
+    set_before = os.environ.pop(_BLAS_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if set_before is not None:
+            os.environ[_BLAS_VARIABLE] = set_before
+
+
 def _cell(loads: list[_Load]) -> str:
     rate, p50, p99 = (median(getattr(load, name) for load in loads) for name in _Load._fields)
     return f"{rate:,.0f}/s  {p50:.2f} / {p99:.2f}"
@@ -193,16 +219,20 @@ def _cell(loads: list[_Load]) -> str:
 def bench_inference(console: Console, seconds: float) -> None:
     """Print a table: for each load and server the medians of the rounds: requests per second, p50 and p99 in ms.
 
+    The ratios are medians, too: in each round the servers are asked one after the other.
+
     Args:
         console: where it is printed.
         seconds: how long each server is under each load, in all.
     """
     table = Table(title="Inference on an MLP 784-512-256-10: requests/s, p50 / p99 in ms", title_justify="left")
     has_mlserver = (_ENVIRONMENT / "bin" / "mlserver").exists()
-    for name in ("load", OURS, ECHO, OURS_JSON, MLSERVER, "p50 to the echo's", "requests/s to MLServer's"):
+    columns = (OURS, ECHO, OURS_JSON, MLSERVER, "p50 to the echo's", "of it computing", "requests/s to MLServer's")
+    for name in ("load", *columns):
         table.add_column(name, justify="left" if name == "load" else "right")
     rng = np.random.default_rng(0)
     with ExitStack() as stack:
+        stack.enter_context(_defaults())
         client = stack.enter_context(Client.local())
         session = client.create_session({"predict": _document()}, seed=0)
         ours = _Target(int(client.url.rpartition(":")[2]), f"/v2/models/{session.id}/infer")
@@ -215,25 +245,30 @@ def bench_inference(console: Console, seconds: float) -> None:
             expected = session.run("predict", x=x)["y"]
             for name in targets.keys() - {ECHO}:
                 _check(targets[name], messages[name], expected)
+            computing = _computing(ours, messages[OURS])
+            sizes = f"{len(messages[OURS].body) / 1e3:.0f} kB, JSON {len(messages[OURS_JSON].body) / 1e3:.0f} kB"
             for connections in (1, 8):
                 loads: dict[str, list[_Load]] = {name: [] for name in targets}
                 for _ in range(_ROUNDS):
                     for name, target in targets.items():
                         loads[name].append(_generate(target, messages[name], connections, seconds / _ROUNDS))
-                table.add_row(f"batch {rows}, {connections} at a time", *_row(loads))
+                table.add_row(f"batch {rows} ({sizes}), {connections} at a time", *_row(loads, computing))
     console.print(table)
     if not has_mlserver:
         console.print(f"MLServer is not installed in {_ENVIRONMENT}; `make bench` does that where it can.")
 
 
-def _row(loads: Mapping[str, list[_Load]]) -> list[str]:
-    names = (OURS, ECHO, OURS_JSON, MLSERVER)
-    cells = [_cell(loads[name]) if name in loads else "not installed" for name in names]
-    p50 = {name: median(load.p50 for load in items) for name, items in loads.items()}
-    rate = {name: median(load.requests_per_second for load in items) for name, items in loads.items()}
-    cells.append(f"{p50[OURS] / p50[ECHO]:.2f}")
-    if MLSERVER in rate:
-        cells.append(f"{rate[OURS] / rate[MLSERVER]:.1f}; JSON both {rate[OURS_JSON] / rate[MLSERVER]:.1f}")
-    else:
-        cells.append("")
-    return cells
+def _row(loads: Mapping[str, list[_Load]], computing: float) -> list[str]:
+    cells = [_cell(loads[name]) if name in loads else "not installed" for name in (OURS, ECHO, OURS_JSON, MLSERVER)]
+    cells.append(f"{median(own.p50 / echo.p50 for own, echo in zip(loads[OURS], loads[ECHO], strict=True)):.2f}")
+    cells.append(f"{computing:.2f} ms")
+    if MLSERVER not in loads:
+        return [*cells, ""]
+    binary, both = (
+        median(
+            own.requests_per_second / other.requests_per_second
+            for own, other in zip(loads[name], loads[MLSERVER], strict=True)
+        )
+        for name in (OURS, OURS_JSON)
+    )
+    return [*cells, f"{binary:.1f}; JSON both {both:.1f}"]

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from asg_executor.inference.statistics import PHASES
+from asg_executor.observability.durations import DurationHistogram, Durations
 
 __all__ = ["Metrics"]
 
@@ -32,13 +33,13 @@ class Metrics:
         self._requests = Counter(
             "asg_http_requests", "Requests that were answered.", ["method", "route", "status"], registry=self.registry
         )
-        self._request_seconds = Histogram(
+        self._request_seconds = DurationHistogram(
             "asg_http_request_duration_seconds",
             "How long requests took, from their first byte to the last of the answer.",
             ["method", "route"],
-            buckets=_SECONDS,
-            registry=self.registry,
+            _SECONDS,
         )
+        self.registry.register(self._request_seconds)
         self.received = Counter("asg_http_request_bytes", "Bytes of bodies that came.", registry=self.registry)
         self.sent = Counter("asg_http_response_bytes", "Bytes of bodies that were answered.", registry=self.registry)
         self.step_seconds = Histogram(
@@ -48,15 +49,15 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        inference_seconds = Histogram(
+        inference_seconds = DurationHistogram(
             "asg_inference_duration_seconds",
             "How long inference requests took: reading the body, waiting, computing, writing the answer.",
             ["phase"],
-            buckets=_SECONDS,
-            registry=self.registry,
+            _SECONDS,
         )
-        self._of_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._inference = {phase: inference_seconds.labels(phase) for phase in PHASES}
+        self.registry.register(inference_seconds)
+        self._of_request: dict[tuple[str, str, int], tuple[Counter, Durations]] = {}
+        self._inference = {phase: inference_seconds.of(phase) for phase in PHASES}
         gauges = {
             "asg_sessions": ("Sessions that are held.", sessions),
             "asg_damaged_sessions": ("Sessions whose files are damaged.", damaged),
@@ -80,7 +81,7 @@ class Metrics:
         key = method, route, status
         found = self._of_request.get(key)
         if found is None:  # they are few: neither methods nor routes are made up by clients
-            found = self._requests.labels(method, route, str(status)), self._request_seconds.labels(method, route)
+            found = self._requests.labels(method, route, str(status)), self._request_seconds.of(method, route)
             self._of_request[key] = found
         count, duration = found
         count.inc()

@@ -38,7 +38,7 @@ def authenticate(request: Request, service: Service, scope: Scope) -> Principal:
         StoreError: the keys cannot be read.
     """
     principal = _principal(header(request, b"authorization"), service)
-    request.state.principal = principal
+    request.scope["state"]["principal"] = principal  # which is request.state.principal
     if not principal.may(scope):
         own = ", ".join(sorted(principal.scopes))
         raise ProblemError(

@@ -11,4 +11,4 @@ def server_timing(seconds: Mapping[str, float]) -> str:
     Args:
         seconds: how long each phase took.
     """
-    return ", ".join(f"{phase};dur={duration * 1e3:.3f}" for phase, duration in seconds.items())
+    return ", ".join([f"{phase};dur={duration * 1e3:.3f}" for phase, duration in seconds.items()])
