@@ -1,6 +1,7 @@
 """ASG, the transformer: from documents to documents that also compute derivatives."""
 
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
+from asg_autograd.forward_mode import hessian_vector_product, jvp
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
 from asg_autograd.prune import Unused, prune
@@ -14,6 +15,8 @@ __all__ = [
     "TransformError",
     "Unused",
     "grad",
+    "hessian_vector_product",
+    "jvp",
     "lower",
     "prune",
     "specialize",

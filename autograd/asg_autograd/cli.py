@@ -7,6 +7,8 @@ Each reads a document from a file or standard input and writes one to standard o
 from collections.abc import Callable
 
 from asg_autograd.commands.grad import grad
+from asg_autograd.commands.hvp import hvp
+from asg_autograd.commands.jvp import jvp
 from asg_autograd.commands.lower import lower
 from asg_autograd.commands.prune import prune
 from asg_autograd.commands.specialize import specialize
@@ -17,6 +19,8 @@ __all__ = ["commands"]
 commands: list[tuple[str, Callable[..., None]]] = [
     ("grad", grad),
     ("vjp", vjp),
+    ("jvp", jvp),
+    ("hvp", hvp),
     ("lower", lower),
     ("prune", prune),
     ("specialize", specialize),

@@ -3,6 +3,7 @@
 import pytest
 
 from asg_autograd.rules import rules
+from asg_autograd.tangents import tangents
 from asg_executor.kernels.table import KERNELS
 from asg_schema.composite import Composite
 from asg_schema.dtype import DType
@@ -104,6 +105,12 @@ def test_gradient_rules_are_those_of_the_differentiable_ops() -> None:
     differentiable = {op for op in EVERY_OP if any(operand.differentiable for operand in op.operands)}
     assert names(differentiable - COMPOSITES - set(rules)) == []
     assert names(set(rules) - differentiable) == []
+
+
+def test_tangent_rules_are_those_of_the_differentiable_ops() -> None:
+    differentiable = {op for op in EVERY_OP if any(operand.differentiable for operand in op.operands)}
+    assert names(differentiable - COMPOSITES - set(tangents)) == []
+    assert names(set(tangents) - differentiable) == []
 
 
 def test_every_differentiable_operand_is_checked_against_finite_differences() -> None:

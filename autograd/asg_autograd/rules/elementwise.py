@@ -55,7 +55,7 @@ from asg_schema.ops.elementwise_functions import (
     Tanh,
 )
 
-__all__: list[str] = []
+__all__ = ["finite_log", "power_by_base", "share"]
 
 
 @rules.define(Negative)
@@ -240,10 +240,10 @@ def _divide(op: Divide, at: Application) -> Cotangents:
 @rules.define(Pow)
 def _pow(op: Pow, at: Application) -> Cotangents:
     base, exponent = at.operands
-    return at.g * _power_by_base(base, exponent), at.g * (at.y * _finite_log(base, exponent))
+    return at.g * power_by_base(base, exponent), at.g * (at.y * finite_log(base, exponent))
 
 
-def _power_by_base(base: Value, exponent: Value) -> Value:
+def power_by_base(base: Value, exponent: Value) -> Value:
     """The derivative exponent · base ** (exponent - 1), which is 0 where the exponent is 0, whatever the base."""
     # 0 · pow(0, -1) would be NaN. Only there another base is put in, so that derivatives of higher order stay right
     # elsewhere. With a constant exponent all of this is folded away.
@@ -253,7 +253,7 @@ def _power_by_base(base: Value, exponent: Value) -> Value:
     return exponent * base ** (exponent - 1.0)
 
 
-def _finite_log(base: Value, exponent: Value) -> Value:
+def finite_log(base: Value, exponent: Value) -> Value:
     """log(base), but 0 where the base is 0 and the exponent is not negative."""
     zero = base.scalar(0.0)
     flat = LogicalAnd.of(Equal.of(base, zero), GreaterEqual.of(exponent, zero))
@@ -263,16 +263,16 @@ def _finite_log(base: Value, exponent: Value) -> Value:
 @rules.define(Maximum)
 def _maximum(op: Maximum, at: Application) -> Cotangents:
     a, b = at.operands
-    return _share(at.g, Greater.of(a, b), Equal.of(a, b)), _share(at.g, Less.of(a, b), Equal.of(a, b))
+    return share(at.g, Greater.of(a, b), Equal.of(a, b)), share(at.g, Less.of(a, b), Equal.of(a, b))
 
 
 @rules.define(Minimum)
 def _minimum(op: Minimum, at: Application) -> Cotangents:
     a, b = at.operands
-    return _share(at.g, Less.of(a, b), Equal.of(a, b)), _share(at.g, Greater.of(a, b), Equal.of(a, b))
+    return share(at.g, Less.of(a, b), Equal.of(a, b)), share(at.g, Greater.of(a, b), Equal.of(a, b))
 
 
-def _share(g: Value, won: Value, tied: Value) -> Value:
+def share(g: Value, won: Value, tied: Value) -> Value:
     """All of g where the operand was chosen, half of it where both were, else 0."""
     return Where.of(won, g, Where.of(tied, g * 0.5, g.scalar(0.0)))
 

@@ -10,7 +10,7 @@ from asg_schema.ops.elementwise import Astype, Where
 from asg_schema.ops.layout import PermuteDims, Reshape
 from asg_schema.ops.reduction import CumulativeSum, Max, Min, Prod, Sum
 
-__all__: list[str] = []
+__all__ = ["product_of_others"]
 
 _MOST_MASKED = 16
 
@@ -46,10 +46,10 @@ def _cumulative_sum(op: CumulativeSum, at: Application) -> Cotangents:
 @rules.define(Prod)
 def _prod(op: Prod, at: Application) -> Cotangents:
     axes = op.axes_of(op.axis, at.x.rank)
-    return (restore_axes(at.g, op, at.x) * _product_of_others(at.x, axes),)
+    return (restore_axes(at.g, op, at.x) * product_of_others(at.x, axes),)
 
 
-def _product_of_others(x: Value, axes: tuple[int, ...]) -> Value:
+def product_of_others(x: Value, axes: tuple[int, ...]) -> Value:
     """For each element the product of all others along `axes`.
 
     No element is divided by, so zeros are no special case, and what is made are products again: derivatives of every
