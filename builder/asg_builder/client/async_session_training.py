@@ -97,7 +97,9 @@ class AsyncSessionTraining:
         It goes on from the executor's last step. Called again after an interruption it begins a training anew; with
         `start_step` it goes on with the one that was interrupted, at the very batch, so that the weights come to be
         those of a training without interruption. The figures of the interrupted epoch are then those of the batches
-        that were left, and the figures of the epochs before it are not known.
+        that were left, and the figures of the epochs before it are not known. An `EarlyStopping` goes on with what it
+        knows of the epochs before: all, where it is the very object that watched them; what `EarlyStopping.replay` was
+        given, in a program that was started again; else nothing: the patience and the best value begin anew.
 
         Args:
             batches: the inputs of each step; iterated once for each epoch, so a list or an object that can be iterated

@@ -1,12 +1,14 @@
 """`EarlyStopping`: the end of a training that does not get better any more."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from asg_builder.arrays import Array
 from asg_builder.training.watching import BestValue, HoldsParameters, Mode
 from asg_schema.errors import AsgError
 
 __all__ = ["EarlyStopping"]
+
+_REPLAYED = object()
 
 
 class EarlyStopping:
@@ -16,7 +18,9 @@ class EarlyStopping:
     session.fit(batches, epochs=200, validation=validation, early_stopping=EarlyStopping(patience=5))
     ```
 
-    An epoch whose figure is NaN counts as one that is no better. Each `fit` begins anew.
+    An epoch whose figure is NaN counts as one that is no better. Each training begins anew; one that `fit` goes on
+    with, by `start_step`, goes on with the best value, the best weights and the epochs that were no better, where this
+    object watched it before. For an object of another program `replay` has them again, but for the weights.
 
     Args:
         monitor: the name of the figure; "val_" before the name of one of the validation data.
@@ -56,7 +60,45 @@ class EarlyStopping:
         self._best = BestValue(self.monitor, self.mode, self.min_delta, "EarlyStopping")
         self._parameters: dict[str, Array] | None = None
         self._epochs_without = 0
+        self._seen: list[float] = []
+        self._training: object = None
         self.stopped_epoch: int | None = None
+
+    def replay(self, history: Mapping[str, Sequence[float]]) -> None:
+        """Know the epochs of a training that was interrupted, for the `fit` that goes on with it by `start_step`.
+
+        The weights of the best of them are not known: they are restored only where a later epoch is better.
+
+        Args:
+            history: the figures of each epoch, from the first on: what an `on_epoch` kept, or `Job.history` returns.
+
+        Raises:
+            AsgError: the figure that is watched is missing.
+        """
+        self.check(history)
+        self._look_again(history[self.monitor])
+        self._training = _REPLAYED
+
+    def _look_again(self, values: Sequence[float]) -> None:
+        self.reset()
+        for epoch, value in enumerate(values, 1):
+            if not self.is_best(epoch, {self.monitor: value}) and self.ends(epoch):
+                return
+
+    def begin(self, training: object, epochs: int) -> None:
+        """Go on with a training, if it is the one that was watched or replayed; else begin anew.
+
+        Args:
+            training: what tells it from others: its session, and the step at which it began.
+            epochs: how many of its epochs are complete.
+        """
+        if self._training not in (training, _REPLAYED):
+            self.reset()
+        elif len(self._seen) > epochs:  # the last one was broken off, and is taken again
+            best, kept = self.best_epoch, self._parameters
+            self._look_again(self._seen[:epochs])
+            self._parameters = kept if best == self.best_epoch else None
+        self._training = training
 
     @property
     def best_value(self) -> float | None:
@@ -111,7 +153,9 @@ class EarlyStopping:
         Raises:
             AsgError: the figure that is watched is missing.
         """
-        if not self._best.update(epoch, figures):
+        is_best = self._best.update(epoch, figures)
+        self._seen.append(figures[self.monitor])
+        if not is_best:
             return False
         self._epochs_without = 0
         return True

@@ -47,6 +47,11 @@ class Epochs:
         start_step: the number of the session's last step when the training began; None where it begins now.
         number: that of the session's last step now.
 
+    Attributes:
+        done: how many epochs are complete, of a training that is gone on with.
+        left: the numbers, from 1, of those that are not.
+        steps_left: how many steps these have, where that is known.
+
     Raises:
         AsgError: the batches of a training that is gone on with have no length, or the session has not come to the step
             where it began.
@@ -62,6 +67,7 @@ class Epochs:
         if start_step is not None and not self._length:
             raise AsgError("start_step needs batches that have a length, so that it tells which are left")
         self._epochs_done, self._batches_done = divmod(done, self._length) if self._length else (0, 0)
+        self.done = self._epochs_done
         self.left = range(self._epochs_done + 1, epochs + 1)
         self.steps_left = None if self._length is None else max(0, epochs * self._length - done)
 

@@ -36,6 +36,7 @@ class Taken(Protocol):
 class Trainable(Protocol):
     """What `Fit` asks of a session; each method is an exchange, but for `prepare_step`."""
 
+    id: str
     number: int
 
     def refresh(self) -> Exchange[int]:
@@ -155,9 +156,11 @@ class Fit:
         history: dict[str, list[float]] = {}
         stopping = options.watchers.early_stopping
         if stopping is not None:
-            stopping.reset()
+            begun = number if options.start_step is None else options.start_step
+            stopping.begin((self._session.id, begun), epochs.done)
+        ended = stopping is not None and stopping.stopped_epoch is not None
         with TrainingProgress("training", epochs.steps_left, options.console) as bar:
-            for epoch in epochs.left:
+            for epoch in () if ended else epochs.left:
                 figures = yield from self._epoch(epoch, epochs.batches_left(epoch), bar)
                 for name, value in figures.items():
                     history.setdefault(name, []).append(value)
