@@ -5,6 +5,7 @@ from asg_autograd.forward_mode import hessian_vector_product, jvp
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
 from asg_autograd.prune import Unused, prune
+from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
 from asg_autograd.specialize import specialize
 
@@ -12,6 +13,7 @@ __all__ = [
     "Disconnected",
     "DisconnectedError",
     "NotDifferentiableError",
+    "Renamed",
     "TransformError",
     "Unused",
     "grad",
@@ -19,6 +21,7 @@ __all__ = [
     "jvp",
     "lower",
     "prune",
+    "rename",
     "specialize",
     "vjp",
 ]

@@ -11,6 +11,7 @@ from asg_autograd.commands.hvp import hvp
 from asg_autograd.commands.jvp import jvp
 from asg_autograd.commands.lower import lower
 from asg_autograd.commands.prune import prune
+from asg_autograd.commands.rename import rename
 from asg_autograd.commands.specialize import specialize
 from asg_autograd.commands.vjp import vjp
 
@@ -24,5 +25,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("lower", lower),
     ("prune", prune),
     ("specialize", specialize),
+    ("rename", rename),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""
