@@ -1,9 +1,11 @@
 """ASG, the transformer: from documents to documents that also compute derivatives."""
 
+from asg_autograd.batching import vmap
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
 from asg_autograd.forward_mode import hessian_vector_product, jvp
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
+from asg_autograd.mapped_axes import InAxis
 from asg_autograd.prune import Unused, prune
 from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
@@ -12,6 +14,7 @@ from asg_autograd.specialize import specialize
 __all__ = [
     "Disconnected",
     "DisconnectedError",
+    "InAxis",
     "NotDifferentiableError",
     "Renamed",
     "TransformError",
@@ -24,4 +27,5 @@ __all__ = [
     "rename",
     "specialize",
     "vjp",
+    "vmap",
 ]

@@ -14,6 +14,7 @@ from asg_autograd.commands.prune import prune
 from asg_autograd.commands.rename import rename
 from asg_autograd.commands.specialize import specialize
 from asg_autograd.commands.vjp import vjp
+from asg_autograd.commands.vmap import vmap
 
 __all__ = ["commands"]
 
@@ -22,6 +23,7 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("vjp", vjp),
     ("jvp", jvp),
     ("hvp", hvp),
+    ("vmap", vmap),
     ("lower", lower),
     ("prune", prune),
     ("specialize", specialize),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from asg_autograd.batching_rules import batching
 from asg_autograd.rules import rules
 from asg_autograd.tangents import tangents
 from asg_executor.kernels.table import KERNELS
@@ -77,6 +78,15 @@ WITHOUT_RANK_0 = {
     "categorical": "needs an axis",
 }
 
+# Composites that are always expanded where they are mapped.
+MAPPED_BY_EXPANSION = {
+    "bernoulli": "its attributes cannot say that examples share the bits",
+    "categorical": "its attributes cannot say that examples share the noise",
+    "normal": "its key is one",
+    "outer": "its operands are vectors",
+    "uniform": "its key is one",
+}
+
 
 def names(ops: set[type[Op]]) -> list[str]:
     return sorted(op.name for op in ops)
@@ -111,6 +121,13 @@ def test_tangent_rules_are_those_of_the_differentiable_ops() -> None:
     differentiable = {op for op in EVERY_OP if any(operand.differentiable for operand in op.operands)}
     assert names(differentiable - COMPOSITES - set(tangents)) == []
     assert names(set(tangents) - differentiable) == []
+
+
+def test_batching_rules_are_those_of_the_ops_that_take_operands() -> None:
+    takes_operands = {op for op in EVERY_OP if op.operands}
+    assert names(takes_operands - set(batching)) == sorted(MAPPED_BY_EXPANSION)
+    assert names(takes_operands - COMPOSITES - set(batching)) == []
+    assert names(set(batching) - takes_operands) == []
 
 
 def test_every_differentiable_operand_is_checked_against_finite_differences() -> None:
