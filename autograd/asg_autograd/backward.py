@@ -48,7 +48,7 @@ def backward(
     cotangents = {reference: seed for reference, seed in seeds.items() if reference in reached}
     for node in reversed(between):
         references = node.references()
-        given = tuple(cotangents.pop(reference, None) for reference in references)
+        given = tuple([cotangents.pop(reference, None) for reference in references])
         if given.count(None) == len(given):
             continue
         if visit is not None:
@@ -74,15 +74,16 @@ def _accumulate(
     for reference, operand, cotangent, differentiable in zip(node.inputs, operands, pulled, flags, strict=True):
         if cotangent is None or reference not in reached or not differentiable:
             continue
-        cotangent = unbroadcast(cotangent, operand.shape)
-        if cotangent.dtype is not operand.dtype:
-            raise TypeError(f"the gradient rule of {node.name} yields {cotangent.type} for an operand {operand.type}")
+        if cotangent.type is not operand.type:
+            cotangent = unbroadcast(cotangent, operand.shape)
+            if cotangent.dtype is not operand.dtype:
+                raise TypeError(f"the rule of {node.name} yields {cotangent.type} for an operand {operand.type}")
         before = cotangents.get(reference)
         cotangents[reference] = cotangent if before is None else before + cotangent
 
 
 def _pull_back(node: Op, application: Application) -> Cotangents:
-    rule = rules.get(type(node))
+    rule = rules.find(type(node))
     if rule is not None:
         return rule(node, application)
     if isinstance(node, Composite):

@@ -20,15 +20,21 @@ def dependents(nodes: Sequence[Op], value: Callable[[str], Value], reached: set[
     """The nodes that depend differentiably on a value in `reached`, to which their floating-point results are added."""
     found: list[Op] = []
     for node in nodes:
-        inputs = node.inputs
-        flags = differentiable_operands(type(node), len(inputs))
-        if not any(flag and reference in reached for flag, reference in zip(flags, inputs, strict=True)):
+        if not _depends(node, reached):
             continue
         floating = [reference for reference in node.references() if value(reference).dtype.is_floating]
         if floating:
             reached.update(floating)
             found.append(node)
     return found
+
+
+def _depends(node: Op, reached: set[str]) -> bool:
+    flags = differentiable_operands(type(node), len(node.inputs))
+    for flag, reference in zip(flags, node.inputs, strict=True):  # noqa: SIM110 - `any` takes three times as long
+        if flag and reference in reached:
+            return True
+    return False
 
 
 def path_through(between: Sequence[Op], node: Op, reached: Collection[str], ends: Iterable[str]) -> tuple[str, ...]:

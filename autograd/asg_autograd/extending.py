@@ -4,7 +4,6 @@ from asg_autograd.naming import free_scope
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document
 from asg_schema.op import Op
-from asg_schema.traversal import node_of
 
 __all__ = ["extended_document", "extending_editor"]
 
@@ -20,14 +19,15 @@ def extending_editor(document: Document, stem: str) -> SimplifyingEditor:
 def extended_document(document: Document, editor: SimplifyingEditor) -> Document:
     """What an `extending_editor` holds: the document's nodes as they are, and of the others those that are needed."""
     first = len(document.nodes)
-    needed = {node_of(output.value) for output in editor.outputs}
+    needed = {output.value for output in editor.outputs}
     appended: list[Op] = []
     for node in reversed(editor.nodes[first:]):
-        if node.id in needed:
+        references = node.references()
+        if not needed.isdisjoint(references):
             appended.append(node)
-            needed.update(map(node_of, node.inputs))
+            needed.update(node.inputs)
         else:
-            for reference in node.references():
+            for reference in references:
                 del editor.types[reference]
     editor.nodes[first:] = reversed(appended)
     return editor.document(document.name, dict(document.metadata))

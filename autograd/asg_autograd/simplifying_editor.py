@@ -40,6 +40,7 @@ class SimplifyingEditor(Editor[Value]):
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, str] = {}
         self._used: set[str] = set()
+        self._asked = 0  # the number of nodes whose operands are in `_used`
         self._known: defaultdict[type[Op], dict[_Key, str]] = defaultdict(dict)
 
     @override
@@ -70,6 +71,9 @@ class SimplifyingEditor(Editor[Value]):
 
     def is_used(self, value: Value) -> bool:
         """Whether a value stays needed if what is about to be appended does without it: it was loaded, or has a use."""
+        for node in self.nodes[self._asked :]:  # only now, because this is seldom asked
+            self._used.update(node.inputs)
+        self._asked = len(self.nodes)
         return value.id in self._used
 
     @override
@@ -77,11 +81,13 @@ class SimplifyingEditor(Editor[Value]):
         self, op: type[Op], operands: Sequence[Value | None], attributes: dict[str, Any], id: str | None = None
     ) -> tuple[Value, ...]:
         references = self._references(op, operands)
-        if not op.attributes:
-            known = self._known[op].get(references)
-            if known is not None:
-                return self._results(op, known)
-        return self._simplified(self._node(op, references, attributes, id), operands)
+        if op.attributes:
+            return self._merged(self._node(op, references, attributes, id), operands)
+        # Without attributes it is known before the node is made whether there is one like it.
+        known = self._known[op].get(references)
+        if known is not None:
+            return self._results(op, known)
+        return self._simplified(self._node(op, references, attributes, id), references, operands)
 
     @override
     def full(self, shape: Iterable[Dim], value: float, dtype: DType) -> Value:
@@ -98,14 +104,19 @@ class SimplifyingEditor(Editor[Value]):
 
     @override
     def append(self, node: Op) -> tuple[Value, ...]:
-        return self._simplified(node, tuple(map(self.value, node.inputs)))
+        return self._merged(node, tuple(map(self.value, node.inputs)))
 
-    def _simplified(self, node: Op, operands: Sequence[Value | None]) -> tuple[Value, ...]:
+    def _merged(self, node: Op, operands: Sequence[Value | None]) -> tuple[Value, ...]:
         """Append a node, unless the graph has its results or a rule knows better."""
-        key, nodes = _key(node), self._known[type(node)]
-        known = nodes.get(key)
+        key = _key(node)
+        known = self._known[type(node)].get(key)
         if known is not None:
             return self._results(type(node), known)
+        return self._simplified(node, key, operands)
+
+    def _simplified(self, node: Op, key: _Key, operands: Sequence[Value | None]) -> tuple[Value, ...]:
+        """Append a node that the graph does not have, unless a rule knows better."""
+        nodes = self._known[type(node)]
         inferred = self._infer(node)
         rules = self._applicable(node)
         if rules:
@@ -119,7 +130,6 @@ class SimplifyingEditor(Editor[Value]):
                     return (simpler,)
         results = self._record(node, inferred)
         self._definitions[node.id] = node
-        self._used.update(node.inputs)
         if type(node) is not Barrier:
             nodes[key] = node.id
         return results

@@ -269,9 +269,9 @@ class Editor(Generic[ValueT]):
         while operands and operands[-1] is None:
             operands = operands[:-1]
         references: list[str] = []
-        for index, operand in enumerate(operands):
+        for operand in operands:
             if operand is None:
-                name = op.operands[min(index, len(op.operands) - 1)].name
+                name = op.operands[min(len(references), len(op.operands) - 1)].name
                 raise AsgError(f"{op.name}: {name} is missing although an operand after it is given")
             if operand.editor is not self:
                 raise AsgError(f'{op.name}: "{operand.id}" belongs to another graph')

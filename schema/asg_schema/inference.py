@@ -46,7 +46,7 @@ class Inference:
             KeyError: an operand has no type.
             RuleError: the number, dtypes or shapes of the operands, or the attributes, break the op's rule.
         """
-        operands = [types[reference] for reference in node.inputs]
+        operands = tuple(map(types.__getitem__, node.inputs))
         if node.attributes:
             return infer_node(node, operands)
         key = (type(node), *operands)

@@ -18,7 +18,7 @@ from asg_schema.errors import RuleError
 from asg_schema.tensor_type import TensorType
 
 if TYPE_CHECKING:
-    from asg_schema.editing import Editor, Value
+    from asg_schema.editing import Value
 
 __all__ = ["DTypeGroup", "Op", "Operand", "registered_ops"]
 
@@ -149,12 +149,18 @@ class Op(BaseModel):
         Raises:
             DocumentError: the operands or the attributes break the op's rule.
         """
-        return _editor_of(cls, operands).emit(cls, operands, attributes)[0]
+        first = operands[0]
+        if first is None:
+            raise _first_operand_missing(cls)
+        return cast("V", first.editor.emit(cls, operands, attributes)[0])
 
     @classmethod
     def all_of(cls, *operands: "V | None", **attributes: Any) -> "tuple[V, ...]":
         """Like `of`, for all results of an op that has several."""
-        return _editor_of(cls, operands).emit(cls, operands, attributes)
+        first = operands[0]
+        if first is None:
+            raise _first_operand_missing(cls)
+        return cast("tuple[V, ...]", first.editor.emit(cls, operands, attributes))
 
     @classmethod
     def trusted(cls, id: str, inputs: tuple[str, ...]) -> Self:
@@ -244,11 +250,8 @@ class Op(BaseModel):
         return tuple(result)
 
 
-def _editor_of(op: type[Op], operands: "tuple[V | None, ...]") -> "Editor[V]":
-    first = operands[0]
-    if first is None:
-        raise TypeError(f"{op.name}: the first operand is missing")
-    return cast("Editor[V]", first.editor)
+def _first_operand_missing(op: type[Op]) -> TypeError:
+    return TypeError(f"{op.name}: the first operand is missing")
 
 
 def _encoder(annotation: object) -> Callable[[Any], Any] | None:
