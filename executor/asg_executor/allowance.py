@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
+from asg_executor.disk_quota import DiskQuota
 from asg_executor.errors import AbandonedError, DeadlineError, LimitExceededError, ShutdownError
 from asg_executor.memory_budget import MemoryBudget, MemoryClaim
 
@@ -39,6 +40,7 @@ class RunBounds(NamedTuple):
         instructions: how many operations a document may expand to.
         memory: what counts the memory that stays taken after the run.
         halt: stops the run.
+        disk: what bounds what is written for each tenant.
     """
 
     seconds: float | None = None
@@ -47,6 +49,7 @@ class RunBounds(NamedTuple):
     instructions: int | None = None
     memory: MemoryBudget | None = None
     halt: Halt | None = None
+    disk: DiskQuota | None = None
 
 
 class Waiter:
@@ -112,6 +115,20 @@ class Allowance:
         if self.bounds.memory is None:
             return MemoryClaim(None, what)
         return self.bounds.memory.claim(what, size)
+
+    def check_disk(self, tenant: str, what: str, size: int) -> None:
+        """Refuse to write what would be too much for a tenant.
+
+        Args:
+            tenant: whose it is.
+            what: what it is, for the error.
+            size: how many bytes it takes.
+
+        Raises:
+            DiskQuotaError: the tenant would have too much on the disk.
+        """
+        if self.bounds.disk is not None:
+            self.bounds.disk.check(tenant, what, size)
 
     def check_operations(self, what: str, operations: int) -> None:
         """Refuse a run that would compute too much.

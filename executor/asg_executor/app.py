@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -40,6 +40,7 @@ from asg_executor.api.request_context import RequestContext
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.blas import set_blas_threads
+from asg_executor.disk_quota import DiskQuota
 from asg_executor.engines.lookup import engine_named
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
@@ -166,12 +167,14 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
         set_blas_threads(settings.blas_threads)
     held = SessionRegistry(settings.max_sessions)
     budget = MemoryBudget()
+    disk = DiskQuota(settings.tenant_max_disk_bytes, partial(_disk_use, directory, held))
     bounds = RunBounds(
         seconds=settings.run_timeout_seconds,
         operations=settings.max_operations,
         tensor_bytes=settings.max_tensor_bytes,
         instructions=settings.max_nodes,
         memory=budget,
+        disk=disk,
     )
     pool = WorkerPool(settings.workers, settings.max_queue, settings.max_queue_per_tenant, bounds)
     counted = Metrics(lambda: len(list(held)), lambda: len(held.damaged), lambda: pool.admitted)
@@ -203,6 +206,7 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
         sessions=held,
         pool=pool,
         memory=budget,
+        disk=disk,
         bytes_in_flight=ByteBudget(settings.max_inflight_bytes),
         metrics=counted,
         models=ModelRepository(settings.max_memory_bytes, settings.max_served_bytes, budget),
@@ -226,6 +230,11 @@ async def _end(service: Service) -> None:
             if not held.lock.locked():  # else a thread that cannot be stopped still works with it
                 held.close_files()
         service.directory.close()
+
+
+def _disk_use(directory: DataDirectory | None, sessions: SessionRegistry, tenant: str) -> Mapping[str, int]:
+    """How many bytes of each kind a tenant has on the disk."""
+    return {} if directory is None else {**directory.tenant_bytes(tenant), "logs": sessions.log_bytes(tenant)}
 
 
 def _memory_graphs(capacity: int) -> TenantGraphs:

@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         ge=0,
         description="How many bytes the data sets of a tenant may take together; absent: as many as there is room for.",
     )
+    tenant_max_disk_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many bytes of the disk a tenant's documents, snapshots, logs of steps, checkpoints and data "
+        "sets may take together, about: it is measured once a second; absent: as many as there is room for.",
+    )
     tenant_max_graphs: int = Field(
         default=1024, ge=1, description="How many graphs of a tenant are kept; its least recently used one goes first."
     )

@@ -1,5 +1,7 @@
 """`/v1/access`: what the key of a request stands for."""
 
+import asyncio
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -17,6 +19,7 @@ async def access(service: RunAccess) -> Response:
     """The key's id (null without a key), its tenant and scopes, and how much of the tenant's quotas is used."""
     principal, settings = service.principal, service.settings
     used = service.whole.sessions.usage(principal.tenant)
+    on_disk = await asyncio.to_thread(service.whole.disk.used, principal.tenant)
     return json_response(
         {
             "key": principal.key,
@@ -25,6 +28,7 @@ async def access(service: RunAccess) -> Response:
             "quotas": {
                 "sessions": {"used": used.sessions, "maximum": settings.tenant_max_sessions},
                 "bytes": {"used": used.bytes, "maximum": settings.tenant_max_bytes},
+                "disk_bytes": {"used": on_disk, "maximum": settings.tenant_max_disk_bytes},
             },
         }
     )

@@ -45,6 +45,7 @@ _LIMITS = (
     "tenant_max_sessions",
     "tenant_max_bytes",
     "tenant_max_dataset_bytes",
+    "tenant_max_disk_bytes",
     "tenant_max_graphs",
     "max_connections",
     "max_inflight_bytes",

@@ -33,6 +33,7 @@ async def receive_dataset(
     Raises:
         ProblemError: the body is too large, or does not arrive in time.
         InvalidDatasetError: it is no data set.
+        DiskQuotaError: the tenant would have too much on the disk.
         StoreError: it could not be kept.
     """
     limit, quota = service.settings.max_dataset_bytes, service.settings.tenant_max_dataset_bytes
@@ -52,6 +53,8 @@ async def receive_dataset(
         with service.awaiting_client():
             await _write(request, writer, limit, service.settings)
         received = await asyncio.to_thread(writer.finish)
+        if not await asyncio.to_thread(store.has, tenant, received.digest):
+            await asyncio.to_thread(service.whole.disk.check, tenant, "the data set", received.bytes)
         return await asyncio.to_thread(store.add, tenant, received, quota)
     except BaseException:
         await asyncio.shield(asyncio.to_thread(writer.give_up))

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
 from starlette.responses import Response
 
+from asg_executor.allowance import current_allowance
 from asg_executor.api.bodies import Body, Tensors, json_response, parse_json_body, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.client_presence import WhileClientWaits
@@ -64,6 +65,8 @@ async def add_graph(request: Request, service: TrainAccess) -> Response:
             source = parse_json_body(content)
             check_document(source, service.settings.max_nodes)
             document = Document.from_dict(source)
+            if service.find_graph(document.digest) is None:
+                current_allowance().check_disk(service.principal.tenant, "the document", len(content))
             return describe_graph(document), service.add_graph(document)
 
         description, new = await service.pool.run(add)

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from asg_executor.datasets.errors import DatasetQuotaError
+from asg_executor.disk_quota import DiskQuotaError
 from asg_executor.errors import ExecutorError, LimitExceededError
 from asg_executor.jobs.errors import InvalidJobError
 from asg_executor.memory_budget import MemoryFullError
@@ -304,6 +305,8 @@ def _extensions(error: ExecutorError) -> dict[str, Any]:
         return {"expected_part": error.expected}
     if isinstance(error, DatasetQuotaError):
         return {"quota": "dataset_bytes", "used": error.used, "wanted": error.wanted, "maximum": error.maximum}
+    if isinstance(error, DiskQuotaError):
+        return {"quota": "disk_bytes", "used": error.used, "wanted": error.wanted, "maximum": error.maximum}
     if isinstance(error, LimitExceededError | MemoryFullError):
         return {"limit": error.limit, "value": error.value, "maximum": error.maximum}
     return {}

@@ -6,6 +6,7 @@ from asg_executor.access.keys import KeyStore
 from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.watchers import Watchers
 from asg_executor.api.worker_pool import WorkerPool
+from asg_executor.disk_quota import DiskQuota
 from asg_executor.inference.repository import ModelRepository
 from asg_executor.inference.running import InferenceRunner
 from asg_executor.jobs.runner import JobRunner
@@ -29,6 +30,7 @@ class Service:
         sessions: the sessions that were created.
         pool: the threads that compute.
         memory: the room for what is kept between requests.
+        disk: what bounds what tenants have on the disk.
         bytes_in_flight: the room for bodies and answers.
         metrics: what is counted.
         models: sessions' graphs, ready for inference.
@@ -45,6 +47,7 @@ class Service:
     sessions: SessionRegistry
     pool: WorkerPool
     memory: MemoryBudget
+    disk: DiskQuota
     bytes_in_flight: ByteBudget
     metrics: Metrics
     models: ModelRepository

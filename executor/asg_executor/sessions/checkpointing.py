@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from asg_executor.allowance import current_allowance
 from asg_executor.sessions.errors import CheckpointError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.opening import check_digest
@@ -51,6 +52,7 @@ def add_checkpoint(
     Raises:
         CheckpointError: another state has the name, or the same one with other metrics.
         NothingKeptError: the service keeps nothing.
+        DiskQuotaError: the tenant would have too much on the disk.
         StoreError: it could not be kept; nothing was removed.
     """
     figures = dict(metrics or {})
@@ -58,7 +60,9 @@ def add_checkpoint(
     present = checkpoints.find(name)
     if present is None:
         lasting = retention is None if pinned is None else pinned
-        present = checkpoints.add(name, held.state(), figures, pinned=lasting)
+        state = held.state()
+        _check_room(held, name, state)
+        present = checkpoints.add(name, state, figures, pinned=lasting)
     elif (present.digest, _text(present.metrics)) != (held.digest(), _text(figures)):  # a NaN is equal to none
         raise CheckpointError(
             f'the checkpoint "{name}" has the state of step {present.step} and the metrics {present.metrics}; '
@@ -97,6 +101,7 @@ def add_state(held: HeldSession, name: str, state: SavedState, metrics: Mapping[
         StateMismatchError: its digest is another than it says.
         CheckpointError: another state has the name.
         NothingKeptError: the service keeps nothing.
+        DiskQuotaError: the tenant would have too much on the disk.
         StoreError: it could not be kept.
     """
     present = held.checkpoints.find(name)
@@ -105,7 +110,13 @@ def add_state(held: HeldSession, name: str, state: SavedState, metrics: Mapping[
             f'the checkpoint "{name}" has the state of step {present.step}; delete it first, or take another name'
         )
     check_digest(held.session, state)
+    if present is None:
+        _check_room(held, name, state)
     return present or held.checkpoints.add(name, state, metrics)
+
+
+def _check_room(held: HeldSession, name: str, state: SavedState) -> None:
+    current_allowance().check_disk(held.tenant, f'the checkpoint "{name}"', state.nbytes)
 
 
 def _text(metrics: Mapping[str, float]) -> str:

@@ -68,7 +68,7 @@ class HeldSession:
         self.job: str | None = None
         self.revision = 0
         self.followers: list[Callable[[], None]] = []
-        self._persistence = Persistence(id, session, settings.durability, files, saved)
+        self._persistence = Persistence(id, session, settings.durability, files, saved, tenant)
         self._record = record or StepRecord()
         self._answer_claim: MemoryClaim | None = None
         self._is_closed = False

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+from asg_executor.allowance import current_allowance
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import SessionDamagedError, StateMismatchError
 from asg_executor.sessions.held_session import HeldSession
@@ -47,6 +48,7 @@ def create_session(
     if store is None:
         return HeldSession(id, session, settings, None, tenant)
     state = SavedState(0, session.digest(), session.state())
+    current_allowance().check_disk(tenant, "the session", state.nbytes)
     files = store.create(id, settings.to_json(), state, tenant)
     return HeldSession(id, session, settings, files, tenant)
 
@@ -109,6 +111,8 @@ def adopt_state(
         ExecutorError: as `Session` does.
     """
     id, session = uuid4().hex, _restored(settings, state, memory_limit, optimizer=True)
+    if store is not None:
+        current_allowance().check_disk(tenant, "the session", state.nbytes)
     files = None if store is None else store.create(id, settings.to_json(), state, tenant)
     return HeldSession(id, session, settings, files, tenant, record=StepRecord.of(state), saved=state.number)
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from asg_executor.allowance import current_allowance
 from asg_executor.sessions.durability import Durability, SnapshotEvery
 from asg_executor.sessions.errors import NothingKeptError
 from asg_executor.sessions.session import Session
@@ -29,12 +30,14 @@ class Persistence:
         durability: what of it is on disk when a step is acknowledged.
         files: its place; None where the service keeps nothing.
         saved: the number of the step whose state is there.
+        tenant: whose session it is.
     """
 
     def __init__(
-        self, id: str, session: Session, durability: Durability, files: SessionFiles | None, saved: int
+        self, id: str, session: Session, durability: Durability, files: SessionFiles | None, saved: int, tenant: str
     ) -> None:
         self._id = id
+        self._tenant = tenant
         self._session = session
         self._durability = durability
         self._files = files
@@ -50,11 +53,13 @@ class Persistence:
             last: the step before it.
 
         Raises:
+            DiskQuotaError: the tenant would have too much on the disk.
             StoreError: the step cannot be kept.
         """
         files = self._files
         if files is None or self._durability != "every_step":
             return
+        current_allowance().check_disk(self._tenant, f"the record of step {number}", request.nbytes)
         if not files.is_reliable:  # a write failed, and what is on disk is not known: begin anew with what is known
             self.replace(last)
         files.begin(number, request)

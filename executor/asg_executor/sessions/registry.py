@@ -125,6 +125,10 @@ class SessionRegistry:
         self.add(held)
         return held, False
 
+    def log_bytes(self, tenant: str) -> int:
+        """How many bytes the logs of a tenant's steps take. Any thread may ask."""
+        return sum(held.log_bytes for held in list(self._sessions.values()) if held.tenant == tenant)
+
     def usage(self, tenant: str) -> Usage:
         """What the sessions of a tenant take."""
         sizes = [held.session.required_bytes for held in self._sessions.values() if held.tenant == tenant]

@@ -87,6 +87,19 @@ class DataDirectory:
         (row,) = self.database.rows(f"SELECT {sums}")
         return {kind: int(row[kind]) for kind in kinds}
 
+    def tenant_bytes(self, tenant: str) -> Mapping[str, int]:
+        """How many bytes a tenant's documents, snapshots, checkpoints and data sets take, by the sums that are noted.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        of_sessions = "FROM {} WHERE session IN (SELECT id FROM sessions WHERE coalesce(tenant, '') = ?)"
+        tables = {kind: of_sessions.format(kind) for kind in ("snapshots", "checkpoints")}
+        tables["datasets"] = "FROM datasets WHERE tenant = ?"
+        sums = ", ".join(f"(SELECT coalesce(sum(bytes), 0) {rest}) AS {kind}" for kind, rest in tables.items())
+        (row,) = self.database.rows(f"SELECT {sums}", [tenant] * len(tables))
+        return {**{kind: int(row[kind]) for kind in tables}, "documents": self.graphs.of(tenant).stored_bytes}
+
     @property
     def blas_threads(self) -> int | None:
         """On how many threads BLAS computed the steps that are in logs; None where that was never noted.

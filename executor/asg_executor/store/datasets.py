@@ -166,6 +166,14 @@ class DatasetStore:
         }
         return DatasetInfo(row["digest"], row["bytes"], row["length"], tensors, row["created"])
 
+    def has(self, tenant: str, digest: str) -> bool:
+        """Whether there is a data set of this digest, sound or not.
+
+        Raises:
+            StoreError: the system refuses.
+        """
+        return self._row(tenant, digest) is not None
+
     def find(self, tenant: str, digest: str) -> DatasetInfo:
         """What is known of a data set.
 

@@ -33,6 +33,11 @@ class GraphStore(Protocol):
         """The document of this digest, if it is there."""
         ...
 
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes the documents take on the disk."""
+        ...
+
 
 class TenantGraphs:
     """The documents of each tenant. Its methods may be called from several threads.
@@ -82,6 +87,11 @@ class MemoryGraphStore:
                 self._documents.popitem(last=False)
         return new
 
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes the documents take on the disk: none."""
+        return 0
+
     def get(self, digest: str) -> Document | None:
         """The document of this digest, if it is there."""
         with self._lock:
@@ -111,6 +121,7 @@ class DirectoryGraphStore:
         remove_unfinished(directory)
         with storage_errors(directory):
             found = sorted(directory.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+            self._sizes = {path.name: path.stat().st_size for path in found}
         self._paths = OrderedDict((path.name.partition(".")[0], path) for path in found)
 
     def add(self, document: Document) -> bool:
@@ -129,12 +140,20 @@ class DirectoryGraphStore:
             path = self._directory / f"{digest}.{sha256(content).hexdigest()}.json"
             write_file(path, [content])
             self._paths[digest] = path
+            self._sizes[path.name] = len(content)
             while len(self._paths) > self._capacity:
                 _, oldest = self._paths.popitem(last=False)
                 with storage_errors(oldest):
                     oldest.unlink(missing_ok=True)
+                self._sizes.pop(oldest.name, None)
         self._cache.add(document)
         return True
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes the documents take on the disk."""
+        with self._lock:
+            return sum(self._sizes[path.name] for path in self._paths.values())
 
     def _is_sound(self, digest: str) -> bool:
         """Whether the file of a document is what was written; one that is not can be written anew."""

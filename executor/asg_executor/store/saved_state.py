@@ -37,6 +37,12 @@ class SavedState:
     skipped: bool = False
     note: str | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes the arrays of the state and of the answers have."""
+        answers = sum(array.nbytes for part in self.answers for array in part.values())
+        return answers + sum(array.nbytes for array in self.arrays.values())
+
 
 def write_state(path: Path, state: SavedState, details: Mapping[str, Any]) -> tuple[str, int]:
     """Write a state as a snapshot.
