@@ -2,8 +2,8 @@
 
 MLServer reads no binary tensors over HTTP (its release 1.7.1), so that it gets JSON; there is a column of ours for the
 same bytes. The echo gets the bytes of our binary requests, and answers all of them; the models answer 10 floats a row.
-Each server is one process with its own defaults, which are one BLAS thread a worker in ours where there are as many
-workers as cores, and the load generator is one more process on the same cores.
+Each server is one process, with as many BLAS threads as `asg serve` has by default: with more than there are idle cores
+products take ten times as long, in either server. The load generator is one more process on the same cores.
 """
 
 import json
@@ -27,6 +27,8 @@ from rich.table import Table
 import asg_builder as asg
 from asg_builder import nn
 from asg_builder.client import Client
+from asg_executor.blas import default_blas_threads
+from asg_executor.settings import Settings
 from asg_schema.document import Document
 
 __all__ = ["bench_inference"]
@@ -92,7 +94,7 @@ def _echo() -> Generator[_Target]:
 
 
 @contextmanager
-def _mlserver(weights: Mapping[str, np.ndarray[Any, Any]]) -> Generator[_Target]:
+def _mlserver(weights: Mapping[str, np.ndarray[Any, Any]], threads: str) -> Generator[_Target]:
     """MLServer in one process, as it is fastest for a model as small as this one."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "weights.npz")
@@ -107,7 +109,7 @@ def _mlserver(weights: Mapping[str, np.ndarray[Any, Any]]) -> Generator[_Target]
         model = {"name": "mlp", "implementation": "runtime.MultilayerPerceptron"}
         Path(folder, "model-settings.json").write_text(json.dumps(model))
         Path(folder, "runtime.py").write_text((_RUNTIME / "runtime.py").read_text())
-        environment = {**os.environ, "MLP_WEIGHTS": str(file)}
+        environment = {**os.environ, "MLP_WEIGHTS": str(file), "OPENBLAS_NUM_THREADS": threads}
         with _process([str((_ENVIRONMENT / "bin" / "mlserver").absolute()), "start", folder], environment):
             _await_ready(f"http://127.0.0.1:{http}/v2/models/mlp/ready")
             yield _Target(http, "/v2/models/mlp/infer")
@@ -201,14 +203,16 @@ def _computing(target: _Target, message: _Message) -> float:
 
 
 @contextmanager
-def _defaults() -> Generator[None]:
-    """As many BLAS threads in the servers as they have by default, whatever is set for the other benchmarks."""
-    set_before = os.environ.pop(_BLAS_VARIABLE, None)
+def _threads_of_a_service() -> Generator[str]:
+    """As many BLAS threads as a service for many clients has by default, not all of them, as one for itself alone."""
+    before = os.environ.get(_BLAS_VARIABLE)
+    count = os.environ[_BLAS_VARIABLE] = str(default_blas_threads(Settings().workers) or 1)
     try:
-        yield
+        yield count
     finally:
-        if set_before is not None:
-            os.environ[_BLAS_VARIABLE] = set_before
+        del os.environ[_BLAS_VARIABLE]
+        if before is not None:
+            os.environ[_BLAS_VARIABLE] = before
 
 
 def _cell(loads: list[_Load]) -> str:
@@ -232,13 +236,13 @@ def bench_inference(console: Console, seconds: float) -> None:
         table.add_column(name, justify="left" if name == "load" else "right")
     rng = np.random.default_rng(0)
     with ExitStack() as stack:
-        stack.enter_context(_defaults())
+        threads = stack.enter_context(_threads_of_a_service())
         client = stack.enter_context(Client.local())
         session = client.create_session({"predict": _document()}, seed=0)
         ours = _Target(int(client.url.rpartition(":")[2]), f"/v2/models/{session.id}/infer")
         targets = {OURS: ours, ECHO: stack.enter_context(_echo()), OURS_JSON: ours}
         if has_mlserver:
-            targets[MLSERVER] = stack.enter_context(_mlserver(session.parameters()))
+            targets[MLSERVER] = stack.enter_context(_mlserver(session.parameters(), threads))
         for rows in (1, 32):
             x = rng.standard_normal((rows, _WIDTHS[0])).astype(np.float32).round(4)
             messages = {name: _json(x) if name in (OURS_JSON, MLSERVER) else _binary(x) for name in targets}
