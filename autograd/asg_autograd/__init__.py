@@ -1,7 +1,9 @@
 """ASG, the transformer: from documents to documents that also compute derivatives."""
 
 from asg_autograd.batching import vmap
+from asg_autograd.checkpoint import Keep, checkpoint
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
+from asg_autograd.footprint import Footprint, footprint
 from asg_autograd.forward_mode import hessian_vector_product, jvp
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
@@ -14,11 +16,15 @@ from asg_autograd.specialize import specialize
 __all__ = [
     "Disconnected",
     "DisconnectedError",
+    "Footprint",
     "InAxis",
+    "Keep",
     "NotDifferentiableError",
     "Renamed",
     "TransformError",
     "Unused",
+    "checkpoint",
+    "footprint",
     "grad",
     "hessian_vector_product",
     "jvp",

@@ -6,6 +6,7 @@ Each reads a document from a file or standard input and writes one to standard o
 
 from collections.abc import Callable
 
+from asg_autograd.commands.checkpoint import checkpoint
 from asg_autograd.commands.grad import grad
 from asg_autograd.commands.hvp import hvp
 from asg_autograd.commands.jvp import jvp
@@ -28,5 +29,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("prune", prune),
     ("specialize", specialize),
     ("rename", rename),
+    ("checkpoint", checkpoint),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

@@ -13,7 +13,7 @@ from asg_schema.ops.creation import Bytes
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Section", "format_call", "listing", "plain_text", "summary"]
+__all__ = ["Section", "format_bytes", "format_call", "listing", "plain_text", "summary"]
 
 _MOST_SHOWN = 8
 
@@ -54,7 +54,7 @@ def summary(document: Document) -> str:
     size = sum(_elements(item) * item.dtype.itemsize for item in document.parameters)
     parameters = _count(len(document.parameters), "parameter")
     if document.parameters:
-        parameters += f" ({_count(elements, 'element')}, {_format_bytes(size)})"
+        parameters += f" ({_count(elements, 'element')}, {format_bytes(size)})"
     return ", ".join(
         (
             _count(len(document.inputs), "input"),
@@ -141,7 +141,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _format_bytes(size: int) -> str:
+def format_bytes(size: int) -> str:
+    """A number of bytes with one decimal in the largest unit that it reaches."""
     amount, unit = float(size), "bytes"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if amount < 1024:

@@ -1,5 +1,6 @@
 """Grouping: which instructions run together, tile by tile, so that what passes between them stays in the cache."""
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,24 +26,31 @@ def group(
     types: Mapping[str, TensorType],
     layouts: Mapping[str, Layout],
     pinned: Collection[str],
+    walls: Mapping[str, int],
 ) -> list[Stage]:
     """The stages of a program.
 
     A pointwise instruction over a large array joins an earlier stage of such instructions if all that it reads is
     computed by then; every other one is a stage of its own. Numbers that follow from inputs alone are computed first:
-    so none of them, such as the step size of an optimizer, keeps instructions over arrays apart.
+    so none of them, such as the step size of an optimizer, keeps instructions over arrays apart. What reads a value
+    through a barrier joins no stage before the barrier: a value that is computed again there, in order not to be kept,
+    would else be computed beside the first one, and kept.
 
     Args:
         computed: the instructions that are not views, in order.
         types: the type of every value.
         layouts: how each value lies in its root's memory.
         pinned: roots that must not be computed earlier than where they stand.
+        walls: for each value that is seen through a barrier, how many of `computed` stand before the barrier.
     """
     drafts: list[_Draft] = []
     made: dict[str, int] = {}  # the draft in which a root is computed
-    for instruction in _numbers_first(computed, types, layouts, pinned):
+    numbers, others = _numbers_apart(computed, types, layouts, pinned)
+    begun = _Begun(computed, numbers, walls)
+    for instruction in (*numbers, *others):
         draft = _Draft.of(instruction, types, layouts)
-        number = _joinable(draft, drafts, made, pinned)
+        begun.note(instruction, len(drafts))
+        number = _joinable(draft, drafts, made, pinned, begun.least(instruction))
         if number is None:
             number = len(drafts)
             drafts.append(draft)
@@ -54,13 +62,13 @@ def group(
     return [draft.stage(most_tiles, sum(operations(item, types) for item in draft.instructions)) for draft in drafts]
 
 
-def _numbers_first(
+def _numbers_apart(
     computed: Sequence[Instruction],
     types: Mapping[str, TensorType],
     layouts: Mapping[str, Layout],
     pinned: Collection[str],
-) -> list[Instruction]:
-    """The instructions, and before the others those that make numbers from nothing but inputs and such numbers."""
+) -> tuple[list[Instruction], list[Instruction]]:
+    """The instructions that make numbers from nothing but inputs and such numbers, and the others."""
     numbers: list[Instruction] = []
     others: list[Instruction] = []
     later: set[str] = set()  # the roots that the others compute
@@ -72,7 +80,7 @@ def _numbers_first(
         else:
             others.append(instruction)
             later.update(instruction.results)
-    return numbers + others
+    return numbers, others
 
 
 @dataclass(slots=True)
@@ -123,15 +131,50 @@ class _Draft:
         return Stage(tuple(self.instructions), shape, _block(shape, most_tiles), operations)
 
 
-def _joinable(draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], pinned: Collection[str]) -> int | None:
-    """The latest stage that a pointwise instruction can join, preferably one that computes what it reads."""
+class _Begun:
+    """How many stages there are when what stands behind a barrier begins.
+
+    Attributes:
+        walls: for each value that is seen through a barrier, how many instructions stand before the barrier.
+        places: the place of each instruction that was not moved to the front, by its first result.
+        waiting: the barriers that were not reached yet.
+        stages: for each barrier that was reached, the number of stages before it.
+    """
+
+    def __init__(self, computed: Sequence[Instruction], moved: Sequence[Instruction], walls: Mapping[str, int]) -> None:
+        self.walls = walls
+        self.places = {item.results[0]: place for place, item in enumerate(computed)} if walls else {}
+        for item in moved:
+            self.places.pop(item.results[0], None)
+        self.waiting = deque(sorted(set(walls.values())))
+        self.stages: dict[int, int] = {}
+
+    def note(self, instruction: Instruction, stages: int) -> None:
+        """An instruction comes next, after so many stages."""
+        place = self.places.get(instruction.results[0], -1)
+        while self.waiting and self.waiting[0] <= place:
+            self.stages[self.waiting.popleft()] = stages
+
+    def least(self, instruction: Instruction) -> int:
+        """The first stage that an instruction may join; -1 where no barrier forbids one."""
+        return max((self.stages.get(self.walls.get(item, -1), -1) for item in instruction.operands), default=-1)
+
+
+def _joinable(
+    draft: _Draft, drafts: Sequence[_Draft], made: Mapping[str, int], pinned: Collection[str], least: int
+) -> int | None:
+    """The latest stage that a pointwise instruction can join, preferably one that computes what it reads.
+
+    None before the stage number `least` is considered.
+    """
     if draft.shape is None:
         return None
     earliest = max((made.get(layout.root, -1) for layout in draft.reads), default=-1)
+    earliest = max(earliest, least)
     if draft.instructions[0].results[0] in pinned:
         earliest = max(earliest, len(drafts) - 1)
     numbers = range(len(drafts) - 1, max(earliest, 0, len(drafts) - _FARTHEST) - 1, -1)
-    preferred = [earliest] if earliest >= 0 else []
+    preferred = [earliest] if 0 <= earliest < len(drafts) else []
     for number in (*preferred, *numbers):
         shape = drafts[number].shape
         if shape is None or element_count(shape) != element_count(draft.shape):

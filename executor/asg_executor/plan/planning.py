@@ -9,6 +9,7 @@ from asg_executor.plan.placement import Placement
 from asg_executor.plan.plan import Plan
 from asg_executor.plan.program import Instruction, Program
 from asg_executor.plan.views import view_of
+from asg_schema.ops.control import Barrier
 
 __all__ = ["make_plan"]
 
@@ -25,9 +26,9 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
         InterfaceError: two destinations overlap.
     """
     in_place = {name: array for name, array in bound.items() if array.flags.c_contiguous}
-    layouts, computed = _layouts(program)
+    layouts, computed, walls = _layouts(program)
     pinned = {layouts[program.outputs[name]].root for name in destinations}
-    stages = group(computed, program.types, layouts, pinned)
+    stages = group(computed, program.types, layouts, pinned, walls)
     placement = Placement(program, stages, layouts, in_place, destinations)
     placement.run()
     used = {layouts[reference].root for reference in program.outputs.values()}
@@ -46,12 +47,13 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
     )
 
 
-def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction]]:
-    """The layout of every value, and the instructions that are not views."""
+def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction], dict[str, int]]:
+    """The layout of every value, the instructions that are not views, and the walls that `group` asks for."""
     types = program.types
     layouts = {name: contiguous(name, types[name].shape) for name in program.sources}  # pyright: ignore[reportArgumentType] - without symbols
     layouts.update((name, _constant_layout(name, array)) for name, array in program.constants.items())
     computed: list[Instruction] = []
+    walls: dict[str, int] = {}
     for instruction in program.instructions:
         (result, *others) = instruction.results
         if len(instruction.operands) == 1:
@@ -59,10 +61,14 @@ def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction]]:
             view = view_of(instruction.op, layouts[operand], types[operand], types[result])
             if view is not None:
                 layouts[result] = view
+                if isinstance(instruction.op, Barrier):
+                    walls[result] = len(computed)
+                elif operand in walls:
+                    walls[result] = walls[operand]
                 continue
         computed.append(instruction)
         layouts.update((name, contiguous(name, types[name].shape)) for name in (result, *others))  # pyright: ignore[reportArgumentType] - without symbols
-    return layouts, computed
+    return layouts, computed, walls
 
 
 def _constant_layout(name: str, array: Array) -> Layout:
