@@ -67,10 +67,10 @@ class _ExpandingEditor(SimplifyingEditor):
         self.lowered = lowered
 
     @override
-    def _simplified(self, node: Op, operands: Sequence[Value | None]) -> tuple[Value, ...]:
+    def _simplified(self, node: Op, key: tuple[object, ...], operands: Sequence[Value | None]) -> tuple[Value, ...]:
         if isinstance(node, Composite) and type(node) in self.lowered:
             return self.expansion(node, [operand for operand in operands if operand is not None])
-        return super()._simplified(node, operands)
+        return super()._simplified(node, key, operands)
 
     def expansion(self, node: Composite, operands: Sequence[Value]) -> tuple[Value, ...]:
         """The results of a composite, whose expansion is appended in a scope of its own."""
