@@ -3,8 +3,8 @@
 It stands in the thread's context, because what it bounds, such as compiling inside a step, lies deep below what knows
 the bounds. Outside the service nothing is bounded.
 
-Time is looked at between two instructions. A single one is never interrupted: how long that can be is bounded by the
-arithmetic of a run, which is known before it begins.
+Time is looked at between two instructions, and between two nodes of a document that is checked. A single instruction is
+never interrupted: how long that can be is bounded by the arithmetic of a run, which is known before it begins.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 from asg_executor.disk_quota import DiskQuota
 from asg_executor.errors import AbandonedError, DeadlineError, LimitExceededError, ShutdownError
 from asg_executor.memory_budget import MemoryBudget, MemoryClaim
+from asg_schema.interruption import interruption
 
 __all__ = ["Allowance", "Halt", "RunBounds", "Waiter", "call_within", "current_allowance", "current_waiter"]
 
@@ -186,8 +187,9 @@ def call_within(bounds: RunBounds, function: Callable[[], T]) -> T:
     """
     allowance = Allowance(bounds, current_waiter.get())
     allowance.check_time()  # what has waited for long may be wanted no more
-    token = _allowance.set(allowance)
+    token, between_nodes = _allowance.set(allowance), interruption.set(allowance.check_time)
     try:
         return function()
     finally:
+        interruption.reset(between_nodes)
         _allowance.reset(token)

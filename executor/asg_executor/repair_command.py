@@ -21,8 +21,9 @@ def repair_directory(
 ) -> None:
     """Make the database of a data directory anew where it is damaged.
 
-    What is sound of the damaged one is read, row by row, and what it has lost is made again from the files of the
-    sessions. The damaged database is kept, and the report names all that was found and all that is lost.
+    What is sound of the damaged one is read, row by row, and what it has
+    lost is made again from the files of the sessions. The damaged database
+    is kept, and the report names all that was found and all that is lost.
     """
     from asg_executor.repair.directory import repair
 

@@ -115,8 +115,8 @@ class Settings(BaseSettings):
     run_timeout_seconds: float = Field(
         default=300.0,
         gt=0,
-        description="How long a run or a step may compute; then it is stopped at its next instruction, and changes "
-        "nothing.",
+        description="How long a run or a step may compute, or a document be checked; then it is stopped at its next "
+        "instruction or node, and changes nothing.",
     )
     max_sessions: int = Field(default=1024, ge=0, description="How many sessions are held at a time.")
     tenant_max_sessions: int | None = Field(

@@ -9,6 +9,7 @@ from asg_schema.dtype import DType
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
 from asg_schema.inference import Inference, infer_node, type_problem
 from asg_schema.initializers import KaimingNormal, KaimingUniform, Normal, Orthogonal, XavierNormal, XavierUniform
+from asg_schema.interruption import interruption
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.reading import Broken, Parts
@@ -82,7 +83,10 @@ class _Checker:
             self._parameter(item, f"/parameters/{index}")
         self._symbols = set(self._known_symbols())
         self._node_ids = {name for node in parts.nodes if (name := _name(node)) is not None}
+        check = interruption.get()
         for index, node in enumerate(parts.nodes):
+            if check is not None:
+                check()
             self._node(node, index)
         for index, item in enumerate(parts.outputs):
             self._output(item, f"/outputs/{index}")
