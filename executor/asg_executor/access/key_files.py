@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from asg_executor.access.keys import KeyStore
-from asg_executor.store.data_directory import DATABASE, check_complete
+from asg_executor.store.data_directory import DATABASE, check_complete, naming_repair
 from asg_executor.store.database import Database, is_current
 from asg_executor.store.ownership import DirectoryLock
 
@@ -26,15 +26,16 @@ def opened_keys(directory: Path) -> Generator[KeyStore]:
         StoreError: the system refuses.
     """
     path = directory / DATABASE
-    if not is_current(path):
-        lock = DirectoryLock(directory)
-        try:
-            check_complete(directory)
-            Database(path).close()
-        finally:
-            lock.release()
-    with closing(KeyStore(Database(path))) as keys:
-        yield keys
+    with naming_repair(directory):
+        if not is_current(path):
+            lock = DirectoryLock(directory)
+            try:
+                check_complete(directory)
+                Database(path).close()
+            finally:
+                lock.release()
+        with closing(KeyStore(Database(path))) as keys:
+            yield keys
 
 
 def has_good_key(directory: Path) -> bool:

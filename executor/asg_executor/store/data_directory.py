@@ -10,7 +10,8 @@ datasets/                  data sets, a file for each
 ```
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from asg_executor.access.keys import KeyStore
@@ -23,7 +24,7 @@ from asg_executor.store.jobs import JobStore
 from asg_executor.store.ownership import DirectoryLock
 from asg_executor.store.sessions import SessionStore
 
-__all__ = ["DATABASE", "DataDirectory", "check_complete"]
+__all__ = ["DATABASE", "DataDirectory", "check_complete", "naming_repair"]
 
 DATABASE = "asg.sqlite3"
 """The name of the database's file."""
@@ -137,9 +138,20 @@ def _opened(path: Path) -> Database:
         DamagedFileError: it is damaged, or missing; the reason says what can be done.
         StoreError: the system refuses.
     """
-    try:
+    with naming_repair(path):
         check_complete(path)
         return Database(path / DATABASE)
+
+
+@contextmanager
+def naming_repair(path: Path) -> Generator[None]:
+    """Let what is damaged of a directory's database be told with the command that makes it anew, in `with`.
+
+    Raises:
+        DamagedFileError: the block did.
+    """
+    try:
+        yield
     except DamagedFileError as error:
         raise DamagedFileError(
             error.path,

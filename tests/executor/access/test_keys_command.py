@@ -9,6 +9,7 @@ import pytest
 from asg_executor.access.key_files import opened_keys
 from asg_executor.access.keys import KeyRefusedError
 from asg_executor.access.principal import Principal, Scope
+from asg_executor.store.data_directory import DATABASE
 from executor_harness.command import Finished, asg
 
 
@@ -129,3 +130,16 @@ def test_without_keys_the_list_says_what_makes_one(
     data.mkdir()
     assert "asg keys create makes one" in keys(capsys, tmp_path, "list").stdout
     assert keys(capsys, tmp_path, "list", "--json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", [["list"], ["create", "--name", "laptop"], ["revoke", "0" * 8]])
+def test_a_damaged_database_is_named_with_what_mends_it(
+    command: list[str], data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert keys(capsys, tmp_path, "create", "--name", "laptop").returncode == 0
+    path = data / DATABASE
+    path.write_bytes(b"\0" * path.stat().st_size)
+    found = keys(capsys, tmp_path, *command)
+    assert found.returncode == 1
+    assert str(path) in found.stderr
+    assert f"`asg repair {data}` makes it anew" in found.stderr

@@ -261,3 +261,9 @@ def test_a_repair_that_is_broken_off_anywhere_is_begun_again(whole: Path, tmp_pa
         repair(directory)
         assert not list(directory.glob(".writing-*"))
         assert seen(directory) == before, at
+
+
+def test_its_help_fits_a_terminal_of_80_columns() -> None:
+    """The lines are drawn as they stand, with a space on either side."""
+    lines = (repair_directory.__doc__ or "").expandtabs().splitlines()
+    assert max(len(line.strip()) for line in lines) <= 78
