@@ -8,6 +8,7 @@ from asg_autograd.forward_mode import hessian_vector_product, jvp
 from asg_autograd.gradient import grad, vjp
 from asg_autograd.lower import lower
 from asg_autograd.mapped_axes import InAxis
+from asg_autograd.merge import merge
 from asg_autograd.prune import Unused, prune
 from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
@@ -29,6 +30,7 @@ __all__ = [
     "hessian_vector_product",
     "jvp",
     "lower",
+    "merge",
     "prune",
     "rename",
     "specialize",

@@ -11,6 +11,7 @@ from asg_autograd.commands.grad import grad
 from asg_autograd.commands.hvp import hvp
 from asg_autograd.commands.jvp import jvp
 from asg_autograd.commands.lower import lower
+from asg_autograd.commands.merge import merge
 from asg_autograd.commands.prune import prune
 from asg_autograd.commands.rename import rename
 from asg_autograd.commands.specialize import specialize
@@ -30,5 +31,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("specialize", specialize),
     ("rename", rename),
     ("checkpoint", checkpoint),
+    ("merge", merge),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

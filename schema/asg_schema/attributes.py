@@ -34,6 +34,7 @@ __all__ = [
     "encode_number",
     "encode_shape",
     "is_identifier",
+    "is_name",
 ]
 
 _NON_FINITE = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -64,6 +65,8 @@ Name: TypeAlias = Annotated[
 ]
 """The name of a document or an output."""
 
+_match_name = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}").fullmatch
+
 Reference: TypeAlias = Annotated[str, StringConstraints(max_length=264, strict=True)]
 """The name of a value: `id` for an op's first result, `id:1`, `id:2` for its others."""
 
@@ -82,6 +85,11 @@ _match_identifier = re.compile(_IDENTIFIER).fullmatch
 def is_identifier(text: str) -> bool:
     """Whether `text` may be the id of an input, a parameter or a node."""
     return _match_identifier(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` may be the name of a document or an output."""
+    return _match_name(text) is not None
 
 
 def encode_number(value: float) -> float | str:
