@@ -11,7 +11,7 @@ from asg_schema.document import Input, Output
 from asg_schema.editing import Editor
 from asg_schema.ops.elementwise import Astype, Pow, StopGradient, Where
 from asg_schema.ops.elementwise_functions import Log
-from op_samples.derivatives import gradients
+from op_samples.derivatives import gradients, tangents
 from op_samples.edges import EDGES, Edge
 from op_samples.sample import floats
 
@@ -22,6 +22,17 @@ NAN = math.nan
 def test_edge(edge: Edge) -> None:
     actual_gradients = gradients(edge.op, edge.operands, edge.attributes, edge.order)
     for actual, expected in zip(actual_gradients, edge.gradients, strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=edge.relative, atol=edge.absolute)
+
+
+# An element that does not move adds 0 times its derivative to the tangent, which hides that of the others.
+HIDDEN = {"logsumexp.infinity"}
+
+
+@pytest.mark.parametrize("edge", [edge for edge in EDGES if edge.id not in HIDDEN], ids=lambda edge: edge.id)
+def test_edge_by_forward_mode(edge: Edge) -> None:
+    actual_tangents = tangents(edge.op, edge.operands, edge.attributes, edge.order)
+    for actual, expected in zip(actual_tangents, edge.gradients, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=edge.relative, atol=edge.absolute)
 
 

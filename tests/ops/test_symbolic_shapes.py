@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import asg_executor
-from asg_autograd import specialize, vjp
+from asg_autograd import jvp, specialize, vjp
 from asg_schema.document import Document
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
@@ -68,6 +68,24 @@ def test_gradients(sample: Sample) -> None:
     for actual, expected in zip(gradients(symbolic(sample)), gradients(concrete), strict=True):
         assert actual.shape == expected.shape
         np.testing.assert_allclose(actual, expected, rtol=1e-13, atol=1e-13 * np.max(np.abs(expected), initial=1.0))
+
+
+ONE_OF_EACH_KIND = {
+    (sample.op.name, *sorted(sample.attributes)): sample for sample in SAMPLES if sample.differentiable_operands()
+}
+
+
+@pytest.mark.parametrize("sample", ONE_OF_EACH_KIND.values(), ids=lambda sample: sample.id)
+def test_tangents(sample: Sample) -> None:
+    wrt = [f"x{index}" for index in sample.differentiable_operands()]
+    inputs = sample_inputs(sample)
+    directions = {f"tangent.{name}": np.cos(inputs[name]) for name in wrt}
+    concrete, moving = (jvp(document, wrt) for document in (sample_document(sample), symbolic(sample)))
+    expected, actual = (asg_executor.run(document, {**inputs, **directions}) for document in (concrete, moving))
+    for name in [item.name for item in concrete.outputs if item.name.startswith("tangent.")]:
+        assert actual[name].shape == expected[name].shape
+        limit = 1e-13 * np.max(np.abs(expected[name]), initial=1.0)
+        np.testing.assert_allclose(actual[name], expected[name], rtol=1e-13, atol=limit)
 
 
 @every_sample

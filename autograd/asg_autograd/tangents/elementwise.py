@@ -66,7 +66,7 @@ _STEPS: tuple[type[Op], ...] = (Sign, Floor, Ceil, Round)
 for _step in _STEPS:
     tangents.define(_step)(unmoved)
 
-_LINEAR: tuple[type[Op], ...] = (Negative, Multiply, Astype)
+_LINEAR: tuple[type[Op], ...] = (Negative, Astype)
 for _linear in _LINEAR:
     tangents.define(_linear)(multilinear)
 
@@ -80,6 +80,12 @@ def _add(op: Add, at: Perturbation) -> Tangents:
 def _subtract(op: Subtract, at: Perturbation) -> Tangents:
     a_moves, b_moves = at.tangents
     return (total(a_moves, None if b_moves is None else -b_moves),)
+
+
+@tangents.define(Multiply)
+def _multiply(op: Multiply, at: Perturbation) -> Tangents:
+    (a, b), (a_moves, b_moves) = at.operands, at.tangents
+    return (total(times(a_moves, b), times(b_moves, a)),)  # the terms of a square are one node
 
 
 @tangents.define(Divide)

@@ -8,7 +8,7 @@ from asg_autograd.tangents.table import Perturbation, Tangents
 from asg_schema.editing import Value
 from asg_schema.op import Op
 
-__all__ = ["applied", "bilinear", "jointly_linear", "multilinear", "symmetric", "times", "unmoved"]
+__all__ = ["applied", "jointly_linear", "multilinear", "symmetric", "times", "unmoved"]
 
 
 def times(tangent: Value | None, factor: Value) -> Value | None:
@@ -49,12 +49,6 @@ def jointly_linear(op: Op, at: Perturbation) -> Tangents:
         else:
             moved.append(operand)
     return (applied(op, moved),)
-
-
-def bilinear(op: Op, at: Perturbation) -> Value | None:
-    """For an op that is linear in each of its first two operands, and adds a third: the tangent without the third."""
-    first_two = Perturbation(at.operands[:2], at.results, at.tangents[:2], at.needed)
-    return multilinear(op, first_two)[0]
 
 
 def symmetric(op: Op, at: Perturbation) -> Tangents:

@@ -2,7 +2,6 @@
 
 from asg_autograd.sums import total
 from asg_autograd.tangents.table import Perturbation, Tangents, tangents
-from asg_autograd.tangents.terms import bilinear
 from asg_schema.composites.contraction import Linear
 
 __all__: list[str] = []
@@ -10,4 +9,8 @@ __all__: list[str] = []
 
 @tangents.define(Linear)
 def _linear(op: Linear, at: Perturbation) -> Tangents:
-    return (total(bilinear(op, at), *at.tangents[2:]),)
+    (x, weight, *_), (x_moves, weight_moves, *bias_moves) = at.operands, at.tangents
+    by_weight = None if weight_moves is None else Linear.of(x, weight_moves)
+    if x_moves is None:
+        return (total(by_weight, *bias_moves),)
+    return (total(Linear.of(x_moves, weight, *bias_moves), by_weight),)
