@@ -58,9 +58,9 @@ def backward(
             pulled = _pull_back(node, Application(operands, tuple(map(value, references)), given))
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
-            raise NotDifferentiableError(
-                node.id, op, path_through(between, node, reached, seeds), error.reason
-            ) from None
+            through = error.path if error.node == node.id else references
+            path = path_through(between, node, through, reached, seeds)
+            raise NotDifferentiableError(node.id, op, path, error.reason) from None
         except DimError as error:
             raise TransformError(f'node "{node.id}" ({node.name}) cannot be differentiated: {error}') from None
         _accumulate(cotangents, node, operands, pulled, reached)
@@ -88,7 +88,7 @@ def _pull_back(node: Op, application: Application) -> Cotangents:
         return rule(node, application)
     if isinstance(node, Composite):
         return _pull_back_expansion(node, application)
-    raise NotDifferentiableError(node.id, node.name, (node.id,))
+    raise NotDifferentiableError(node.id, node.name, node.references())
 
 
 def _pull_back_expansion(node: Composite, application: Application) -> Cotangents:

@@ -37,14 +37,17 @@ def _depends(node: Op, reached: set[str]) -> bool:
     return False
 
 
-def path_through(between: Sequence[Op], node: Op, reached: Collection[str], ends: Iterable[str]) -> tuple[str, ...]:
+def path_through(
+    between: Sequence[Op], node: Op, results: Iterable[str], reached: Collection[str], ends: Iterable[str]
+) -> tuple[str, ...]:
     """The ids on a path through a node, from a value that it depends on to one that depends on it.
 
     Args:
         between: the nodes that depend on what the path may begin with, in topological order.
         node: one of them.
+        results: those of its results that the path may leave it by.
         reached: what the path may begin with, and the results of `between` that depend on it.
-        ends: what the path may end with; the node leads to one of them.
+        ends: what the path may end with; one of `results` leads to one of them.
     """
     definitions = {reference: step for step in between for reference in step.references()}
     before: list[str] = []
@@ -53,7 +56,7 @@ def path_through(between: Sequence[Op], node: Op, reached: Collection[str], ends
         reference = next(reference for reference in step.inputs if reference in reached)
         step = definitions.get(reference)
         before.append(reference if step is None else step.id)
-    source: dict[str, Op] = dict.fromkeys(node.references(), node)
+    source: dict[str, Op] = dict.fromkeys(results, node)
     for later in between:
         for reference in later.inputs:
             if reference in source and later is not node:

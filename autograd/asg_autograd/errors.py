@@ -25,7 +25,8 @@ class NotDifferentiableError(TransformError):
     Attributes:
         node: the id of the op's node.
         op: the op's name.
-        path: the ids on the path, from the value to what is differentiated.
+        path: the ids on the path, from the value to what is differentiated. A rule, which knows no path, names the
+            results of the op through which it may lead.
         reason: why, for an op that has a derivative otherwise; else empty.
     """
 

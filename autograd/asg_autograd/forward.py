@@ -60,7 +60,8 @@ def forward(
             pushed = _push_forward(node, Perturbation(tuple(map(value, node.inputs)), results, given, flags))
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
-            path = path_through(between, node, reached, wanted)
+            through = error.path if error.node == node.id else references
+            path = path_through(between, node, through, reached, wanted)
             raise NotDifferentiableError(node.id, op, path, error.reason) from None
         except DimError as error:
             raise TransformError(f'node "{node.id}" ({node.name}) cannot be differentiated: {error}') from None
@@ -101,7 +102,7 @@ def _push_forward(node: Op, perturbation: Perturbation) -> Tangents:
         return rule(node, perturbation)
     if isinstance(node, Composite):
         return _push_forward_expansion(node, perturbation)
-    raise NotDifferentiableError(node.id, node.name, (node.id,))
+    raise NotDifferentiableError(node.id, node.name, node.references())
 
 
 def _push_forward_expansion(node: Composite, perturbation: Perturbation) -> Tangents:

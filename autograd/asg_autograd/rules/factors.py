@@ -22,9 +22,9 @@ __all__ = [
     "on_diagonal_only",
     "over_differences",
     "refuse_undetermined_columns",
+    "refuse_undetermined_vectors",
     "rows_between",
     "symmetrized",
-    "undetermined_vectors",
     "wide_factors",
 ]
 
@@ -51,19 +51,31 @@ def refuse_undetermined_columns(op: Qr, wider: Dim) -> None:
         raise NotDifferentiableError(
             op.id,
             op.name,
-            (op.id,),
+            op.references(),
             'in the mode "complete" with more rows than columns its q holds columns that x does not determine',
         )
 
 
-def undetermined_vectors(op: Svd) -> NotDifferentiableError:
-    """Why u and vh of a matrix that is not square have no derivative with `full_matrices`."""
-    return NotDifferentiableError(
-        op.id,
-        op.name,
-        (op.id,),
-        "with full_matrices u and vh hold vectors that x does not determine; without it they have a derivative",
-    )
+def refuse_undetermined_vectors(op: Svd, u: bool, vh: bool) -> None:
+    """Refuse u and vh of a matrix that is not square, factorised with `full_matrices`.
+
+    Args:
+        op: the factorisation.
+        u: whether a derivative of u is asked for.
+        vh: whether one of vh is.
+
+    Raises:
+        NotDifferentiableError: one of them is.
+    """
+    left, _, right = op.references()
+    asked = tuple(reference for reference, is_asked in ((left, u), (right, vh)) if is_asked)
+    if asked:
+        raise NotDifferentiableError(
+            op.id,
+            op.name,
+            asked,
+            "with full_matrices u and vh hold vectors that x does not determine; without it they have a derivative",
+        )
 
 
 def symmetrized(x: Value) -> Value:

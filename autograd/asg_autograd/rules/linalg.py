@@ -11,9 +11,9 @@ from asg_autograd.rules.factors import (
     on_diagonal_only,
     over_differences,
     refuse_undetermined_columns,
+    refuse_undetermined_vectors,
     rows_between,
     symmetrized,
-    undetermined_vectors,
     wide_factors,
 )
 from asg_autograd.rules.matrices import transpose
@@ -116,8 +116,7 @@ def _svd(op: Svd, at: Application) -> Cotangents:
     by_u, by_s, by_vh = _wide_cotangents(at)
     rows, columns = at.x.shape[-2:]
     if op.full_matrices and rows != columns:
-        if by_u is not None or by_vh is not None:
-            raise undetermined_vectors(op)
+        refuse_undetermined_vectors(op, by_u is not None, by_vh is not None)
         u, vh = columns_between(u, 0, s.shape[-1]), rows_between(vh, 0, s.shape[-1])
     ut, v, squares, by_v = transpose(u), transpose(vh), s * s, None if by_vh is None else transpose(by_vh)
     inner = total(

@@ -11,9 +11,9 @@ from asg_autograd.rules.factors import (
     on_diagonal_only,
     over_differences,
     refuse_undetermined_columns,
+    refuse_undetermined_vectors,
     rows_between,
     symmetrized,
-    undetermined_vectors,
     wide_factors,
 )
 from asg_autograd.rules.matrices import transpose
@@ -96,8 +96,7 @@ def _svd(op: Svd, at: Perturbation) -> Tangents:
     u, s, vh = wide_factors(op, at.operands, at.results)
     t, (rows, columns) = widen(at.t), at.x.shape[-2:]
     if op.full_matrices and rows != columns:
-        if at.needed[0] or at.needed[2]:
-            raise undetermined_vectors(op)
+        refuse_undetermined_vectors(op, at.needed[0], at.needed[2])
         u, vh = columns_between(u, 0, s.shape[-1]), rows_between(vh, 0, s.shape[-1])
         return None, narrow(Diagonal.of(transpose(u) @ t @ transpose(vh)), at.x.dtype), None
     v = transpose(vh)
