@@ -97,7 +97,7 @@ def _of_type(result: Value, tangent: Value, node: Op) -> Value:
 
 
 def _push_forward(node: Op, perturbation: Perturbation) -> Tangents:
-    rule = tangents.get(type(node))
+    rule = tangents.find(type(node))
     if rule is not None:
         return rule(node, perturbation)
     if isinstance(node, Composite):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asg_autograd import grad, vjp
+from asg_autograd import grad, hessian_vector_product, jvp, vjp
 from asg_schema.document import Document
 
 TEXT = """{"asg": 1,
@@ -57,6 +57,21 @@ def test_trainable_may_be_written(file: Path) -> None:
     assert asg("grad", str(file), "--wrt", "trainable").stdout == grad(MODEL).to_json()
 
 
+def test_jvp(file: Path) -> None:
+    assert asg("jvp", str(file)).stdout == jvp(MODEL).to_json()
+    chosen = asg("jvp", str(file), "--wrt", "x", "--output", "loss", "--disconnected", "drop")
+    assert chosen.stdout == jvp(MODEL, "x", "loss", "drop").to_json()
+
+
+def test_hvp(file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "product.json"
+    done = asg("hvp", str(file), "--of", "loss", "--wrt", "x", "--wrt", "weight", "-o", str(target))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert target.read_text() == hessian_vector_product(MODEL, wrt=["x", "weight"]).to_json()
+    piped = asg("hvp", "-", given=asg("jvp", "-", "--wrt", "x", given=TEXT).stdout)
+    assert piped.stdout == hessian_vector_product(jvp(MODEL, "x")).to_json()
+
+
 def test_disconnected(file: Path) -> None:
     dropped = asg("grad", str(file), "--wrt", "x", "--disconnected", "drop")
     assert dropped.stdout == grad(MODEL, wrt=["x"], disconnected="drop").to_json()
@@ -72,6 +87,16 @@ def test_disconnected(file: Path) -> None:
             'asg: wrt: "n" int32[] cannot be differentiated by; a floating-point dtype is needed\n',
         ),
         (["vjp", "FILE", "--output", "prod"], 'asg: the document has no output "prod"; did you mean "product"?\n'),
+        (["jvp", "FILE", "--output", "prod"], 'asg: the document has no output "prod"; did you mean "product"?\n'),
+        (
+            ["jvp", "FILE", "--wrt", "n"],
+            'asg: wrt: "n" int32[] cannot be differentiated by; a floating-point dtype is needed\n',
+        ),
+        (
+            ["hvp", "FILE", "--of", "product"],
+            'asg: output "product" float32[batch, 3] is not a scalar; a gradient needs rank 0: take its mean or sum, '
+            "or use vjp\n",
+        ),
         (["grad", "absent.json"], "asg: cannot read absent.json: No such file or directory\n"),
     ],
 )
@@ -89,6 +114,6 @@ def test_a_document_that_is_not_valid_is_told_with_pointers() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["grad"], ["vjp", "-"], ["grad", "-", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [["grad"], ["vjp", "-"], ["jvp"], ["hvp"], ["grad", "-", "--nonsense"]])
 def test_wrong_usage(arguments: list[str]) -> None:
     assert asg(*arguments, given=TEXT).returncode == 2
