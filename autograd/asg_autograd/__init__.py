@@ -12,6 +12,7 @@ from asg_autograd.merge import merge
 from asg_autograd.prune import Unused, prune
 from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
+from asg_autograd.simplify import Simplification, simplification, simplify
 from asg_autograd.specialize import specialize
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Keep",
     "NotDifferentiableError",
     "Renamed",
+    "Simplification",
     "TransformError",
     "Unused",
     "checkpoint",
@@ -33,6 +35,8 @@ __all__ = [
     "merge",
     "prune",
     "rename",
+    "simplification",
+    "simplify",
     "specialize",
     "vjp",
     "vmap",

@@ -14,6 +14,7 @@ from asg_autograd.commands.lower import lower
 from asg_autograd.commands.merge import merge
 from asg_autograd.commands.prune import prune
 from asg_autograd.commands.rename import rename
+from asg_autograd.commands.simplify import simplify
 from asg_autograd.commands.specialize import specialize
 from asg_autograd.commands.vjp import vjp
 from asg_autograd.commands.vmap import vmap
@@ -26,6 +27,7 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("jvp", jvp),
     ("hvp", hvp),
     ("vmap", vmap),
+    ("simplify", simplify),
     ("lower", lower),
     ("prune", prune),
     ("specialize", specialize),

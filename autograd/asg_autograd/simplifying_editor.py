@@ -1,6 +1,6 @@
 """An editor that keeps what it writes small: nothing is computed twice, and what changes nothing is left out."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -11,8 +11,10 @@ from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.op import Op
+from asg_schema.ops.comparison import Equal, LogicalAnd, LogicalOr, LogicalXor, NotEqual
 from asg_schema.ops.control import Barrier
 from asg_schema.ops.creation import Full
+from asg_schema.ops.elementwise import Add, Multiply
 from asg_schema.tensor_type import TensorType
 
 if TYPE_CHECKING:
@@ -22,20 +24,25 @@ __all__ = ["SimplifyingEditor"]
 
 _Key: TypeAlias = tuple[object, ...]
 _NO_RULES: list[Rewrite] = []
+_COMMUTATIVE: frozenset[type[Op]] = frozenset(
+    {Add, Multiply, Equal, NotEqual, LogicalAnd, LogicalOr, LogicalXor}  # not the larger of two: of 0 and -0 it is one
+)
 
 
 class SimplifyingEditor(Editor[Value]):
     """An `Editor` that answers with a value of the graph where it already has what is to be appended.
 
     Nodes of a loaded document stay as they are; appended nodes are simplified by the rules of `asg_autograd.rewrites`,
-    and merged with equal ones, loaded or appended. A `barrier` is never merged.
+    and merged with equal ones, loaded or appended; a + b is the same as b + a. A `barrier` is never merged.
 
     Attributes:
+        applied: how often each rule was applied, by its name.
         constant_scope: put before the ids of constants instead of `scope`, because they are shared.
     """
 
     def __init__(self) -> None:
         super().__init__(Value)
+        self.applied: Counter[str] = Counter()
         self.constant_scope = ""
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, str] = {}
@@ -76,6 +83,10 @@ class SimplifyingEditor(Editor[Value]):
         self._asked = len(self.nodes)
         return value.id in self._used
 
+    def mark_used(self, value: Value) -> None:
+        """Say that a value stays needed, by what was not appended yet or by an output."""
+        self._used.add(value.id)
+
     @override
     def emit(
         self, op: type[Op], operands: Sequence[Value | None], attributes: dict[str, Any], id: str | None = None
@@ -84,10 +95,11 @@ class SimplifyingEditor(Editor[Value]):
         if op.attributes:
             return self._merged(self._node(op, references, attributes, id), operands)
         # Without attributes it is known before the node is made whether there is one like it.
-        known = self._known[op].get(references)
+        key = _operands_key(op, references)
+        known = self._known[op].get(key)
         if known is not None:
             return self._results(op, known)
-        return self._simplified(self._node(op, references, attributes, id), references, operands)
+        return self._simplified(self._node(op, references, attributes, id), key, operands)
 
     @override
     def full(self, shape: Iterable[Dim], value: float, dtype: DType) -> Value:
@@ -126,6 +138,7 @@ class SimplifyingEditor(Editor[Value]):
                 if simpler is not None:
                     if simpler.type != inferred[0]:
                         raise TypeError(f"{rule} made {simpler.type} of {node.name} {inferred[0]}")
+                    self.applied[rule.__name__] += 1
                     nodes[key] = simpler.id
                     return (simpler,)
         results = self._record(node, inferred)
@@ -156,8 +169,13 @@ class SimplifyingEditor(Editor[Value]):
 def _key(node: Op) -> _Key:
     """What two nodes of one op have in common exactly if one can stand for the other."""
     if not node.attributes:
-        return node.inputs
+        return _operands_key(type(node), node.inputs)
     return (*node.inputs, *(_attribute_key(getattr(node, name)) for name in node.attributes))
+
+
+def _operands_key(op: type[Op], references: tuple[str, ...]) -> _Key:
+    """The operands, in one order where their order makes no difference to a bit of the result."""
+    return references[::-1] if op in _COMMUTATIVE and references[0] > references[1] else references
 
 
 def _attribute_key(value: object) -> object:

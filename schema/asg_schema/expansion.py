@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from asg_schema.dims import Dim, element_count
+from asg_schema.dims import Dim, SymbolicDim, element_count
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.ops.comparison import IsFinite, Less
@@ -43,6 +43,10 @@ def narrow(x: Value, dtype: DType) -> Value:
 
 def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
     """The number of elements along `axes`, rank 0; symbolic dims are measured when the program runs."""
+    counted = [dim for axis in axes if (dim := x.shape[axis]) != 1]
+    symbolic = [dim for dim in counted if isinstance(dim, SymbolicDim)]
+    if len(axes) == x.rank and len(counted) > 1 and symbolic and all(len(dim.terms) == 1 for dim in symbolic):
+        x, axes = Reshape.of(x, shape=(element_count(x.shape),)), (0,)  # one axis, measured at once
     known = element_count(dim for axis in axes if isinstance(dim := x.shape[axis], int))
     assert isinstance(known, int)
     measured = [DimSize.of(x, axis=axis) for axis in axes if not isinstance(x.shape[axis], int)]

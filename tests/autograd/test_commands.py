@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from asg_autograd import grad, hessian_vector_product, jvp, vjp
+from asg_autograd import grad, hessian_vector_product, jvp, simplify, vjp
 from asg_schema.document import Document
 
 TEXT = """{"asg": 1,
@@ -117,3 +117,16 @@ def test_a_document_that_is_not_valid_is_told_with_pointers() -> None:
 @pytest.mark.parametrize("arguments", [["grad"], ["vjp", "-"], ["jvp"], ["hvp"], ["grad", "-", "--nonsense"]])
 def test_wrong_usage(arguments: list[str]) -> None:
     assert asg(*arguments, given=TEXT).returncode == 2
+
+
+def test_simplify_reports_on_standard_error(tmp_path: Path) -> None:
+    wordy = TEXT.replace(
+        '"inputs": ["product"]}',
+        '"inputs": ["again"]}, {"id": "dead", "op": "exp", "inputs": ["x"]}',
+    ).replace('{"id": "total"', '{"id": "again", "op": "multiply", "inputs": ["weight", "x"]}, {"id": "total"')
+    done = asg("simplify", "-", "--report", given=wordy)
+    assert done.stdout == simplify(Document.from_json(wordy)).to_json()
+    assert done.stderr.splitlines() == ["4 nodes before, 2 nodes after", "  dead       1", "  duplicate  1"]
+    silent = asg("simplify", "-", "-o", str(tmp_path / "small.json"), given=wordy)
+    assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "")
+    assert (tmp_path / "small.json").read_text() == done.stdout

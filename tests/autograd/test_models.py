@@ -10,7 +10,9 @@ import pytest
 import asg_builder as asg
 from asg_autograd import grad
 from asg_builder import losses, nn
-from asg_schema.document import Document
+from asg_schema.composites.contraction_einsum import Einsum
+from asg_schema.document import Document, Input
+from asg_schema.editing import Editor
 
 Array = npt.NDArray[Any]
 Run = Callable[[Document, Mapping[str, Any], Sequence[str]], dict[str, Array]]
@@ -174,5 +176,10 @@ def test_the_gradient_of_a_weight_is_one_product_of_two_matrices() -> None:
     result = grad(g.document())
     nodes = {node.id: node for node in result.nodes}
     gradient = nodes[result.outputs[-1].value]
-    assert gradient.name == "matmul"
-    assert all(result.types[operand].rank == 2 for operand in gradient.inputs)
+    assert isinstance(gradient, Einsum)
+    editor = Editor()
+    types = [result.types[operand] for operand in gradient.inputs]
+    operands = [Input(id=f"x{index}", dtype=type.dtype, shape=type.shape) for index, type in enumerate(types)]
+    gradient.expand(list(map(editor.add_input, operands)))
+    (product,) = (node for node in editor.nodes if node.name == "matmul")
+    assert [editor.types[operand].rank for operand in product.inputs] == [2, 2]

@@ -15,5 +15,5 @@ from asg_autograd.rewrites.table import Candidate, Rewrite, rewrites
 __all__ = ["Candidate", "Rewrite", "rewrites"]
 
 # In this order, because of several rules that apply the first one that was entered is taken.
-for _family in ("broadcasting", "arithmetic", "constants", "choice", "layout"):
+for _family in ("broadcasting", "arithmetic", "constants", "choice", "layout", "reductions", "contraction", "pieces"):
     import_module(f"asg_autograd.rewrites.{_family}")

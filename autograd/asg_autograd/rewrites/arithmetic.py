@@ -4,6 +4,7 @@ from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.editing import Value
 from asg_schema.ops.creation import Full
 from asg_schema.ops.elementwise import (
+    Abs,
     Add,
     Divide,
     Multiply,
@@ -76,3 +77,21 @@ def subtract_negative(node: Subtract, at: Candidate) -> Value | None:
     a, b = at.operands
     definition = at.definition(b)
     return a + at.editor.value(definition.inputs[0]) if isinstance(definition, Negative) else None
+
+
+@rewrite(Multiply, Divide, of=(Negative,))
+def product_of_negatives(node: Multiply | Divide, at: Candidate) -> Value | None:
+    """Rewrite -a · -b as a · b, and -a / -b as a / b."""
+    first, second = map(at.definition, at.operands)
+    if not isinstance(first, Negative) or not isinstance(second, Negative):
+        return None
+    return type(node).of(*(at.editor.value(definition.inputs[0]) for definition in (first, second)))
+
+
+@rewrite(Abs, of=(Abs, Negative))
+def absolute_value_of_sign(node: Abs, at: Candidate) -> Value | None:
+    """Rewrite |-x| and ||x|| as |x|."""
+    definition = at.definition(at.x)
+    if isinstance(definition, Abs):
+        return at.x
+    return Abs.of(at.editor.value(definition.inputs[0])) if isinstance(definition, Negative) else None

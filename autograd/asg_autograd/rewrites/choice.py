@@ -1,10 +1,12 @@
-"""Rewrites of `where`."""
+"""Rewrites of what chooses: `where`, the larger and the smaller of two, and logic."""
 
 from asg_autograd.rewrites.table import Candidate, rewrite
 from asg_schema.broadcasting import broadcast_shapes
 from asg_schema.editing import Value
+from asg_schema.op import Op
+from asg_schema.ops.comparison import Equal, LogicalAnd, LogicalNot, LogicalOr, NotEqual
 from asg_schema.ops.creation import Full
-from asg_schema.ops.elementwise import Where
+from asg_schema.ops.elementwise import Maximum, Minimum, Where
 
 __all__: list[str] = []
 
@@ -40,3 +42,32 @@ def where_within_where(node: Where, at: Candidate) -> Value | None:
     if changed == branches or broadcast_shapes([value.shape for value in (condition, *changed)]) != at.result.shape:
         return None
     return Where.of(condition, *changed)
+
+
+@rewrite(Where, of=(LogicalNot,))
+def where_not(node: Where, at: Candidate) -> Value | None:
+    """Rewrite where(¬c, a, b) as where(c, b, a)."""
+    condition, a, b = at.operands
+    definition = at.definition(condition)
+    if not isinstance(definition, LogicalNot):
+        return None
+    return Where.of(at.editor.value(definition.inputs[0]), b, a)
+
+
+@rewrite(LogicalNot, of=(LogicalNot, Equal, NotEqual))
+def not_of_condition(node: LogicalNot, at: Candidate) -> Value | None:
+    """Rewrite ¬¬c as c, ¬(a = b) as a ≠ b, and ¬(a ≠ b) as a = b. The orders are not so: NaN is in none."""
+    definition = at.definition(at.x)
+    if isinstance(definition, LogicalNot):
+        return at.editor.value(definition.inputs[0])
+    if not isinstance(definition, Equal | NotEqual):
+        return None
+    opposite = NotEqual if isinstance(definition, Equal) else Equal
+    return opposite.of(*map(at.editor.value, definition.inputs))
+
+
+@rewrite(Maximum, Minimum, LogicalAnd, LogicalOr)
+def choice_of_equals(node: Op, at: Candidate) -> Value | None:
+    """The larger or the smaller of x and x is x, and so is x and x, or x or x, of conditions."""
+    a, b = at.operands
+    return a if a.id == b.id else None

@@ -123,6 +123,9 @@ def _product(left: _Factor, right: _Factor, kept: set[str]) -> _Factor:
     batch, summed = [label for label in shared if label in kept], [label for label in shared if label not in kept]
     rows = [label for label in left.labels if label not in shared]
     columns = [label for label in right.labels if label not in shared]
+    if batch and not rows and not columns:  # a matrix product for each of many short lines would be slower
+        right = _permuted(right, left.labels)
+        return _summed(_Factor(left.value * right.value, left.labels), {*batch})
     left, right = _permuted(left, [*batch, *rows, *summed]), _permuted(right, [*batch, *summed, *columns])
     dims = left.value.shape
     batch_dims, row_dims = dims[: len(batch)], dims[len(batch) : len(batch) + len(rows)]
@@ -132,16 +135,14 @@ def _product(left: _Factor, right: _Factor, kept: set[str]) -> _Factor:
         spread = _reshaped(left.value, (*batch_dims, *row_dims, *(1,) * len(columns)))
         across = _reshaped(right.value, (*batch_dims, *(1,) * len(rows), *column_dims))
         return _Factor(spread * across, labels)
-    if batch and not rows and not columns:  # and so would one for each of many short lines
-        return _summed(_Factor(left.value * right.value, left.labels), {*labels})
     inner = element_count(summed_dims)
-    outer = (element_count(batch_dims),) if batch else ()
-    a = _reshaped(left.value, (*outer, *_merged(row_dims), inner))
-    b = _reshaped(right.value, (*outer, inner, *_merged(column_dims)))
+    # Axes of the batch stay apart: merged, those of an operand that was permuted would have to be copied.
+    a = _reshaped(left.value, (*batch_dims, *_merged(row_dims), inner))
+    b = _reshaped(right.value, (*batch_dims, inner, *_merged(column_dims)))
     if batch and not rows:
-        a = _reshaped(a, (*outer, 1, inner))
+        a = _reshaped(a, (*batch_dims, 1, inner))
     if batch and not columns:
-        b = _reshaped(b, (*outer, inner, 1))
+        b = _reshaped(b, (*batch_dims, inner, 1))
     return _Factor(_reshaped(Matmul.of(a, b), (*batch_dims, *row_dims, *column_dims)), labels)
 
 

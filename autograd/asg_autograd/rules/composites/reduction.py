@@ -5,7 +5,7 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 
 import math
 
-from asg_autograd.rules.axes import restore_axes
+from asg_autograd.rules.axes import restore_axes, sum_of_products
 from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
@@ -62,5 +62,10 @@ def _layer_norm(op: LayerNorm, at: Application) -> Cotangents:
     g, axes = widen(at.g), tuple(range(-len(op.normalized_shape), 0))
     normalized = LayerNorm.of(x, normalized_shape=op.normalized_shape, eps=op.eps)
     weighted = g * affine[0] if affine else g
-    cotangents = standardization_cotangent(x, normalized, weighted, axes, op.eps), g * normalized, g
+    kept = range(x.rank - len(axes), x.rank)
+    cotangents = (
+        standardization_cotangent(x, normalized, weighted, axes, op.eps),
+        sum_of_products(g, normalized, kept),
+        g,
+    )
     return tuple(narrow(cotangent, operand.dtype) for cotangent, operand in zip(cotangents, at.operands, strict=False))

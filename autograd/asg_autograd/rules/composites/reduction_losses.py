@@ -4,14 +4,15 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 """
 
 from asg_autograd.rules.table import Application, Cotangents, rules
-from asg_schema.composites.reduction import LogSoftmax
+from asg_schema.composites.indexing import OneHot
+from asg_schema.composites.reduction import LogSoftmax, Softmax
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy
 from asg_schema.editing import Value
 from asg_schema.expansion import count_elements, narrow, widen
 from asg_schema.ops.elementwise import Maximum
 from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.indexing import ScatterAddAlongAxis
-from asg_schema.ops.layout import BroadcastTo, Reshape
+from asg_schema.ops.layout import BroadcastTo, PermuteDims, Reshape
 from asg_schema.ops.reduction import Sum, reduced_shape
 
 __all__: list[str] = []
@@ -20,6 +21,10 @@ __all__: list[str] = []
 @rules.define(CrossEntropy)
 def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
     scores, target, *weight = at.operands
+    if not target.dtype.is_floating and op.targets_of(at.operands).all_equal and not op.label_smoothing:
+        classes = scores.shape[op.axis]
+        if isinstance(classes, int):
+            return _by_scores_of_plain_loss(op, at, classes), None
     logarithms = LogSoftmax.of(widen(scores), axis=op.axis)
     if not target.dtype.is_floating:
         return narrow(_by_scores(op, at, logarithms), scores.dtype), *[None] * (len(weight) + 1)
@@ -34,6 +39,19 @@ def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
     if op.label_smoothing:
         by_target = by_target * (1 - op.label_smoothing)
     return narrow(by_scores, scores.dtype), narrow(by_target, target.dtype), *[None] * len(weight)
+
+
+def _by_scores_of_plain_loss(op: CrossEntropy, at: Application, classes: int) -> Value:
+    """ḡ · (softmax - q), where q is 1 at the target, and each line counts the same."""
+    (scores, target), g = at.operands, widen(at.g)
+    if op.reduction == "mean":
+        g = g / count_elements(target, range(target.rank), g.dtype)
+    axis = op.axis_of(op.axis, scores.rank)
+    softmax = Softmax.of(widen(scores), axis=op.axis)
+    q = OneHot.of(target, num_classes=classes, dtype=g.dtype)
+    lines = range(scores.rank - 1)
+    q = PermuteDims.of(q, axes=(*lines[:axis], scores.rank - 1, *lines[axis:]))
+    return narrow(_along_lines(op, g, scores) * (softmax - q), scores.dtype)
 
 
 def _by_scores(op: CrossEntropy, at: Application, logarithms: Value) -> Value:

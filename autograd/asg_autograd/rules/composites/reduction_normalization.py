@@ -5,6 +5,7 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 
 from collections.abc import Sequence
 
+from asg_autograd.rules.axes import sum_of_products
 from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import Mean
@@ -36,7 +37,8 @@ def _rms_norm(op: RmsNorm, at: Application) -> Cotangents:
     normalized = x * scale
     weighted = g * weight[0] if weight else g
     projection = Mean.of(weighted * normalized, axis=axes, keepdims=True)
-    return _narrowed((scale * (weighted - normalized * projection), g * normalized), at.operands)
+    by_weight = sum_of_products(g, normalized, range(x.rank - len(axes), x.rank))
+    return _narrowed((scale * (weighted - normalized * projection), by_weight), at.operands)
 
 
 @rules.define(BatchNorm)
@@ -47,7 +49,7 @@ def _batch_norm(op: BatchNorm, at: Application) -> Cotangents:
     if affine:
         slope = scale * affine[0]
     normalized = BatchNorm.of(x, mean, var, axis=op.axis, eps=op.eps)
-    total, projection = _sum_of_channels(g, axis), _sum_of_channels(g * normalized, axis)
+    total, projection = _sum_of_channels(g, axis), sum_of_products(g, normalized, [axis])
     by_x = g * along_axis(slope, axis, x.rank)
     return _narrowed((by_x, -(total * slope), projection * slope * scale * -0.5, projection, total), at.operands)
 
@@ -76,6 +78,6 @@ def _instance_norm(op: InstanceNorm, at: Application) -> Cotangents:
 def _of_each_operand(by_x: Value, g: Value, normalized: Value, at: Application) -> Cotangents:
     """The cotangents of x, and of the weight and the bias that there are, each with one number for a channel."""
     count = len(at.operands)
-    by_weight = [_sum_of_channels(g * normalized, 1)] if count > 1 else []
+    by_weight = [sum_of_products(g, normalized, [1])] if count > 1 else []
     by_bias = [_sum_of_channels(g, 1)] if count > 2 else []
     return _narrowed((by_x, *by_weight, *by_bias), at.operands)

@@ -1,0 +1,170 @@
+"""`simplify`: the same program in fewer nodes.
+
+A pass goes over the nodes once, from the first to the last, and appends each to a graph that knows what it has already
+and applies the rules of `asg_autograd.rewrites`. What a rule removes may make another rule applicable to a node that
+was passed before; so passes are repeated until one applies nothing, and at most eight times: the time is linear in the
+number of nodes whatever the document is.
+"""
+
+import operator
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from asg_autograd.canonical_order import canonical_order
+from asg_autograd.naming import free_scope, scopes_of_nodes
+from asg_autograd.simplifying_editor import SimplifyingEditor
+from asg_schema.document import Document, Output
+from asg_schema.editing import Value
+from asg_schema.garbage_collection import garbage_collection_paused
+from asg_schema.op import Op
+
+__all__ = ["Simplification", "simplification", "simplify"]
+
+_MOST_PASSES = 8
+_DEAD, _DUPLICATE = "dead", "duplicate"
+
+
+@dataclass(frozen=True)
+class Simplification:
+    """What `simplification` made of a document, and how.
+
+    Attributes:
+        document: the simplified document.
+        nodes_before: how many nodes the document had.
+        applied: how often each rewrite was applied, by its name; "duplicate" counts nodes that were there already, and
+            "dead" those that no output needed.
+    """
+
+    document: Document
+    nodes_before: int
+    applied: Mapping[str, int]
+
+    def __str__(self) -> str:
+        before, after = (f"{count:,} node{'' if count == 1 else 's'}" for count in (self.nodes_before, self._nodes))
+        lines = [f"{before} before, {after} after"]
+        width = max(map(len, self.applied), default=0)
+        lines += [f"  {name:{width}}  {count:,}" for name, count in sorted(self.applied.items())]
+        return "\n".join(lines)
+
+    @property
+    def _nodes(self) -> int:
+        return len(self.document.nodes)
+
+
+def simplify(document: Document) -> Document:
+    """The document without what is dead, duplicate, known beforehand, or without effect.
+
+    Inputs, parameters and outputs stay what they are, with their roles and types, also where nothing needs them. A node
+    that stays keeps its id, and a node that replaces one takes that one's id. The nodes stand in an order that follows
+    from the graph alone (see `canonical_order`). `barrier` and `stop_gradient` stay.
+
+    All values stay the same, bit by bit, but for the sign of a zero (x + 0 is rewritten as x, which turns -0 + 0 into
+    -0) and what follows from it, where a sum of equal numbers becomes a product, which is rounded once, and where a
+    library multiplies matrices in another order. NaN and infinities stay. An error that the computation of a dead value
+    would raise, such as by an index beyond the end, goes with it.
+
+    Args:
+        document: a valid document.
+    """
+    return simplification(document).document
+
+
+@garbage_collection_paused()
+def simplification(document: Document) -> Simplification:
+    """What `simplify` makes of a document, and which rewrites it applied how often.
+
+    Args:
+        document: a valid document.
+    """
+    nodes = canonical_order(document.nodes, document.outputs)
+    applied = Counter({_DEAD: len(document.nodes) - len(nodes)})
+    result = document
+    for _ in range(_MOST_PASSES):
+        rebuilding = _Rebuilding(result, nodes)
+        result = rebuilding.document()
+        applied += rebuilding.applied
+        before, nodes = nodes, list(result.nodes)
+        if len(nodes) == len(before) and all(map(operator.is_, nodes, before)):
+            break
+    return Simplification(result, len(document.nodes), dict(+applied))
+
+
+class _Rebuilding:
+    """A document while its nodes are appended to another graph.
+
+    Attributes:
+        editor: the other graph.
+        values: for each reference of the document the value that stands for it there.
+        names: for each node of the other graph that replaces one of the document, the id of that node.
+    """
+
+    def __init__(self, document: Document, nodes: list[Op]) -> None:
+        self.source = document
+        self.editor = SimplifyingEditor()
+        self.editor.scope = self.editor.constant_scope = free_scope("simplified", document.types)
+        self._set_scope = scopes_of_nodes(self.editor, "simplified")
+        self.values: dict[str, Value] = {}
+        for item in document.inputs:
+            self.values[item.id] = self.editor.add_input(item)
+        for item in document.parameters:
+            self.values[item.id] = self.editor.add_parameter(item)
+        self.names: dict[str, Op] = {}
+        self._duplicates = 0
+        self._uses = Counter(reference for node in nodes for reference in set(node.inputs))
+        self._uses.update(output.value for output in document.outputs)
+        self._uses.update({output.value for output in document.outputs})  # twice, because it always stays needed
+
+        for node in nodes:
+            self._append(node)
+
+    @property
+    def applied(self) -> Counter[str]:
+        """How often each rewrite was applied, by its name."""
+        return self.editor.applied + Counter({_DUPLICATE: self._duplicates})
+
+    def _append(self, node: Op) -> None:
+        """Append a node of the document, its operands replaced by what stands for them."""
+        references = tuple(self.values[reference].id for reference in node.inputs)
+        self._set_scope(node)
+        made, applied = len(self.editor.nodes), self.editor.applied.total()
+        results = self.editor.append(_copy(node, inputs=references) if references != node.inputs else node)
+        if results[0].id != node.id:
+            self._duplicates += self.editor.applied.total() == applied
+            if results[0].id in {appended.id for appended in self.editor.nodes[made:]}:
+                self.names[results[0].id] = node
+            else:  # one value stands for several now
+                self.editor.mark_used(results[0])
+        for reference, value in zip(node.references(), results, strict=True):
+            self.values[reference] = value
+            if self._uses[reference] > 1:
+                self.editor.mark_used(value)
+
+    def document(self) -> Document:
+        """The simplified document."""
+        editor, source = self.editor, self.source
+        for output in source.outputs:
+            value = self._named(self.values[output.value].id)
+            editor.outputs.append(Output(name=output.name, value=value, role=output.role))
+        editor.nodes = list(map(self._renamed, editor.nodes))
+        editor.types = {self._named(reference): type for reference, type in editor.types.items()}
+        editor.nodes = canonical_order(editor.nodes, editor.outputs)
+        kept = {*(item.id for item in (*editor.inputs, *editor.parameters))}
+        kept.update(reference for node in editor.nodes for reference in node.references())
+        editor.types = {reference: type for reference, type in editor.types.items() if reference in kept}
+        return editor.document(source.name, dict(source.metadata))
+
+    def _named(self, reference: str) -> str:
+        replaced = self.names.get(reference)
+        return reference if replaced is None else replaced.id
+
+    def _renamed(self, node: Op) -> Op:
+        replaced = self.names.get(node.id)
+        inputs = tuple(map(self._named, node.inputs))
+        if replaced is not None:
+            return _copy(node, id=replaced.id, inputs=inputs, metadata=node.metadata or replaced.metadata)
+        return _copy(node, inputs=inputs) if inputs != node.inputs else node
+
+
+def _copy(node: Op, **fields: object) -> Op:
+    return node.model_copy(update=fields)
