@@ -2,6 +2,7 @@
 
 from asg_autograd.batching import vmap
 from asg_autograd.checkpoint import Keep, checkpoint
+from asg_autograd.diff import Change, Difference, diff
 from asg_autograd.errors import DisconnectedError, NotDifferentiableError, TransformError
 from asg_autograd.footprint import Footprint, footprint
 from asg_autograd.forward_mode import hessian_vector_product, jvp
@@ -16,6 +17,8 @@ from asg_autograd.simplify import Simplification, simplification, simplify
 from asg_autograd.specialize import specialize
 
 __all__ = [
+    "Change",
+    "Difference",
     "Disconnected",
     "DisconnectedError",
     "Footprint",
@@ -27,6 +30,7 @@ __all__ = [
     "TransformError",
     "Unused",
     "checkpoint",
+    "diff",
     "footprint",
     "grad",
     "hessian_vector_product",

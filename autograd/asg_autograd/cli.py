@@ -7,6 +7,7 @@ Each reads a document from a file or standard input and writes one to standard o
 from collections.abc import Callable
 
 from asg_autograd.commands.checkpoint import checkpoint
+from asg_autograd.commands.diff import diff
 from asg_autograd.commands.grad import grad
 from asg_autograd.commands.hvp import hvp
 from asg_autograd.commands.jvp import jvp
@@ -32,6 +33,7 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("prune", prune),
     ("specialize", specialize),
     ("rename", rename),
+    ("diff", diff),
     ("checkpoint", checkpoint),
     ("merge", merge),
 ]

@@ -20,6 +20,7 @@ from asg_schema.errors import AsgError, DocumentError
 __all__ = [
     "CommandError",
     "InvalidDocumentError",
+    "failing_with",
     "guarded",
     "named_values",
     "read_bytes",
@@ -29,6 +30,7 @@ __all__ = [
 
 P = ParamSpec("P")
 _SUFFIX = ".gz"
+_FAILURE_STATUS: dict[Callable[..., None], int] = {}
 
 
 class CommandError(AsgError):
@@ -116,13 +118,24 @@ def named_values(given: Iterable[str], option: str) -> dict[str, str]:
     return found
 
 
+def failing_with(status: int) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Mark a command whose errors are told by another exit status than 1, because 1 is an answer of it."""
+
+    def mark(command: Callable[P, None]) -> Callable[P, None]:
+        _FAILURE_STATUS[command] = status
+        return command
+
+    return mark
+
+
 def guarded(command: Callable[P, None], extra: str | None = None) -> Callable[P, None]:
-    """`command` with its errors said on standard error and exit code 1.
+    """`command` with its errors said on standard error and exit code 1, or what `failing_with` says.
 
     Args:
         command: the function behind a command.
         extra: the extra of the distribution that brings what the command imports, to be named where it is missing.
     """
+    status = _FAILURE_STATUS.get(command, 1)
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -131,17 +144,17 @@ def guarded(command: Callable[P, None], extra: str | None = None) -> Callable[P,
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has seen enough
             _discard_standard_output()
-            raise typer.Exit(1) from None
+            raise typer.Exit(status) from None
         except AsgError as error:
-            _fail(str(error))
+            _fail(str(error), status)
         except OSError as error:
             _discard_standard_output()
             named = f"{error.filename}: " if error.filename else ""
-            _fail(f"{named}{error.strerror or error}")
+            _fail(f"{named}{error.strerror or error}", status)
         except ModuleNotFoundError as error:
-            _fail(missing_module(error, extra))
+            _fail(missing_module(error, extra), status)
         except MemoryError:
-            _fail("there is not enough memory for this")
+            _fail("there is not enough memory for this", status)
 
     return run
 
@@ -154,9 +167,9 @@ def missing_module(error: ModuleNotFoundError, extra: str | None) -> str:
     return f'{error.name} is not installed; install it with: pip install "{wanted}"'
 
 
-def _fail(message: str) -> NoReturn:
+def _fail(message: str, status: int) -> NoReturn:
     print(f"asg: {message}", file=sys.stderr)  # noqa: T201 - the command line's own output
-    raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 def _discard_standard_output() -> None:

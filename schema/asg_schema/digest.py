@@ -19,28 +19,36 @@ from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
 if TYPE_CHECKING:
     from asg_schema.document import Document
 
-__all__ = ["document_digest"]
+__all__ = ["document_digest", "value_digests"]
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def document_digest(document: "Document") -> str:
     """The semantic digest of a valid document: 64 hexadecimal digits."""
-    digests: dict[str, str] = {}
-    inputs = {item.id: _hash("input", input_to_json(item)) for item in document.inputs}
-    parameters = {item.id: _hash("parameter", _portable(parameter_to_json(item))) for item in document.parameters}
-    digests.update(inputs)
-    digests.update(parameters)
+    digests = value_digests(document)
+    outputs = [
+        {**output_to_json(item), "value": digests[item.value]}
+        for item in sorted(document.outputs, key=lambda item: item.name)
+    ]
+    inputs = sorted(digests[item.id] for item in document.inputs)
+    parameters = sorted(digests[item.id] for item in document.parameters)
+    return _hash("document", [document.asg, inputs, parameters, outputs])
+
+
+def value_digests(document: "Document") -> dict[str, str]:
+    """What each value of a valid document means, by reference: of inputs, parameters, and nodes that outputs need.
+
+    Two values with the same digest are the same function of inputs and parameters of the same name and type.
+    """
+    digests = {item.id: _hash("input", input_to_json(item)) for item in document.inputs}
+    digests.update((item.id, _hash("parameter", _portable(parameter_to_json(item)))) for item in document.parameters)
     for node in live_nodes(document):
         operands = [digests[reference] for reference in node.inputs]
         digest = _hash("node", [node.name, _portable(node.attribute_json()), operands])
         for index, reference in enumerate(node.references()):
             digests[reference] = f"{digest}:{index}" if index else digest
-    outputs = [
-        {**output_to_json(item), "value": digests[item.value]}
-        for item in sorted(document.outputs, key=lambda item: item.name)
-    ]
-    return _hash("document", [document.asg, sorted(inputs.values()), sorted(parameters.values()), outputs])
+    return digests
 
 
 def _hash(kind: str, content: Any) -> str:

@@ -13,7 +13,7 @@ from asg_schema.ops.creation import Bytes
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Section", "format_bytes", "format_call", "listing", "plain_text", "summary"]
+__all__ = ["Section", "format_bytes", "format_call", "format_output", "format_part", "listing", "plain_text", "summary"]
 
 _MOST_SHOWN = 8
 
@@ -83,6 +83,17 @@ def format_call(node: Op) -> str:
     changed = node.attribute_json()
     attributes = [f"{key}={_format(getattr(node, key))}" for key in node.attributes if key in changed]
     return f"{node.name}({', '.join([*node.inputs, *attributes])})"
+
+
+def format_part(item: Input | Parameter) -> str:
+    """An input or a parameter on one line, with all that it means."""
+    row = _input_row(item) if isinstance(item, Input) else (*_parameter_row(item)[:2], _parameter_row(item)[3])
+    return "  ".join(filter(None, row))
+
+
+def format_output(item: Output, type: TensorType) -> str:
+    """An output on one line: its name, what it is called in the document, its type and its role."""
+    return " ".join(filter(None, (item.name, f"= {item.value}", f": {type}", _role(item.role))))
 
 
 def _format(value: Any) -> str:
