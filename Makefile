@@ -13,7 +13,7 @@ help:
 	@echo "make check     format, lint, types, import contracts, and the tests"
 	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
 	@echo "make parity    the comparisons with PyTorch and JAX"
-	@echo "make bench     milliseconds per training step, beside PyTorch and JAX"
+	@echo "make bench     the benchmarks; OPTIONS='--documents-only --million' for documents of up to a million nodes"
 	@echo "make format    format the code"
 	@echo "make generate  write the generated documentation, its examples and the conformance vectors anew"
 	@echo "make clean     remove .venv and everything that tools left behind"
@@ -38,7 +38,7 @@ parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity
 
 bench: .venv/installed-peers .venv-mlserver/installed
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
