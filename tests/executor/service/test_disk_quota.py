@@ -26,9 +26,8 @@ def used(server: Server) -> int:
 
 def set_maximum(server: Server, maximum: int) -> None:
     """Let a tenant have so much from now on, and have it measured anew."""
-    attributes = vars(server.app.state.service.disk)
-    attributes["_maximum"] = maximum
-    attributes["_measured"].clear()
+    disk: DiskQuota = server.app.state.service.disk
+    vars(disk).update(_maximum=maximum, _measured={})
 
 
 def refused(response: Any, wanted_at_least: int = 1) -> Mapping[str, Any]:
