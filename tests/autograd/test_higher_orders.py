@@ -11,7 +11,7 @@ import pytest
 
 import asg_builder as asg
 import asg_executor
-from asg_autograd import grad, hessian_vector_product, jvp
+from asg_autograd import grad, hessian_vector_product, jvp, vmap
 from asg_builder import losses, nn
 from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Editor, Value
@@ -225,6 +225,22 @@ MODELS: dict[str, tuple[Callable[[], Document], list[str]]] = {
     "block": (block, ["block.norm1.weight", "block.self_attn.out_proj.weight", "block.linear1.bias"]),
     "convolution": (convolution, ["cnn.0.weight", "cnn.4.bias"]),
 }
+
+
+def test_a_jacobian_and_a_hessian_are_products_with_all_unit_vectors() -> None:
+    with asg.graph("softmax") as g:
+        x = asg.input("x", (4,))
+        y = asg.softmax(x)
+        g.output(y=y, loss=asg.logsumexp(x))
+    document = in_double(g)
+    x = np.array([0.3, -1.0, 2.0, 0.5])
+    p = np.exp(x) / np.exp(x).sum()
+    expected = np.diag(p) - np.outer(p, p)
+    units = {"x": x, "tangent.x": np.eye(4)}
+    jacobian = vmap(jvp(document, "x", "y"), {"tangent.x": 0}, out_axes={"tangent.y": 1})
+    np.testing.assert_allclose(run(jacobian, units, "tangent.y"), expected, rtol=1e-13, atol=1e-16)
+    hessian = vmap(hessian_vector_product(document, "loss", "x"), {"tangent.x": 0})
+    np.testing.assert_allclose(run(hessian, units, "hvp.x"), expected, rtol=1e-13, atol=1e-16)
 
 
 def model_point(document: Document, values: Values) -> dict[str, Array]:

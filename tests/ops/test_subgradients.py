@@ -38,6 +38,7 @@ def test_edge_by_forward_mode(edge: Edge) -> None:
 
 def test_ids_are_unique_and_begin_with_their_op() -> None:
     ids = [edge.id for edge in EDGES]
+    assert set(ids) >= HIDDEN
     assert len(set(ids)) == len(ids)
     assert [edge.id for edge in EDGES if not edge.id.startswith(f"{edge.op.name}.")] == []
 

@@ -137,6 +137,10 @@ def test_tangents(id: str) -> None:
         assert_central_differences(products, sample, moved)
 
 
+def test_no_exception_is_stale() -> None:
+    assert set(WITHOUT_DERIVATIVE) <= set(SAMPLES)
+
+
 def assert_both_refuse(sample: Sample) -> None:
     document, names = sample_document(sample), moving_operands(sample)
     with pytest.raises(NotDifferentiableError) as backward:
