@@ -15,6 +15,7 @@ from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
 from asg_autograd.simplify import Simplification, simplification, simplify
 from asg_autograd.specialize import specialize
+from asg_autograd.split import Linearization, Split, linearize, split
 
 __all__ = [
     "Change",
@@ -24,9 +25,11 @@ __all__ = [
     "Footprint",
     "InAxis",
     "Keep",
+    "Linearization",
     "NotDifferentiableError",
     "Renamed",
     "Simplification",
+    "Split",
     "TransformError",
     "Unused",
     "checkpoint",
@@ -35,6 +38,7 @@ __all__ = [
     "grad",
     "hessian_vector_product",
     "jvp",
+    "linearize",
     "lower",
     "merge",
     "prune",
@@ -42,6 +46,7 @@ __all__ = [
     "simplification",
     "simplify",
     "specialize",
+    "split",
     "vjp",
     "vmap",
 ]

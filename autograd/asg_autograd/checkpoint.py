@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from asg_autograd.checkpoint_choice import choose
-from asg_autograd.derivative_parts import Parts, derivative_parts
+from asg_autograd.derivative_parts import Parts, derivative_parts, sized_by_inputs
 from asg_autograd.errors import TransformError
 from asg_autograd.footprint import footprint
 from asg_autograd.recomputation import ForwardValues, write
@@ -56,6 +56,7 @@ def checkpoint(
     if budget is not None and budget < 0:
         raise TransformError(f"budget is {budget}; a number of bytes of at least 0 is needed")
     parts = derivative_parts(document)
+    parts = parts._replace(backward=sized_by_inputs(parts.backward, document.types, document.inputs))
     values = ForwardValues(document, parts)
     if keep is not None:
         kept = _kept(document, parts, values, keep)

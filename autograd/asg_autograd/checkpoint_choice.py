@@ -76,8 +76,9 @@ class _Search:
 
     def __init__(self, parts: Parts, values: ForwardValues, cost: StaticCost) -> None:
         self.values = values
-        needed = {step.node.id for step in schedule(parts, values, ()) if step.again}
-        self.nodes = [node for node in parts.forward if node.id in needed]
+        steps = schedule(parts.backward, values.definitions, values.free)
+        needed = {step.node.id for step in steps if step.again}
+        self.nodes = [values.definitions[node.id] for node in parts.forward if node.id in needed]
         self.work = {node.id: cost.operations(node) for node in self.nodes}
         self.made: dict[str, int] = {}  # the place of the node that makes a value
         self.last: dict[str, int] = {}  # the place of the last node that reads it

@@ -11,12 +11,14 @@ from asg_autograd.commands.diff import diff
 from asg_autograd.commands.grad import grad
 from asg_autograd.commands.hvp import hvp
 from asg_autograd.commands.jvp import jvp
+from asg_autograd.commands.linearize import linearize
 from asg_autograd.commands.lower import lower
 from asg_autograd.commands.merge import merge
 from asg_autograd.commands.prune import prune
 from asg_autograd.commands.rename import rename
 from asg_autograd.commands.simplify import simplify
 from asg_autograd.commands.specialize import specialize
+from asg_autograd.commands.split import split
 from asg_autograd.commands.vjp import vjp
 from asg_autograd.commands.vmap import vmap
 
@@ -35,6 +37,8 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("rename", rename),
     ("diff", diff),
     ("checkpoint", checkpoint),
+    ("split", split),
+    ("linearize", linearize),
     ("merge", merge),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

@@ -7,16 +7,19 @@ ids that begin with `grad.`, `grad2.` and so on.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from asg_autograd.errors import TransformError
-from asg_schema.document import Document, Output
+from asg_schema.dims import Dim
+from asg_schema.document import Document, Input, Output
 from asg_schema.op import Op
+from asg_schema.ops.creation import DimSize
 from asg_schema.roles import CotangentRole, GradientRole, TangentRole
+from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import dependents, live_nodes, node_of
 
-__all__ = ["Parts", "derivative_parts"]
+__all__ = ["Parts", "derivative_parts", "is_seed", "parts_by_outputs", "sized_by_inputs"]
 
 _ORDER = re.compile(r"grad(\d*)\.")
 
@@ -41,25 +44,58 @@ def derivative_parts(document: Document) -> Parts:
     Raises:
         TransformError: the document has no derivatives.
     """
-    live, names = live_nodes(document), _forward_outputs(document)
-    chosen = [output for output in document.outputs if output.name in names]
-    needed = {node.id for node in live_nodes(document, [output.value for output in chosen])}
-    if not needed or len(needed) == len(live):
-        needed = {node.id for node in live[: _first_appended(live)]}
-        chosen = [output for output in document.outputs if node_of(output.value) in needed]
-    if not needed or len(needed) == len(live):
+    names = _forward_outputs(document)
+    if 0 < len(names) < len(document.outputs):
+        return parts_by_outputs(document, names)
+    live = live_nodes(document)
+    begin = _first_appended(live)
+    if begin is None:
         raise TransformError(
             f'document "{document.name}" has no part that computes derivatives from another: none of its outputs is a '
             "gradient, and it has no cotangents; make it with grad or vjp"
         )
-    forward = tuple(node for node in live if node.id in needed)
-    backward = tuple(node for node in live if node.id not in needed)
-    return Parts(forward, backward, frozenset(output.name for output in chosen))
+    forward = {node.id for node in live[:begin]}
+    chosen = frozenset(output.name for output in document.outputs if node_of(output.value) in forward)
+    return Parts(tuple(live[:begin]), tuple(live[begin:]), chosen)
+
+
+def parts_by_outputs(document: Document, names: Collection[str]) -> Parts:
+    """What the outputs of these names need, as the forward part, and what else the other outputs need."""
+    chosen = [output for output in document.outputs if output.name in names]
+    forward = live_nodes(document, [output.value for output in chosen])
+    needed = {node.id for node in forward}
+    backward = tuple(node for node in live_nodes(document) if node.id not in needed)
+    return Parts(tuple(forward), backward, frozenset(output.name for output in chosen))
+
+
+def sized_by_inputs(nodes: Iterable[Op], types: Mapping[str, TensorType], inputs: Iterable[Input]) -> tuple[Op, ...]:
+    """Nodes whose `dim_size` ask inputs instead of other values, so that none is needed only for its shape.
+
+    Args:
+        nodes: the nodes.
+        types: the type of every value that they read.
+        inputs: the inputs to ask, the first that has a size before others.
+    """
+    places: dict[Dim, tuple[str, int]] = {}
+    for item in inputs:
+        for axis, dim in enumerate(item.shape):
+            places.setdefault(dim, (item.id, axis))
+    return tuple(_sized(node, types, places) if isinstance(node, DimSize) else node for node in nodes)
+
+
+def _sized(node: DimSize, types: Mapping[str, TensorType], places: Mapping[Dim, tuple[str, int]]) -> Op:
+    found = places.get(types[node.inputs[0]].shape[node.axis])
+    return node if found is None else node.model_copy(update={"inputs": (found[0],), "axis": found[1]})
+
+
+def is_seed(item: Input) -> bool:
+    """Whether an input is what derivatives start from: a cotangent or a tangent."""
+    return isinstance(item.role, CotangentRole | TangentRole)
 
 
 def _forward_outputs(document: Document) -> set[str]:
     """The names of the outputs that are no derivatives, or of which there is a derivative."""
-    seeds = [item.id for item in document.inputs if isinstance(item.role, CotangentRole | TangentRole)]
+    seeds = [item.id for item in document.inputs if is_seed(item)]
     derived = dependents(document, seeds) if seeds else set[str]()
     differentiated = set(_differentiated(document))
     return {
@@ -83,10 +119,10 @@ def _differentiated(document: Document) -> Iterator[str]:
             yield output.role.of
 
 
-def _first_appended(nodes: list[Op]) -> int:
-    """The place of the first node that the gradient of the highest order appended; behind all where there is none."""
+def _first_appended(nodes: list[Op]) -> int | None:
+    """The place of the first node that the gradient of the highest order appended."""
     first: dict[int, int] = {}
     for place, node in enumerate(nodes):
         if match := _ORDER.match(node.id):
             first.setdefault(int(match[1] or 1), place)
-    return first[max(first)] if first else len(nodes)
+    return first[max(first)] if first else None

@@ -17,6 +17,7 @@ from asg_schema.document import Document, Input
 from asg_schema.editing import Editor, Value
 from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
+from asg_schema.ops.creation import DimSize
 from asg_schema.traversal import node_of
 
 __all__ = ["Footprint", "footprint"]
@@ -105,6 +106,8 @@ def _counted(editor: Editor, begin: int, outputs: set[str]) -> Footprint:
             continue
         live.append((place, node))
         needed.update(map(node_of, node.inputs))
+        if isinstance(node, DimSize):
+            continue  # it needs a shape alone, which is known beforehand
         for owner in {owners[reference] for reference in node.inputs if reference in owners}:
             last.setdefault(owner, place)
             if place >= begin:

@@ -5,10 +5,10 @@ kept ones, right before its first use; what is kept comes in through a `barrier`
 takes the second computation for the first.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from asg_autograd.derivative_parts import Parts
+from asg_autograd.derivative_parts import Parts, sized_by_inputs
 from asg_schema.cost import VIEWS
 from asg_schema.document import Document
 from asg_schema.editing import Editor
@@ -25,19 +25,23 @@ class ForwardValues:
     """What the backward part of a document can begin with.
 
     Attributes:
+        inputs: the ids of the document's inputs.
         definitions: the node of every value of the forward part.
+        constants: the ids of the nodes that depend on neither inputs nor parameters.
         free: inputs, parameters, their views, and values that depend on neither: they are there without being kept.
         used: for each forward value that the backward part uses, the value whose elements it shows.
     """
 
     def __init__(self, document: Document, parts: Parts) -> None:
+        forward = sized_by_inputs(parts.forward, document.types, document.inputs)
         self.definitions: dict[str, Op] = {}
-        self._inputs = {item.id for item in document.inputs}
+        self.inputs = {item.id for item in document.inputs}
         self._parameters = {item.id for item in document.parameters}
         self._shown: dict[str, str] = {}
-        self.free = self._inputs | self._parameters
+        self.free = self.inputs | self._parameters
+        self.constants: set[str] = set()
         constant: set[str] = set()
-        for node in parts.forward:
+        for node in forward:
             references = node.references()
             self.definitions.update(dict.fromkeys(references, node))
             if type(node) in VIEWS:
@@ -46,6 +50,7 @@ class ForwardValues:
                 self.free.add(node.id)
             if all(reference in constant for reference in node.inputs):
                 constant.update(references)
+                self.constants.add(node.id)
                 self.free.update(references)
         reads = dict.fromkeys(reference for node in parts.backward for reference in node.inputs)
         self.used = {
@@ -60,7 +65,7 @@ class ForwardValues:
 
     def is_input(self, reference: str) -> bool:
         """Whether a value is an input of the document or a view of one."""
-        return self.shown(reference) in self._inputs
+        return self.shown(reference) in self.inputs
 
     def is_parameter(self, reference: str) -> bool:
         """Whether a value is a parameter of the document or a view of one."""
@@ -79,23 +84,35 @@ class Step(NamedTuple):
     again: bool
 
 
-def schedule(parts: Parts, values: ForwardValues, kept: Collection[str]) -> list[Step]:
-    """The backward part, and in it each forward node that is computed again right before its first use."""
+def schedule(
+    nodes: Iterable[Op], definitions: Mapping[str, Op], there: Collection[str], wanted: Sequence[str] = ()
+) -> list[Step]:
+    """The backward part, and in it each forward node that is computed again right before its first use.
+
+    Args:
+        nodes: the backward part.
+        definitions: the node of every value of the forward part.
+        there: the values that need not be computed again.
+        wanted: forward values that are needed behind the backward part.
+    """
     done: set[str] = set()
     steps: list[Step] = []
-    for node in parts.backward:
-        steps.extend(Step(needed, True) for needed in _missing(node, values, kept, done))
+    for node in nodes:
+        steps.extend(Step(needed, True) for needed in _missing(node.inputs, definitions, there, done))
         steps.append(Step(node, False))
+    steps.extend(Step(needed, True) for needed in _missing(wanted, definitions, there, done))
     return steps
 
 
-def _missing(node: Op, values: ForwardValues, kept: Collection[str], done: set[str]) -> Iterator[Op]:
-    """The forward nodes that have to be computed again before `node`, operands first. They are then `done`."""
-    waiting = [(reference, False) for reference in reversed(node.inputs)]
+def _missing(
+    references: Sequence[str], definitions: Mapping[str, Op], there: Collection[str], done: set[str]
+) -> Iterator[Op]:
+    """The forward nodes that have to be computed again for some values, operands first. They are then `done`."""
+    waiting = [(reference, False) for reference in reversed(references)]
     while waiting:
         reference, ready = waiting.pop()
-        definition = values.definitions.get(reference)
-        if definition is None or definition.id in done or reference in values.free or reference in kept:
+        definition = definitions.get(reference)
+        if definition is None or definition.id in done or reference in there:
             continue
         if ready:
             done.add(definition.id)
@@ -105,11 +122,11 @@ def _missing(node: Op, values: ForwardValues, kept: Collection[str], done: set[s
             waiting.extend((operand, False) for operand in reversed(definition.inputs))
 
 
-def write(document: Document, parts: Parts, values: ForwardValues, kept: Collection[str]) -> Document:
+def write(document: Document, parts: Parts, values: ForwardValues, kept: frozenset[str]) -> Document:
     """The document with the backward part that `schedule` says. Its forward nodes come first and unchanged."""
     writer = _Writer(document, values, kept)
     writer.result.nodes.extend(parts.forward)
-    for step in schedule(parts, values, kept):
+    for step in schedule(parts.backward, values.definitions, values.free | kept):
         writer.step(step)
     return writer.finished()
 

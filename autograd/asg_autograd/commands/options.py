@@ -10,6 +10,7 @@ from asg_autograd.selection import Disconnected
 from asg_schema.command_line import named_values
 
 __all__ = [
+    "ForwardTarget",
     "Source",
     "SymbolSizes",
     "Target",
@@ -44,6 +45,14 @@ def chosen_targets(wrt: list[str] | None) -> Literal["trainable"] | list[str]:
     return wrt if wrt and wrt != ["trainable"] else "trainable"
 
 
+ForwardTarget: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--forward",
+        metavar="FILE",
+        help="Where to write the forward document, .json or .json.gz; - is standard output.",
+    ),
+]
 SymbolSizes: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--symbol", metavar="NAME=SIZE", help="A size for a symbol of the document; repeatable."),
