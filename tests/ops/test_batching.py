@@ -8,6 +8,7 @@ import pytest
 import asg_executor
 from asg_autograd import vmap
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import PRECISION, TOLERANCE, largest_magnitude
@@ -58,13 +59,15 @@ def examples_of(sample: Sample, places: Sequence[int], document: Document) -> tu
 
 
 def assert_alike(actual: Array, expected: Array, scale: float, what: str) -> None:
+    """Equal; floating-point numbers up to rounding, those of half precision as what is rounded once."""
     assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape), what
     if not dtype_of(expected).is_floating:
         np.testing.assert_array_equal(actual, expected, what)
         return
     eps, smallest = PRECISION[dtype_of(expected)]
     wide, wanted = actual.astype(np.float64), expected.astype(np.float64)
-    relative = 2 * TOLERANCE * eps
+    half = dtype_of(expected) is DType.FLOAT16
+    relative, scale = (eps, 0.0) if half else (2 * TOLERANCE * eps, scale)
     np.testing.assert_allclose(wide, wanted, rtol=relative, atol=relative * scale + 2 * smallest, err_msg=what)
 
 
@@ -99,6 +102,22 @@ def test_some_operands_mapped_and_the_others_shared(sample: Sample) -> None:
         check(sample, [place], -1 if place % 2 else 0, COUNT if place else "examples")
         if len(places) > 2:
             check(sample, [other for other in places if other != place], 0, COUNT)
+
+
+HALF = {
+    sample.op.name: half
+    for sample in reversed(SAMPLES)
+    if sample.differentiable_operands() and (half := sample.in_dtype(DType.FLOAT16)) is not None
+}
+
+
+@pytest.mark.parametrize("sample", HALF.values(), ids=lambda sample: sample.id)
+def test_half_precision(sample: Sample) -> None:
+    """What a rule takes apart is computed in single precision until its end, as the op itself is."""
+    places = range(len(sample.operands))
+    check(sample, places, 0, "examples")
+    for place in places[1:]:
+        check(sample, [place], 0, COUNT)
 
 
 @pytest.mark.parametrize("name", sorted({sample.op.name for sample in SAMPLES}))
