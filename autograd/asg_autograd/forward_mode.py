@@ -8,7 +8,7 @@ from asg_autograd.extending import extended_document, extending_editor
 from asg_autograd.forward import forward
 from asg_autograd.gradient import append_gradients
 from asg_autograd.naming import free_prefixes, free_scope, scopes_of_nodes
-from asg_autograd.selection import Disconnected, completed, differentiable_names, floating_output, listed
+from asg_autograd.selection import Disconnected, completed, differentiable_names, floating_outputs, listed
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Value
@@ -111,7 +111,7 @@ def hessian_vector_product(
 
 def _chosen_outputs(document: Document, outputs: str | Sequence[str] | None) -> list[Output]:
     if outputs is not None:
-        return [floating_output(document, name) for name in listed(outputs, "outputs")]
+        return floating_outputs(document, listed(outputs, "outputs"))
     chosen = [item for item in document.outputs if document.types[item.value].dtype.is_floating]
     if not chosen:
         raise TransformError("the document has no floating-point output; none can be differentiated")

@@ -11,7 +11,7 @@ from asg_autograd.selection import (
     Disconnected,
     completed,
     differentiable_names,
-    floating_output,
+    floating_outputs,
     listed,
     scalar_output,
 )
@@ -113,7 +113,7 @@ def vjp(
         NotDifferentiableError: an op without a derivative stands between a value and an output.
         DisconnectedError: `disconnected` is "error", and no output depends on a value.
     """
-    chosen = [floating_output(document, name) for name in listed(outputs, "outputs")]
+    chosen = floating_outputs(document, listed(outputs, "outputs"))
     names = differentiable_names(document, wrt)
     editor = extending_editor(document, "grad")
     prefixes = free_prefixes("cotangent", [item.name for item in chosen], set(document.types))

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from asg_autograd.errors import TransformError
 from asg_autograd.merged_names import merged_names
 from asg_autograd.references import renamed_document, renamed_reference
-from asg_autograd.selection import named_output
+from asg_autograd.selection import named_outputs
 from asg_autograd.specialize import substituted
 from asg_autograd.unification import Unification, UnificationError
 from asg_schema.dims import Dim, symbol, symbols_of
@@ -49,7 +49,7 @@ def merge(
         TransformError: there is no such input, output or parameter, types do not agree, or a name is that of something
             else in the other document.
     """
-    connected = {name: _connection(first, second, name, output) for name, output in (connect or {}).items()}
+    connected = _connections(first, second, connect or {})
     shared = _shared(first, second, [share] if isinstance(share, str) else list(share), connected)
     first, second = _unified(first, second, connected, shared)
     second = _without_roles_of(second, connected)
@@ -71,20 +71,22 @@ def merge(
     return merged
 
 
-def _connection(first: Document, second: Document, name: str, output: str) -> Output:
-    """The output of the first document that takes the place of an input of the second."""
+def _connections(first: Document, second: Document, connect: Mapping[str, str]) -> dict[str, Output]:
+    """For each connected input of the second document the output of the first that takes its place."""
     known = {item.id: item for item in second.inputs}
-    if name not in known:
-        listed = ", ".join(f'"{id}"' for id in known) or "none"
-        hint = nearest(name, known) or f"; its inputs are {listed}"
-        raise TransformError(f'connect: the second document has no input "{name}"{hint}')
+    for name in connect:
+        if name not in known:
+            listed = ", ".join(f'"{id}"' for id in known) or "none"
+            hint = nearest(name, known) or f"; its inputs are {listed}"
+            raise TransformError(f'connect: the second document has no input "{name}"{hint}')
     try:
-        found = named_output(first, output)
+        found = dict(zip(connect, named_outputs(first, connect.values()), strict=True))
     except TransformError as error:
         raise TransformError(f"connect: of the first, {error}") from None
-    given, wanted = first.types[found.value], known[name].type
-    if given.dtype is not wanted.dtype or given.rank != wanted.rank:
-        raise TransformError(_disagreement(name, wanted, output, given))
+    for name, output in found.items():
+        given, wanted = first.types[output.value], known[name].type
+        if given.dtype is not wanted.dtype or given.rank != wanted.rank:
+            raise TransformError(_disagreement(name, wanted, output.name, given))
     return found
 
 
@@ -96,7 +98,7 @@ def _shared(first: Document, second: Document, share: Sequence[str], connected: 
     """The ids of inputs and parameters that are one in both documents."""
     ours = {item.id: item for item in (*first.inputs, *first.parameters)}
     theirs = {item.id: item for item in (*second.inputs, *second.parameters)}
-    common = [id for id in theirs if id in ours]
+    common = dict.fromkeys(id for id in theirs if id in ours)
     found: dict[str, None] = {}
     for name in share:
         chosen = (

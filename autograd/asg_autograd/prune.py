@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from asg_autograd.errors import TransformError
-from asg_autograd.selection import listed, named_output
+from asg_autograd.selection import listed, named_outputs
 from asg_schema import traversal
 from asg_schema.dims import SymbolicDim, symbols_of
 from asg_schema.document import Document, Input, Output
@@ -34,7 +34,7 @@ def prune(document: Document, outputs: str | Sequence[str] | None = None, *, unu
     """
     if unused not in get_args(Unused):
         raise TransformError(f'unused is {unused!r}; "drop" or "keep" is needed')
-    names = None if outputs is None else {named_output(document, name).name for name in listed(outputs, "outputs")}
+    names = None if outputs is None else {item.name for item in named_outputs(document, listed(outputs, "outputs"))}
     kept = [item.name for item in document.outputs if names is None or item.name in names]
     pruned = traversal.prune(document, kept)
     return pruned if unused == "keep" else _without_unused(pruned)

@@ -1,6 +1,6 @@
 """What a transform is asked for by name: outputs to differentiate, and inputs and parameters to differentiate by."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from asg_autograd.errors import DisconnectedError, TransformError
@@ -12,9 +12,9 @@ __all__ = [
     "Disconnected",
     "completed",
     "differentiable_names",
-    "floating_output",
+    "floating_outputs",
     "listed",
-    "named_output",
+    "named_outputs",
     "scalar_output",
 ]
 
@@ -34,31 +34,38 @@ def listed(names: str | Sequence[str], what: str) -> list[str]:
     return result
 
 
-def named_output(document: Document, name: str) -> Output:
-    """The output of that name.
+def named_outputs(document: Document, names: Iterable[str]) -> list[Output]:
+    """The outputs of those names.
 
     Raises:
-        TransformError: there is none.
+        TransformError: one does not exist.
     """
     by_name = {output.name: output for output in document.outputs}
-    if name not in by_name:
-        known = ", ".join(f'"{known}"' for known in by_name) or "none"
-        hint = nearest(name, by_name) or f"; its outputs are {known}"
-        raise TransformError(f'the document has no output "{name}"{hint}')
-    return by_name[name]
+    found: list[Output] = []
+    for name in names:
+        if name not in by_name:
+            known = ", ".join(f'"{known}"' for known in by_name) or "none"
+            hint = nearest(name, by_name) or f"; its outputs are {known}"
+            raise TransformError(f'the document has no output "{name}"{hint}')
+        found.append(by_name[name])
+    return found
 
 
-def floating_output(document: Document, name: str) -> Output:
-    """The floating-point output of that name.
+def floating_outputs(document: Document, names: Iterable[str]) -> list[Output]:
+    """The floating-point outputs of those names.
 
     Raises:
-        TransformError: there is none.
+        TransformError: one does not exist, or is not floating-point.
     """
-    output = named_output(document, name)
-    kind = document.types[output.value]
-    if not kind.dtype.is_floating:
-        raise TransformError(f'output "{name}" {kind} cannot be differentiated; a floating-point dtype is needed')
-    return output
+    found: list[Output] = []
+    for output in named_outputs(document, names):
+        kind = document.types[output.value]
+        if not kind.dtype.is_floating:
+            raise TransformError(
+                f'output "{output.name}" {kind} cannot be differentiated; a floating-point dtype is needed'
+            )
+        found.append(output)
+    return found
 
 
 def scalar_output(document: Document, name: str) -> Output:
@@ -67,7 +74,7 @@ def scalar_output(document: Document, name: str) -> Output:
     Raises:
         TransformError: there is none.
     """
-    output = floating_output(document, name)
+    (output,) = floating_outputs(document, [name])
     if (kind := document.types[output.value]).rank:
         raise TransformError(
             f'output "{name}" {kind} is not a scalar; a gradient needs rank 0: take its mean or sum, or use vjp'

@@ -38,12 +38,14 @@ class SimplifyingEditor(Editor[Value]):
     Attributes:
         applied: how often each rule was applied, by its name.
         constant_scope: put before the ids of constants instead of `scope`, because they are shared.
+        before_broadcast: for values that are broadcasts, what was broadcast, as far as a rewrite found it out.
     """
 
     def __init__(self) -> None:
         super().__init__(Value)
         self.applied: Counter[str] = Counter()
         self.constant_scope = ""
+        self.before_broadcast: dict[str, str] = {}
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, str] = {}
         self._used: set[str] = set()
@@ -75,6 +77,10 @@ class SimplifyingEditor(Editor[Value]):
     def definition(self, value: Value) -> Op | None:
         """The node whose only result `value` is; None for an input or a parameter."""
         return self._definitions.get(value.id)
+
+    def definition_of(self, reference: str) -> Op | None:
+        """`definition`, of the value of that name."""
+        return self._definitions.get(reference)
 
     def is_used(self, value: Value) -> bool:
         """Whether a value stays needed if what is about to be appended does without it: it was loaded, or has a use."""

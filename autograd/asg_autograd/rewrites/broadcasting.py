@@ -56,16 +56,22 @@ def operand_that_is_broadcast_anyway(node: Op, at: Candidate) -> Value | None:
 
 def _before_broadcast(value: Value, at: Candidate) -> Value | None:
     """What was repeated, or only got axes of size 1 put before its own, to make `value`."""
-    source = None
-    definition = at.definition(value)
-    while isinstance(definition, BroadcastTo) or (
-        isinstance(definition, Reshape) and _adds_leading_axes(definition, at)
-    ):
-        source = at.editor.value(definition.inputs[0])
-        definition = at.definition(source)
+    known = at.editor.before_broadcast
+    reference, passed = value.id, list[str]()
+    while True:
+        # From where it was gone before, so that a long chain of broadcasts is gone through once.
+        reference = known.get(reference, reference)
+        definition = at.editor.definition_of(reference)
+        if not isinstance(definition, BroadcastTo) and (
+            not isinstance(definition, Reshape) or not _adds_leading_axes(definition, at)
+        ):
+            break
+        passed.append(reference)
+        reference = definition.inputs[0]
+    known.update(dict.fromkeys(passed, reference))
     if isinstance(definition, Full) and definition.shape:
         return at.editor.full((), definition.value, definition.dtype)
-    return source
+    return None if reference == value.id else at.editor.value(reference)
 
 
 def _adds_leading_axes(reshape: Reshape, at: Candidate) -> bool:
