@@ -165,9 +165,11 @@ class SimplifyingEditor(Editor[Value]):
         if table is None:
             return _NO_RULES
         found = table.get(None, _NO_RULES)
+        kinds: list[type[Op]] = []
         for reference in node.inputs:
             source = self._definitions.get(reference)
-            if source is not None and (more := table.get(type(source))) is not None:
+            if source is not None and (more := table.get(type(source))) is not None and type(source) not in kinds:
+                kinds.append(type(source))
                 found = [*found, *more]
         return found
 

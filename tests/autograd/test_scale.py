@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import asg_builder as asg
-from asg_autograd import grad, vjp
+from asg_autograd import grad, lower, vjp
 from asg_builder import losses, nn
 from asg_schema.composite import Composite
 from asg_schema.document import Document, Input, Output
@@ -62,18 +62,45 @@ def with_penalty(document: Document) -> Document:
     return editor.document()
 
 
-@pytest.mark.parametrize("model", [mlp, transformer_block])
+def classifier() -> Document:
+    with asg.graph("classifier") as g:
+        x, target = asg.input("x", ("batch", 1, 8, 8)), asg.input("target", ("batch",), "int64")
+        layers = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3, padding=1), nn.ReLU()]
+        y = nn.Sequential(*layers, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32, 5))(x)
+        g.output(loss=losses.cross_entropy(y, target))
+    return g.document()
+
+
+MODELS = [mlp, transformer_block, classifier]
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_forward_and_gradient_together_are_at_most_three_times_the_forward_nodes(model: Callable[[], Document]) -> None:
     document = model()
     result = grad(document)
     assert primitives(result.nodes, result) <= 3 * primitives(document.nodes, document)
+    assert len(lower(result).nodes) <= 3 * len(lower(document).nodes)
 
 
-@pytest.mark.parametrize("model", [mlp, transformer_block])
+@pytest.mark.parametrize("model", MODELS)
 def test_second_order_is_at_most_eight_times_the_forward_nodes(model: Callable[[], Document]) -> None:
     document = model()
     result = grad(with_penalty(grad(document)), of="penalty")
     assert primitives(result.nodes, result) <= 8 * primitives(document.nodes, document)
+    assert len(lower(result).nodes) <= 8 * len(lower(document).nodes)
+
+
+@pytest.mark.parametrize(
+    ("model", "forward", "first", "second"),
+    [(mlp, 12, 42, 139), (transformer_block, 24, 103, 334), (classifier, 13, 52, 136)],
+)
+def test_nodes_as_they_stand(model: Callable[[], Document], forward: int, first: int, second: int) -> None:
+    """A forward node may be a composite of a dozen primitives; each of its gradients is at least one node more."""
+    document = model()
+    gradient = grad(document)
+    assert len(document.nodes) == forward
+    assert len(gradient.nodes) <= first
+    assert len(grad(with_penalty(gradient), of="penalty").nodes) <= second
 
 
 def test_no_node_is_there_twice() -> None:

@@ -68,9 +68,12 @@ def _in_order(first: Dim, second: Dim) -> bool:
 
 @rewrite(Slice, of=(Concat,))
 def slice_of_concat(node: Slice, at: Candidate) -> Value | None:
-    """A slice that lies within one of the joined arrays is a slice of that array."""
+    """A slice that lies within one of the joined arrays is a slice of that array.
+
+    Requires that no more than 64 are joined, so that slices of all of them take linear time.
+    """
     concat = at.definition(at.x)
-    if not isinstance(concat, Concat):
+    if not isinstance(concat, Concat) or len(concat.inputs) > _MOST_JOINED:
         return None
     axis, offset = concat.axis_of(concat.axis, at.x.rank), 0
     for part in map(at.editor.value, concat.inputs):

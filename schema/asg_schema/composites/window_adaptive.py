@@ -5,7 +5,8 @@ ceil((i + 1) · n / m), the latter not included; where m does not divide n, wind
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, NamedTuple
+from itertools import chain
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 from typing_extensions import override
@@ -14,12 +15,12 @@ from asg_schema.composite import Composite
 from asg_schema.composites.reduction import Mean
 from asg_schema.dims import Dim, element_count
 from asg_schema.dtype import DType
-from asg_schema.editing import Value
+from asg_schema.editing import Editor, Value
 from asg_schema.errors import RuleError
 from asg_schema.expansion import narrow, widen
 from asg_schema.op import DTypeGroup, Operand
 from asg_schema.ops.comparison import Less
-from asg_schema.ops.creation import Iota
+from asg_schema.ops.creation import MOST_CONSTANT_ELEMENTS, Constant, Iota
 from asg_schema.ops.elementwise import Astype, Minimum, Where
 from asg_schema.ops.indexing import Take, TakeAlongAxis
 from asg_schema.ops.layout import PermuteDims, Reshape
@@ -47,7 +48,9 @@ class _Windows(NamedTuple):
 
 def _windows(x: Value, axis: int, places: int) -> _Windows:
     editor, size = x.editor, x.shape[axis]
-    longest = -(-size // places) + 1 if isinstance(size, int) else (size + places - 1) // places + 1
+    if isinstance(size, int) and places * (size // places + 2) <= MOST_CONSTANT_ELEMENTS:
+        return _known_windows(editor, size, places)
+    longest = (size + places - 1) // places + 1
     elements, count = measured(editor, size), editor.full((), places, DType.INT64)
     place = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (places, 1), "axis": 0})[0]
     offset = editor.emit(Iota, (), {"dtype": DType.INT64, "shape": (1, longest), "axis": 1})[0]
@@ -55,6 +58,21 @@ def _windows(x: Value, axis: int, places: int) -> _Windows:
     end = floor_divide((place + 1) * elements + (places - 1), count)
     index = first + offset
     return _Windows(Minimum.of(index, end - 1), end - first, Less.of(index, end))
+
+
+def _known_windows(editor: Editor[Any], size: int, places: int) -> _Windows:
+    """The windows along an axis of known size, as constants."""
+    spans = [(place * size // places, -(-(place + 1) * size // places)) for place in range(places)]
+    longest = max(end - first for first, end in spans)
+    indices = [[min(first + offset, end - 1) for offset in range(longest)] for first, end in spans]
+    inside = [[first + offset < end for offset in range(longest)] for first, end in spans]
+
+    def table(dtype: DType, rows: Sequence[Sequence[int]]) -> Value:
+        attributes = {"dtype": dtype, "shape": (len(rows), len(rows[0])), "value": tuple(chain.from_iterable(rows))}
+        return editor.emit(Constant, (), attributes)[0]
+
+    sizes = [[end - first] for first, end in spans]
+    return _Windows(table(DType.INT64, indices), table(DType.INT64, sizes), table(DType.BOOL, inside))
 
 
 def _check_adaptive(x: TensorType, output_size: tuple[int, ...]) -> TensorType:
