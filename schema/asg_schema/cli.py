@@ -19,12 +19,16 @@ from asg_schema.command_line import (
     InvalidDocumentError,
     guarded,
     missing_module,
+    named_values,
     read_document,
     write_text,
 )
 from asg_schema.dims import dim_to_json
-from asg_schema.listing import Section, listing, plain_text, summary
+from asg_schema.listing import listing, plain_text, statistics_listing, summary
+from asg_schema.listing_json import document_json, statistics_json
 from asg_schema.op_table import OPS
+from asg_schema.statistics import statistics
+from asg_schema.terminal import print_sections
 from asg_schema.wire import nearest
 
 __all__ = ["commands", "main"]
@@ -51,15 +55,40 @@ def validate(doc: DocumentArgument, as_json: JsonOption = False) -> None:
         write_text(f"valid: {document.name}: {summary(document)}\n")
 
 
-def describe(doc: DocumentArgument) -> None:
-    """List a document with the type of every value."""
+def describe(
+    doc: DocumentArgument,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Figures instead of the listing: ops, arithmetic, bytes, depth.")
+    ] = False,
+    symbol: Annotated[
+        list[str] | None,
+        typer.Option("--symbol", metavar="NAME=SIZE", help="The size of a symbol for --stats; repeatable."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a document with the type of every value, or its figures."""
+    if symbol and not stats:
+        raise typer.BadParameter("--symbol is for --stats")
+    sizes = _sizes(symbol or ())
     document = read_document(doc)
-    sections = listing(document)
+    if as_json:
+        _write_json(statistics_json(statistics(document, sizes)) if stats else document_json(document))
+        return
+    sections = statistics_listing(statistics(document, sizes)) if stats else listing(document)
     heading = f"{document.name}  (ASG {document.asg}, digest {document.digest[:12]})"
+    total = "" if stats else summary(document)
     if sys.stdout.isatty():
-        _print_tables(heading, sections, summary(document))
+        print_sections(heading, sections, total)
     else:
-        write_text(f"{heading}\n\n{plain_text(sections)}\n{summary(document)}\n")
+        write_text(f"{heading}\n\n{plain_text(sections)}" + (f"\n{total}\n" if total else ""))
+
+
+def _sizes(symbols: Iterable[str]) -> dict[str, int]:
+    values = named_values(symbols, "--symbol")
+    for name, value in values.items():
+        if not (value.isascii() and value.isdecimal()):
+            raise typer.BadParameter(f"--symbol {name} is {value!r}; a size is needed")
+    return {name: int(value) for name, value in values.items()}
 
 
 def infer(doc: DocumentArgument, as_json: JsonOption = False) -> None:
@@ -156,26 +185,6 @@ def _write_op_list() -> None:
     for name, op in OPS.items():
         families.setdefault(op.family(), []).append(f"  {name.ljust(width)}  {(op.__doc__ or '').splitlines()[0]}\n")
     write_text("\n".join(f"{family}\n{''.join(lines)}" for family, lines in sorted(families.items())))
-
-
-def _print_tables(heading: str, sections: Sequence[Section], total: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    console.print(Text(heading, style="bold"))
-    styles = ("cyan", "", "dim", "dim")
-    for section in sections:
-        table = Table(title=section.title, title_justify="left", title_style="bold", box=None, show_header=False)
-        for column, style in zip(section.columns, styles, strict=False):
-            table.add_column(column, style=style, overflow="fold")
-        for row in section.rows:
-            table.add_row(*map(Text, row))
-        console.print()
-        console.print(table)
-    console.print()
-    console.print(Text(total, style="dim"))
 
 
 class _Missing(NamedTuple):

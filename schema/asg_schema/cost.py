@@ -15,6 +15,7 @@ from asg_schema.op import Op
 from asg_schema.ops import elementwise_functions
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.control import Barrier
+from asg_schema.ops.creation import DimSize
 from asg_schema.ops.elementwise import Pow, StopGradient
 from asg_schema.ops.elementwise_functions import Digamma, Erfinv, Lgamma, Polygamma
 from asg_schema.ops.indexing import Take, TakeAlongAxis
@@ -166,7 +167,7 @@ _FORMULAS: Mapping[type[Op], _Formula] = {
     WindowSum: _pooling,
     MaxPool: _pooling,
     RngBits: _random,
-    **dict.fromkeys((Take, TakeAlongAxis, GatherNd, Slice, DynamicSlice), _selected),
+    **dict.fromkeys((Take, TakeAlongAxis, GatherNd, Slice, DynamicSlice, DimSize), _selected),
     **dict.fromkeys((Sort, Argsort), _ordered),
     Cholesky: _cholesky,
     TriangularSolve: _triangular_solve,

@@ -1,29 +1,55 @@
 """A document as a listing that a person reads: rows of text, which a terminal or a pipe shows in its own way."""
 
+import re
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple, cast
 
 from asg_schema.attributes import encode_number
-from asg_schema.dims import SymbolicDim, format_shape
+from asg_schema.dims import Dim, SymbolicDim, format_shape
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.ops.creation import Bytes
 from asg_schema.parts import Input, Output, Parameter
+from asg_schema.statistics import Figures, Statistics
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Section", "format_bytes", "format_call", "format_output", "format_part", "listing", "plain_text", "summary"]
+__all__ = [
+    "Section",
+    "format_bytes",
+    "format_call",
+    "format_output",
+    "format_part",
+    "listing",
+    "plain_text",
+    "statistics_listing",
+    "summary",
+]
 
 _MOST_SHOWN = 8
+_NUMBER = re.compile(r"\b\d+\b")
 
 
 class Section(NamedTuple):
-    """A heading and its rows, each with as many cells as there are columns."""
+    """A heading and its rows, each with as many cells as there are columns.
+
+    Attributes:
+        title: the heading.
+        columns: what the columns hold.
+        rows: the rows.
+        headed: whether the columns need to be named above the rows.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    headed: bool = False
+
+    @property
+    def lines(self) -> list[tuple[str, ...]]:
+        """The rows, below the names of their columns where these are needed."""
+        return [self.columns, *self.rows] if self.headed else self.rows
 
 
 def listing(document: Document) -> list[Section]:
@@ -65,13 +91,57 @@ def summary(document: Document) -> str:
     )
 
 
+def statistics_listing(figures: Statistics) -> list[Section]:
+    """The sections of a document's figures. Numbers are formulas where a symbol has no size."""
+    parameters = f"{figures.parameters:,} with {_count(figures.elements, 'element')}, "
+    totals = [
+        ("nodes", f"{figures.total.nodes:,}"),
+        ("depth", f"{figures.depth:,}"),
+        ("parameters", parameters + format_bytes(figures.parameter_bytes)),
+        ("operations", _operations(figures.total)),
+        ("bytes of results", _dim_bytes(figures.total.bytes)),
+    ]
+    columns = ("nodes", "operations", "bytes of results")
+    sections = [
+        Section("totals", ("what", "how many"), totals),
+        Section("ops", ("op", *columns), [_figures_row(*item) for item in figures.ops.items()], True),
+        Section("scopes", ("scope", *columns), [_figures_row(*item) for item in figures.scopes.items()], True),
+        Section(
+            "largest results",
+            ("id", "type", "bytes"),
+            [(value.reference, str(value.type), _dim_bytes(value.bytes)) for value in figures.largest],
+        ),
+    ]
+    return [section for section in sections if section.rows]
+
+
+def _figures_row(name: str, figures: Figures) -> tuple[str, ...]:
+    return name or "(none)", f"{figures.nodes:,}", _operations(figures), _dim_bytes(figures.bytes)
+
+
+def _operations(figures: Figures) -> str:
+    counted = _grouped(figures.operations)
+    if not figures.uncounted:
+        return counted
+    return f"{counted} and those of {_count(figures.uncounted, 'node')} that no formula gives; name sizes of symbols"
+
+
+def _dim_bytes(size: Dim) -> str:
+    return format_bytes(size) if isinstance(size, int) else f"{_grouped(size)} bytes"
+
+
+def _grouped(dim: Dim) -> str:
+    """A dim as people read large numbers: `85,389,504*batch + 31`."""
+    return _NUMBER.sub(lambda number: f"{int(number[0]):,}", str(dim))
+
+
 def plain_text(sections: Sequence[Section]) -> str:
     """Sections as aligned columns."""
     lines: list[str] = []
     for section in sections:
         lines.append(section.title)
-        widths = [max(map(len, cells)) for cells in zip(*section.rows, strict=True)]
-        for row in section.rows:
+        widths = [max(map(len, cells)) for cells in zip(*section.lines, strict=True)]
+        for row in section.lines:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             lines.append("  " + "  ".join(cells).rstrip())
         lines.append("")
