@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import asg_builder as asg
-from asg_autograd import grad, jvp, vmap
+from asg_autograd import grad, jvp, simplify, vmap
 from asg_schema.document import Document
 from asg_schema.validation import document_problems
 
@@ -49,6 +49,11 @@ def _vmap(length: int) -> Stage:
     return lambda: vmap(document)
 
 
+def _simplify(length: int) -> Stage:
+    document = chain(length)
+    return lambda: simplify(document)
+
+
 def _validate(length: int) -> Stage:
     document = chain(length)
     return lambda: document_problems(document)
@@ -74,6 +79,7 @@ STAGES: dict[str, Callable[[int], Stage]] = {
     "grad": _grad,
     "jvp": _jvp,
     "vmap": _vmap,
+    "simplify": _simplify,
     "validate": _validate,
     "digest": _digest,
     "to_json": _write,
