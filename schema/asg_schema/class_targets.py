@@ -74,6 +74,13 @@ class ClassTargets:
         """One value for each line, 0 for those that do not count."""
         return values if self._counted is None else Where.of(self._counted, values, values.scalar(0.0))
 
+    def masked_scores(self, values: Value) -> Value:
+        """One value for each score, 0 in lines that do not count, whatever their scores are."""
+        if self._counted is None:
+            return values
+        counted = Reshape.of(self._counted, shape=reduced_shape(self._scores.shape, (self._axis,), keepdims=True))
+        return Where.of(counted, values, values.scalar(0.0))
+
     def weighted(self, values: Value) -> Value:
         """One value for each line, or one for all, times the weight of the line's class; 0 for those not counted."""
         return self.masked(values if self._weights is None else values * self._weights)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import asg_executor
-from asg_autograd import vjp
+from asg_autograd import grad, vjp
+from asg_schema.composites.reduction_losses import CrossEntropy
 from asg_schema.document import Input, Output
 from asg_schema.editing import Editor
 from asg_schema.ops.elementwise import Astype, Pow, StopGradient, Where
@@ -90,3 +91,17 @@ def test_astype_through_an_integer_has_derivative_zero() -> None:
     document = vjp(editor.document(), ["y"], ["x"])
     results = asg_executor.run(document, {"x": floats(3.5, -5.5), "cotangent.y": np.ones(2)}, engine="numpy")
     np.testing.assert_array_equal(results["grad.x"], [3.0, -5.0])
+
+
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1])
+def test_an_ignored_line_of_cross_entropy_has_no_gradient_whatever_its_scores(label_smoothing: float) -> None:
+    editor = Editor()
+    scores = editor.add_input(Input.model_validate({"id": "scores", "dtype": "float64", "shape": [3, 2]}))
+    target = editor.add_input(Input.model_validate({"id": "target", "dtype": "int64", "shape": [3]}))
+    loss = CrossEntropy.of(scores, target, ignore_index=-1, label_smoothing=label_smoothing, reduction="sum")
+    editor.add_output(Output(name="loss", value=loss.id))
+    gradient = grad(editor.document(), wrt=["scores"])
+    values = {"scores": floats([0.0, 0.0], [NAN, 1.0], [math.inf, 1.0]), "target": np.array([1, -1, -1])}
+    results = asg_executor.run(gradient, values, engine="numpy")
+    at_target = 0.5 * (1 - label_smoothing)  # softmax - q, where softmax is 1/2
+    np.testing.assert_allclose(results["grad.scores"], [[at_target, -at_target], [0, 0], [0, 0]], atol=1e-15)

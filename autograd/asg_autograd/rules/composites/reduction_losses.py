@@ -68,6 +68,7 @@ def _by_scores(op: CrossEntropy, at: Application, logarithms: Value) -> Value:
         dense = softmax * (at_target + everywhere * whole) - op.weighted(everywhere, at.operands)
     else:
         dense = softmax * at_target
+    dense = targets.masked_scores(dense)  # in a line that is ignored the softmax may be NaN
     return ScatterAddAlongAxis.of(
         dense, targets.indices, BroadcastTo.of(-at_target, shape=targets.indices.shape), axis=op.axis
     )
