@@ -5,8 +5,12 @@ from functools import cache
 
 from asg_schema.editing import Value
 from asg_schema.op import Op
+from asg_schema.ops.elementwise import Ceil, Floor, Round, Sign
 
-__all__ = ["dependents", "differentiable_operands", "path_through"]
+__all__ = ["dependents", "differentiable_operands", "disconnection", "path_through"]
+
+_FLAT = (Sign, Floor, Ceil, Round)
+"""Ops whose derivative is 0 wherever there is one."""
 
 
 @cache
@@ -69,3 +73,38 @@ def path_through(
         after.append(here.id)
         here = source[here.id]
     return (*reversed(before), node.id, *reversed(after))
+
+
+def disconnection(
+    nodes: Sequence[Op], is_floating: Callable[[str], bool], source: str, ends: Iterable[str]
+) -> tuple[Op | None, tuple[str, ...]]:
+    """Why nothing depends differentiably on a value.
+
+    Args:
+        nodes: the graph, in topological order.
+        is_floating: whether the value of a reference is floating-point.
+        source: the reference of the value.
+        ends: references of what does not depend on it differentiably.
+
+    Returns:
+        The ids on a path from the value to one of `ends`, none where there is no path, and the first node on it
+        through which no derivative passes; None where each passes one that is 0.
+    """
+    reached: dict[str, tuple[Op, str]] = {}
+    for node in nodes:
+        begin = next((reference for reference in node.inputs if reference == source or reference in reached), None)
+        if begin is not None:
+            reached.update((reference, (node, begin)) for reference in node.references())
+    here = next((end for end in ends if end in reached), source)
+    steps: list[tuple[Op, str, str]] = []
+    while here != source:
+        node, begin = reached[here]
+        steps.append((node, begin, here))
+        here = begin
+    path = (source, *(node.id for node, _, _ in reversed(steps))) if steps else ()
+    for node, begin, end in reversed(steps):
+        flags = differentiable_operands(type(node), len(node.inputs))
+        passes = any(flag and reference == begin for flag, reference in zip(flags, node.inputs, strict=True))
+        if not passes or isinstance(node, _FLAT) or not is_floating(end):
+            return node, path
+    return None, path

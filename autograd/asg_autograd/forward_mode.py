@@ -53,7 +53,7 @@ def jvp(
         moved,
         references,
         disconnected,
-        lambda value: f"output {value} does not depend differentiably on any of {said}",
+        lambda _, value: f"output {value} does not depend differentiably on any of {said}",
     )
     prefixes = free_prefixes("tangent", found, {item.name for item in document.outputs})
     for name, tangent in found.items():
@@ -101,7 +101,7 @@ def hessian_vector_product(
         moved,
         references,
         disconnected,
-        lambda value: f'the gradient of "{of}" by {value} does not depend differentiably on any of {said}',
+        lambda _, value: f'the gradient of "{of}" by {value} does not depend differentiably on any of {said}',
     )
     prefixes = free_prefixes("hvp", found, {item.name for item in document.outputs})
     for name, product in found.items():

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from asg_autograd.backward import backward
-from asg_autograd.errors import TransformError
+from asg_autograd.dependence import disconnection
+from asg_autograd.errors import TransformError, show_path
 from asg_autograd.extending import extended_document, extending_editor
 from asg_autograd.naming import free_prefixes, scopes_of_nodes
 from asg_autograd.selection import (
@@ -85,7 +86,9 @@ def append_gradients(
         cotangents,
         {name: name for name in names},
         disconnected,
-        lambda value: f'output "{of}" does not depend differentiably on {value}',
+        lambda name, value: (
+            f'output "{of}" does not depend differentiably on {value}: {_reason(document, name, [output.value])}'
+        ),
     )
 
 
@@ -128,12 +131,25 @@ def vjp(
         cotangents,
         {name: name for name in names},
         disconnected,
-        lambda value: f"none of the outputs {said} depends differentiably on {value}",
+        lambda name, value: (
+            f"none of the outputs {said} depends differentiably on {value}: {_reason(document, name, list(seeds))}"
+        ),
     )
     prefixes = free_prefixes("grad", gradients, {item.name for item in document.outputs})
     for name, gradient in gradients.items():
         editor.add_output(_gradient_output(prefixes[name] + name, gradient, None))
     return extended_document(document, editor)
+
+
+def _reason(document: Document, name: str, ends: Sequence[str]) -> str:
+    """Why none of `ends` depends differentiably on an input or a parameter."""
+    types = document.types
+    node, path = disconnection(document.nodes, lambda reference: types[reference].dtype.is_floating, name, ends)
+    if not path:
+        return "nothing that is computed from it leads there"
+    if node is None:
+        return f"the derivative is 0 on the path {show_path(path, name)}"
+    return f'node "{node.id}" ({node.name}) passes no derivative on, on the path {show_path(path, node.id)}'
 
 
 def _cotangent_input(id: str, output: Output, type: TensorType) -> Input:

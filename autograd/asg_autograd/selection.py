@@ -111,7 +111,7 @@ def completed(
     derivatives: Mapping[str, Value],
     references: Mapping[str, str],
     disconnected: Disconnected,
-    refusal: Callable[[str], str],
+    refusal: Callable[[str, str], str],
 ) -> dict[str, Value]:
     """The derivatives by name, with those that are zero as the caller wants them.
 
@@ -120,7 +120,7 @@ def completed(
         derivatives: those that are not zero, by the reference of what they have the type of.
         references: for each name that reference.
         disconnected: what becomes of the others.
-        refusal: what to say of one of them, given its name and type.
+        refusal: what to say of one of them, given its name, and its name and type as they are to be said.
 
     Raises:
         TransformError: `disconnected` is no such choice.
@@ -134,7 +134,7 @@ def completed(
         if reference in derivatives:
             result[name] = derivatives[reference]
         elif disconnected == "error":
-            raise DisconnectedError(refusal(f'"{name}" {kind}'))
+            raise DisconnectedError(refusal(name, f'"{name}" {kind}'))
         elif disconnected == "zero":
             result[name] = editor.full(kind.shape, 0.0, kind.dtype)
     return result
