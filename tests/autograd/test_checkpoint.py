@@ -8,7 +8,7 @@ import pytest
 
 import asg_builder as asg
 import asg_executor
-from asg_autograd import TransformError, checkpoint, footprint, grad, lower, vjp
+from asg_autograd import TransformError, checkpoint, footprint, grad, lower, simplify, vjp
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_builder import losses, nn
 from asg_executor.engines.numpy_engine import NumpyEngine
@@ -292,6 +292,8 @@ def test_it_can_be_done_again_and_differentiated_and_lowered() -> None:
     assert_the_same_bits(checkpoint(once, symbols=SIZES), document)
     assert_the_same_bits(lower(once), document)
     assert_the_same_bits(checkpoint(lower(document), symbols=SIZES), document)
+    assert_the_same_bits(simplify(once), document)
+    assert footprint(simplify(once), SIZES) == footprint(once, SIZES)
     pulled, expected = (vjp(item, ["grad.block0.norm1.weight"], ["x"]) for item in (once, document))
     for name, value in results(expected).items():
         np.testing.assert_allclose(results(pulled)[name], value, rtol=2e-4, atol=2e-4)
