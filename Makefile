@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check faults golden format parity bench generate clean
+.PHONY: help demo test check faults fuzz golden format parity bench generate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,6 +12,7 @@ help:
 	@echo "make test      the whole test suite"
 	@echo "make check     format, lint, types, import contracts, and the tests"
 	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
+	@echo "make fuzz      every transform of many random documents; FUZZ_EXAMPLES=2000 for more"
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     the benchmarks; OPTIONS='--documents-only --million' for documents of up to a million nodes"
 	@echo "make format    format the code"
@@ -33,6 +34,9 @@ check: .venv/installed-dev
 
 faults: .venv/installed-dev
 	$(PYTEST) -q -s tests/faults
+
+fuzz: .venv/installed-dev
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(PYTEST) -q -n 2 tests/autograd/test_random_documents.py
 
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity

@@ -43,8 +43,9 @@ def vmap(
             `rng_key` and is not named: the key of example i is `rng_bits(key, [2], offset=2·i)`.
         size: the size of the mapped axis: an integer, or a symbol that the document does not have. Absent: the first
             of `examples`, `examples2`, … that it does not have.
-        out_axes: the place of the mapped axis in the outputs, one for all or by name (0 where a name is missing). An
-            output that depends on no mapped value is repeated along it; with None such an output stays as it is.
+        out_axes: the place of the mapped axis in the outputs, one for all or by name (0 where a name is missing). A
+            gradient or a state update that is not named has it where what it is by, or updates, has it. An output that
+            depends on no mapped value is repeated along it; with None such an output stays as it is.
 
     Roles of outputs stay, with these exceptions. A gradient keeps its role only where it has the mapped axis exactly
     where what it is by has it: so an ensemble, whose parameters are mapped, can be trained, and gradients for each
