@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 __all__ = ["garbage_collection_paused"]
 
+_MANY = 50_000
+
 
 @contextmanager
 def garbage_collection_paused() -> Generator[None]:
@@ -23,4 +25,8 @@ def garbage_collection_paused() -> Generator[None]:
     try:
         yield
     finally:
+        if gc.get_count()[0] > _MANY and not gc.get_freeze_count():
+            # They count as looked at, else the first collection afterwards goes through all of them.
+            gc.freeze()
+            gc.unfreeze()
         gc.enable()

@@ -33,3 +33,22 @@ def test_who_has_switched_it_off_keeps_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_was_made_meanwhile_is_not_gone_through_afterwards() -> None:
+    young: list[int] = []
+
+    def look(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 0:
+            young.append(len(gc.get_objects(generation=0)))
+
+    gc.collect()
+    gc.callbacks.append(look)
+    try:
+        with garbage_collection_paused():
+            made = [[index] for index in range(100_000)]
+        made.extend([index] for index in range(2_000))  # enough for a collection or two
+    finally:
+        gc.callbacks.remove(look)
+    assert young
+    assert max(young) < 50_000
