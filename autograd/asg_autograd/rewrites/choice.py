@@ -68,6 +68,9 @@ def not_of_condition(node: LogicalNot, at: Candidate) -> Value | None:
 
 @rewrite(Maximum, Minimum, LogicalAnd, LogicalOr)
 def choice_of_equals(node: Op, at: Candidate) -> Value | None:
-    """The larger or the smaller of x and x is x, and so is x and x, or x or x, of conditions."""
+    """Rewrite max(n, n) and min(n, n) of integers as n, and "c and c", "c or c" of conditions as c.
+
+    Requires no floating-point operands: at NaN the derivative of max(x, x) is 0, and that of x is 1.
+    """
     a, b = at.operands
-    return a if a.id == b.id else None
+    return a if a.id == b.id and not a.dtype.is_floating else None
