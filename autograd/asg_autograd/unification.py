@@ -44,7 +44,7 @@ class Unification:
         difference = left - right
         if difference == 0:
             return
-        if isinstance(difference, int) or not self._solve(difference):
+        if isinstance(difference, int) or not (self._solve(difference) or self._solve_alike(difference)):
             raise UnificationError(f"{first} against {second}")
 
     def values(self) -> tuple[dict[str, Dim], dict[str, Dim]]:
@@ -79,5 +79,18 @@ class Unification:
             value = rest // scale
             if value * scale == rest and not (isinstance(value, int) and value < 0):
                 self._solved[name] = value
+                return True
+        return False
+
+    def _solve_alike(self, difference: SymbolicDim) -> bool:
+        """Find symbols of the second that make a dim 0 when they are some of the first, as n // 2 = m // 2 has it."""
+        found = symbols_of(difference)
+        own = {stand_in: name for name, stand_in in self._stand_ins.items() if stand_in in found}
+        others = sorted(found.intersection(self._first))
+        called_alike = {stand_in: symbol(name) for stand_in, name in own.items() if name in others}
+        choices = [called_alike, *({stand_in: symbol(name)} for stand_in in sorted(own) for name in others)]
+        for choice in choices:
+            if substitute_dim(difference, choice) == 0:
+                self._solved.update(choice)
                 return True
         return False

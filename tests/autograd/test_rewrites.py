@@ -273,6 +273,16 @@ CASES: list[tuple[str, Build, str]] = [
     ("a reduction reshaped", lambda x, y: Reshape.of(Sum.of(x, axis=(0,)), shape=(3, 1)), "reshape(sum(x))"),
     ("sum of what is repeated", lambda x, y: Sum.of(BroadcastTo.of(x, shape=(5, N, 3)), axis=(0,)), "multiply(x, 5.0)"),
     (
+        "sum over one of two axes along which a value is repeated",
+        lambda x, y: Sum.of(BroadcastTo.of(Sum.of(x), shape=(5, 7)), axis=(1,), keepdims=True),
+        "multiply(broadcast_to(sum(x)), 7.0)",
+    ),
+    (
+        "sum over the second of two axes along which a value is repeated",
+        lambda x, y: Sum.of(BroadcastTo.of(Sum.of(x, axis=(1,), keepdims=True), shape=(5, N, 7)), axis=(2,)),
+        "multiply(broadcast_to(reshape(sum(x))), 7.0)",
+    ),
+    (
         "sum of more than what is repeated",
         lambda x, y: Sum.of(BroadcastTo.of(x, shape=(5, N, 3)), axis=(0, 2)),
         "sum(broadcast_to(x))",
@@ -352,6 +362,8 @@ def test_form(build: Build, expected: str, x: Value, y: Value) -> None:
 _ROUNDED_OTHERWISE = {
     "transpose of a product",
     "sum of what is repeated",
+    "sum over one of two axes along which a value is repeated",
+    "sum over the second of two axes along which a value is repeated",
     "einsum of a transposed",
     "an einsum transposed",
 }

@@ -48,10 +48,14 @@ def sum_of_broadcast(node: Sum, at: Candidate) -> Value | None:
     if not isinstance(definition, BroadcastTo):
         return None
     x = at.editor.value(definition.inputs[0])
-    count = _repetitions(x.shape, at.x.shape, node.axes_of(node.axis, at.x.rank))
+    axes = node.axes_of(node.axis, at.x.rank)
+    count = _repetitions(x.shape, at.x.shape, axes)
     if not count or not x.dtype.is_floating or count > 2**x.dtype.precision:
         return None
-    return Reshape.of(x, shape=at.result.shape) * float(count)
+    added = at.x.rank - x.rank
+    left = reduced_shape(x.shape, [axis - added for axis in axes], node.keepdims)
+    # x may be repeated along other axes, too.
+    return BroadcastTo.of(Reshape.of(x, shape=left), shape=at.result.shape) * float(count)
 
 
 def _repetitions(before: Sequence[Dim], after: Sequence[Dim], axes: Sequence[int]) -> int:
