@@ -13,6 +13,7 @@ from asg_autograd.merge import merge
 from asg_autograd.prune import Unused, prune
 from asg_autograd.rename import Renamed, rename
 from asg_autograd.selection import Disconnected
+from asg_autograd.show import DrawingFormat, show
 from asg_autograd.simplify import Simplification, simplification, simplify
 from asg_autograd.specialize import specialize
 from asg_autograd.split import Linearization, Split, linearize, split
@@ -22,6 +23,7 @@ __all__ = [
     "Difference",
     "Disconnected",
     "DisconnectedError",
+    "DrawingFormat",
     "Footprint",
     "InAxis",
     "Keep",
@@ -43,6 +45,7 @@ __all__ = [
     "merge",
     "prune",
     "rename",
+    "show",
     "simplification",
     "simplify",
     "specialize",

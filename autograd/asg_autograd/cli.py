@@ -16,6 +16,7 @@ from asg_autograd.commands.lower import lower
 from asg_autograd.commands.merge import merge
 from asg_autograd.commands.prune import prune
 from asg_autograd.commands.rename import rename
+from asg_autograd.commands.show import show
 from asg_autograd.commands.simplify import simplify
 from asg_autograd.commands.specialize import specialize
 from asg_autograd.commands.split import split
@@ -40,5 +41,6 @@ commands: list[tuple[str, Callable[..., None]]] = [
     ("split", split),
     ("linearize", linearize),
     ("merge", merge),
+    ("show", show),
 ]
 """What `asg` offers of this part. It says errors on standard error and exits with 1 where a command raises one."""

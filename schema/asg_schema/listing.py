@@ -17,10 +17,13 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = [
     "Section",
+    "format_attributes",
     "format_bytes",
     "format_call",
+    "format_count",
     "format_output",
     "format_part",
+    "format_role",
     "listing",
     "plain_text",
     "statistics_listing",
@@ -78,22 +81,22 @@ def summary(document: Document) -> str:
     """How many of what a document has."""
     elements = sum(_elements(item) for item in document.parameters)
     size = sum(_elements(item) * item.dtype.itemsize for item in document.parameters)
-    parameters = _count(len(document.parameters), "parameter")
+    parameters = format_count(len(document.parameters), "parameter")
     if document.parameters:
-        parameters += f" ({_count(elements, 'element')}, {format_bytes(size)})"
+        parameters += f" ({format_count(elements, 'element')}, {format_bytes(size)})"
     return ", ".join(
         (
-            _count(len(document.inputs), "input"),
+            format_count(len(document.inputs), "input"),
             parameters,
-            _count(len(document.nodes), "node"),
-            _count(len(document.outputs), "output"),
+            format_count(len(document.nodes), "node"),
+            format_count(len(document.outputs), "output"),
         )
     )
 
 
 def statistics_listing(figures: Statistics) -> list[Section]:
     """The sections of a document's figures. Numbers are formulas where a symbol has no size."""
-    parameters = f"{figures.parameters:,} with {_count(figures.elements, 'element')}, "
+    parameters = f"{figures.parameters:,} with {format_count(figures.elements, 'element')}, "
     totals = [
         ("nodes", f"{figures.total.nodes:,}"),
         ("depth", f"{figures.depth:,}"),
@@ -123,7 +126,9 @@ def _operations(figures: Figures) -> str:
     counted = _grouped(figures.operations)
     if not figures.uncounted:
         return counted
-    return f"{counted} and those of {_count(figures.uncounted, 'node')} that no formula gives; name sizes of symbols"
+    return (
+        f"{counted} and those of {format_count(figures.uncounted, 'node')} that no formula gives; name sizes of symbols"
+    )
 
 
 def _dim_bytes(size: Dim) -> str:
@@ -150,9 +155,14 @@ def plain_text(sections: Sequence[Section]) -> str:
 
 def format_call(node: Op) -> str:
     """A node's right-hand side: `mean(squared, axis=[0, 1])`."""
-    changed = node.attribute_json()
-    attributes = [f"{key}={_format(getattr(node, key))}" for key in node.attributes if key in changed]
+    attributes = [f"{key}={value}" for key, value in format_attributes(node).items()]
     return f"{node.name}({', '.join([*node.inputs, *attributes])})"
+
+
+def format_attributes(node: Op) -> dict[str, str]:
+    """The attributes of a node that differ from their defaults, as a person reads them."""
+    changed = node.attribute_json()
+    return {key: _format(getattr(node, key)) for key in node.attributes if key in changed}
 
 
 def format_part(item: Input | Parameter) -> str:
@@ -163,14 +173,14 @@ def format_part(item: Input | Parameter) -> str:
 
 def format_output(item: Output, type: TensorType) -> str:
     """An output on one line: its name, what it is called in the document, its type and its role."""
-    return " ".join(filter(None, (item.name, f"= {item.value}", f": {type}", _role(item.role))))
+    return " ".join(filter(None, (item.name, f"= {item.value}", f": {type}", format_role(item.role))))
 
 
 def _format(value: Any) -> str:
     if isinstance(value, DType):
         return value.value
     if isinstance(value, Bytes):
-        return f"<{_count(len(value.decode()), 'byte')}>"
+        return f"<{format_count(len(value.decode()), 'byte')}>"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -186,7 +196,7 @@ def _format(value: Any) -> str:
 
 
 def _input_row(item: Input) -> tuple[str, ...]:
-    return item.id, str(item.type), _role(item.role)
+    return item.id, str(item.type), format_role(item.role)
 
 
 def _parameter_row(item: Parameter) -> tuple[str, ...]:
@@ -203,10 +213,11 @@ def _node_row(node: Op, types: Mapping[str, TensorType]) -> tuple[str, ...]:
 
 
 def _output_row(item: Output, types: Mapping[str, TensorType]) -> tuple[str, ...]:
-    return item.name, f"= {item.value}", f": {types[item.value]}", _role(item.role)
+    return item.name, f"= {item.value}", f": {types[item.value]}", format_role(item.role)
 
 
-def _role(role: Any) -> str:
+def format_role(role: Any) -> str:
+    """What an input or an output is for, in words; nothing where it has no role."""
     if role is None:
         return ""
     of, wrt = getattr(role, "of", None), getattr(role, "wrt", None)
@@ -218,7 +229,8 @@ def _elements(item: Parameter) -> int:
     return prod(item.shape)
 
 
-def _count(number: int, noun: str) -> str:
+def format_count(number: int, noun: str) -> str:
+    """A number of things: `1 node`, `1,234 nodes`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
