@@ -16,7 +16,7 @@ help:
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     the benchmarks; OPTIONS='--documents-only --million' for documents of up to a million nodes"
 	@echo "make format    format the code"
-	@echo "make generate  write the generated documentation, its examples and the conformance vectors anew"
+	@echo "make generate  write the generated documentation, its examples and drawing, and the conformance vectors anew"
 	@echo "make clean     remove .venv and everything that tools left behind"
 
 demo: .venv/installed-executor
@@ -53,6 +53,7 @@ generate: .venv/installed-dev
 	$(BIN)/asg ops --markdown > schema/OPS.md
 	PYTHONPATH=tests $(BIN)/python -m conformance_vectors
 	PYTHONPATH=tests $(BIN)/python -m recorded_exchanges
+	PYTHONPATH=tests $(BIN)/python -m readme_drawing
 
 # The data directory of a release, which later ones have to open: once, under the release's number.
 golden: .venv/installed-dev

@@ -12,10 +12,11 @@ SERVICE = ["fastapi", "starlette", "uvicorn", "scipy", "pydantic_settings"]
 ARRAYS = ["numpy", "ml_dtypes", "safetensors"]
 NETWORK = ["httpx", "tenacity"]
 TERMINAL = ["typer", "rich"]
+DRAWING = ["pygraphviz"]
 
 WALLS = {
     "asg_schema": ("schema", ["asg_builder", "asg_autograd", "asg_executor", *SERVICE, *ARRAYS, *NETWORK]),
-    "asg_autograd": ("autograd", ["asg_builder", "asg_executor", *SERVICE, *ARRAYS, *NETWORK]),
+    "asg_autograd": ("autograd", ["asg_builder", "asg_executor", *SERVICE, *ARRAYS, *NETWORK, *DRAWING]),
     "asg_builder": ("builder", ["asg_executor", *SERVICE]),
     "asg_executor": ("executor", ["asg_builder", "asg_autograd", *NETWORK]),
 }
@@ -67,3 +68,14 @@ def test_only_the_transports_know_the_http_library() -> None:
         file.relative_to(builder).as_posix() for file in builder.rglob("*.py") if importing.search(file.read_text())
     }
     assert found == {"client/transport.py", "client/async_transport.py"}
+
+
+def test_only_the_layout_knows_the_library_that_computes_it() -> None:
+    importing = re.compile(r"(?:import |from |import_module\(\")pygraphviz")
+    found = {
+        file.relative_to(ROOT).as_posix()
+        for folder, package in ((folder, package) for package, (folder, _) in WALLS.items())
+        for file in (ROOT / folder / package).rglob("*.py")
+        if importing.search(file.read_text(encoding="utf-8"))
+    }
+    assert found == {"autograd/asg_autograd/drawing/layout.py"}

@@ -107,7 +107,7 @@ def depth_that_fits(roots: Sequence[Scope], most: int) -> int:
         for scope in root.walk():
             leaves[scope.depth] = leaves.get(scope.depth, 0) + len(scope.leaves)
             scopes[scope.depth] = scopes.get(scope.depth, 0) + 1
-    shown = accumulate(leaves.get(depth, 0) for depth in range(max(scopes) + 1))
+    shown = accumulate(leaves.get(depth, 0) for depth in range(max(scopes, default=0) + 1))
     fitting = [depth for depth, count in enumerate(shown) if count + scopes.get(depth + 1, 0) <= most]
     return max(fitting, default=0)
 

@@ -25,6 +25,7 @@ __all__ = ["write_svg"]
 _MARGIN = 14
 _HEADING, _NOTE = 13, 11
 _LEAST_WIDTH = 480
+_NAMED_BY = {Kind.OUTPUT: "data-output", Kind.SCOPE: "data-scope", Kind.OUTSIDE: "data-outside"}
 _MOST_CHARACTERS = 40
 
 
@@ -118,7 +119,7 @@ def _rectangle(frame: Frame) -> str:
 def _shape(shape: Shape, frame: Frame) -> Iterator[str]:
     kind = shape.text.kind
     classes = f"{kind.value}{'' if shape.live else ' dead'}"
-    named = "data-output" if kind is Kind.OUTPUT else "data-scope" if kind is Kind.SCOPE else "data-id"
+    named = _NAMED_BY.get(kind, "data-id")
     yield f'<g class="{classes}" {named}="{_text(shape.key)}">{_title(shape.text.title)}'
     yield from outline(kind, frame)
     x, lines = _n(frame.x + frame.width / 2), shown_lines(shape)
@@ -188,7 +189,8 @@ def _sample(sample: str, x: float, y: float) -> Iterator[str]:
         yield from outline(kinds[sample], Frame(x, y, 28, 16))
         yield "</g></g>"
     elif sample == "dead":
-        yield f'<g class="part-0"><g class="dead"><rect class="shape" {_rectangle(Frame(x, y, 28, 16))} rx="4"/></g></g>'
+        frame = _rectangle(Frame(x, y, 28, 16))
+        yield f'<g class="part-0"><g class="dead"><rect class="shape" {frame} rx="4"/></g></g>'
     elif sample.startswith("part-"):
         yield f'<g class="part {sample}"><rect class="frame" {_rectangle(Frame(x, y, 28, 16))} rx="4"/></g>'
     else:
