@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 from asg_autograd.errors import TransformError
+from asg_autograd.selection import unknown_source
 from asg_schema.dims import Dim, symbol, symbols_of
 from asg_schema.document import Document
 from asg_schema.dtype import DType
@@ -45,12 +46,11 @@ def mapped_axes(document: Document, in_axes: int | Mapping[str, InAxis]) -> Mapp
         wanted = dict(in_axes)
     else:
         wanted: dict[str, InAxis] = {item.id: in_axes for item in document.inputs if item.id not in keys}
-    known = [item.id for item in (*document.inputs, *document.parameters)]
+    known = {item.id for item in (*document.inputs, *document.parameters)}
     axes = MappedAxes({}, [key for key in keys if key not in wanted])
     for name, axis in wanted.items():
         if name not in known:
-            what = "is the result of a node, not" if name in document.types else "is not the name of"
-            raise TransformError(f'in_axes: "{name}" {what} an input or a parameter{nearest(name, known)}')
+            raise unknown_source(document, name, "in_axes")
         if axis == "split":
             if document.types[name] != _KEY:
                 raise TransformError(

@@ -16,6 +16,7 @@ __all__ = [
     "listed",
     "named_outputs",
     "scalar_output",
+    "unknown_source",
 ]
 
 Disconnected: TypeAlias = Literal["zero", "drop", "error"]
@@ -97,13 +98,21 @@ def differentiable_names(document: Document, wrt: str | Sequence[str]) -> list[s
     known = {item.id: item.dtype for item in (*document.inputs, *document.parameters)}
     for name in names:
         if name not in known:
-            what = "is the result of a node, not" if name in document.types else "is not the name of"
-            raise TransformError(f'wrt: "{name}" {what} an input or a parameter{nearest(name, known)}')
+            raise unknown_source(document, name, "wrt")
         if not known[name].is_floating:
             raise TransformError(
                 f'wrt: "{name}" {document.types[name]} cannot be differentiated by; a floating-point dtype is needed'
             )
     return names
+
+
+def unknown_source(document: Document, name: str, argument: str) -> TransformError:
+    """The error that an argument names what is neither an input nor a parameter of the document."""
+    if name in document.types:
+        return TransformError(f'{argument}: "{name}" is the result of a node, not an input or a parameter')
+    inputs = ", ".join(f'"{item.id}"' for item in document.inputs) or "none"
+    hint = nearest(name, [item.id for item in (*document.inputs, *document.parameters)]) or f"; the inputs are {inputs}"
+    return TransformError(f'{argument}: "{name}" is not the name of an input or a parameter{hint}')
 
 
 def completed(

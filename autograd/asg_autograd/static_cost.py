@@ -51,7 +51,7 @@ class StaticCost:
         if missing := sorted(known - self.symbols.keys()):
             raise TransformError(
                 f"how many bytes a value takes depends on {_listed(missing)}: give a size for each symbol, such as "
-                f"symbols={{{missing[0]!r}: 32}}"
+                f"{missing[0]}=32"
             )
 
     def type(self, reference: str) -> TensorType:

@@ -255,7 +255,7 @@ def test_one_result_of_several_is_kept() -> None:
         ({"keep": "blok1"}, 'keep: the forward part has no node and no scope "blok1"; did you mean "block1"?'),
         ({"keep": ["grad.mse.multiply.add"]}, '"grad.mse.multiply.add" is not a value of the forward part'),
         ({"keep": "x", "budget": 1}, "only one of them can be"),
-        ({}, 'depends on "batch", "sequence": give a size for each symbol'),
+        ({}, 'depends on "batch", "sequence": give a size for each symbol, such as batch=32'),
         ({"symbols": {"batch": 2, "sequence": 2, "bath": 3}}, 'no symbol "bath"; did you mean "batch"?'),
         ({"symbols": {"batch": 2, "sequence": -1}}, '"sequence" is -1; a size of at least 0 is needed'),
         ({"budget": -1, "symbols": SIZES}, "budget is -1"),

@@ -205,7 +205,7 @@ def test_fans_are_those_of_a_member(init: dict[str, Any], expected: Uniform | No
 @pytest.mark.parametrize(
     ("in_axes", "arguments", "message"),
     [
-        ({"y": 0}, {}, 'in_axes: "y" is not the name of an input or a parameter'),
+        ({"y": 0}, {}, 'in_axes: "y" is not the name of an input or a parameter; the inputs are "x", "scale", "key"'),
         ({"scal": 0}, {}, 'in_axes: "scal" is not the name of an input or a parameter; did you mean "scale"?'),
         ({"loss": 0}, {}, 'in_axes: "loss" is the result of a node, not an input or a parameter'),
         (

@@ -54,7 +54,7 @@ def test_gradients_of_each_example_through_a_pipe() -> None:
             ["--axis", "weigh=0"],
             'asg: in_axes: "weigh" is not the name of an input or a parameter; did you mean "weight"?\n',
         ),
-        (["--axis", "x=front"], "asg: --axis x=front: a number is needed for the place, or none\n"),
+        (["--axis", "x=front"], "asg: --axis x=front: a number is needed for the place, or none or split\n"),
         (["--axis", "x=0", "--size", "0"], "asg: size is 0; at least 1 is needed\n"),
     ],
 )

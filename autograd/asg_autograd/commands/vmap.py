@@ -33,7 +33,7 @@ def vmap(
             "--out-axis",
             metavar="NAME=PLACE",
             help="Where an output has the mapped axis: a number, or none where no example matters; repeatable. "
-            "Absent: 0.",
+            "Absent: 0, and for a gradient the place in what it is by.",
         ),
     ] = None,
     out: Target = "-",
@@ -42,16 +42,19 @@ def vmap(
     in_axes: int | dict[str, InAxis] = 0
     if axis:
         places = named_values(axis, "--axis").items()
-        in_axes = {name: "split" if value == "split" else _place(name, value, "--axis") for name, value in places}
+        in_axes = {
+            name: "split" if value == "split" else _place(name, value, "--axis", "none or split")
+            for name, value in places
+        }
     out_places = named_values(out_axis or [], "--out-axis").items()
-    out_axes = {name: _place(name, value, "--out-axis") for name, value in out_places}
+    out_axes = {name: _place(name, value, "--out-axis", "none") for name, value in out_places}
     count = int(size) if size is not None and size.isdecimal() else size
     write_text(mapped_document(read_document(document), in_axes, size=count, out_axes=out_axes).to_json(), out)
 
 
-def _place(name: str, value: str, option: str) -> int | None:
+def _place(name: str, value: str, option: str, others: str) -> int | None:
     if value == "none":
         return None
     if not (value.isascii() and value.removeprefix("-").isdecimal()):
-        raise CommandError(f"{option} {name}={value}: a number is needed for the place, or none")
+        raise CommandError(f"{option} {name}={value}: a number is needed for the place, or {others}")
     return int(value)
