@@ -6,6 +6,7 @@ visited; cotangents of one value are added in the order in which its uses are me
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from asg_autograd.custom_gradient import custom_vjp, pull_back_call
 from asg_autograd.dependence import dependents, differentiable_operands, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
 from asg_autograd.inlining import inline
@@ -83,6 +84,9 @@ def _accumulate(
 
 
 def _pull_back(node: Op, application: Application) -> Cotangents:
+    vjp = custom_vjp(node)
+    if vjp is not None:
+        return pull_back_call(vjp, application)
     rule = rules.find(type(node))
     if rule is not None:
         return rule(node, application)

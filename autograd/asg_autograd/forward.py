@@ -6,6 +6,7 @@ one are visited.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from asg_autograd.custom_gradient import custom_vjp
 from asg_autograd.dependence import dependents, differentiable_operands, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
 from asg_autograd.inlining import inline
@@ -97,6 +98,9 @@ def _of_type(result: Value, tangent: Value, node: Op) -> Value:
 
 
 def _push_forward(node: Op, perturbation: Perturbation) -> Tangents:
+    if custom_vjp(node) is not None:
+        reason = "its function has a vjp of its own, which only goes backward"
+        raise NotDifferentiableError(node.id, node.name, (node.id,), reason)
     rule = tangents.find(type(node))
     if rule is not None:
         return rule(node, perturbation)

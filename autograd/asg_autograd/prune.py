@@ -52,6 +52,7 @@ def _without_unused(document: Document) -> Document:
         parameters=parameters,
         nodes=document.nodes,
         outputs=document.outputs,
+        functions=document.functions,
         metadata=document.metadata,
     )
     # Inference would find the same types again.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from typing_extensions import override
 
 from asg_autograd.rewrites import Candidate, Rewrite, rewrites
+from asg_schema.composites.control import Call
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
@@ -155,7 +156,7 @@ class SimplifyingEditor(Editor[Value]):
 
     def _results(self, op: type[Op], reference: str) -> tuple[Value, ...]:
         """The value of that name as the only result of `op`, or all results of the node of that name."""
-        if len(op.results) == 1:
+        if len(op.results) == 1 and op is not Call:
             return (self.value(reference),)
         return tuple(map(self.value, self._definitions[reference].references()))
 

@@ -67,6 +67,7 @@ def substituted(document: Document, values: Mapping[str, Dim]) -> Document:
         parameters=document.parameters,
         nodes=tuple(_node(node, values) for node in document.nodes),
         outputs=document.outputs,
+        functions=document.functions,
         metadata=document.metadata,
     )
 

@@ -58,14 +58,14 @@ Identifier: TypeAlias = Annotated[
 ]
 """The id of an input, a parameter or a node."""
 
+_NAME = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
+
 Name: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,255}$", strict=True),
+    StringConstraints(pattern=f"^{_NAME}$", strict=True),
     _explained("name", "a name has 1 to 255 characters, none of them a control character"),
 ]
-"""The name of a document or an output."""
-
-_match_name = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,255}").fullmatch
+"""The name of a document, a function or an output."""
 
 Reference: TypeAlias = Annotated[str, StringConstraints(max_length=264, strict=True)]
 """The name of a value: `id` for an op's first result, `id:1`, `id:2` for its others."""
@@ -80,6 +80,7 @@ Axes: TypeAlias = Annotated[tuple[Axis, ...], Field(max_length=MOST_AXES, fail_f
 """Several axes; negative ones count from the end."""
 
 _match_identifier = re.compile(_IDENTIFIER).fullmatch
+_match_name = re.compile(_NAME).fullmatch
 
 
 def is_identifier(text: str) -> bool:
@@ -88,7 +89,7 @@ def is_identifier(text: str) -> bool:
 
 
 def is_name(text: str) -> bool:
-    """Whether `text` may be the name of a document or an output."""
+    """Whether `text` may be the name of a document, a function or an output."""
     return _match_name(text) is not None
 
 

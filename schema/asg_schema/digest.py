@@ -17,9 +17,12 @@ from asg_schema.traversal import live_nodes
 from asg_schema.writing import input_to_json, output_to_json, parameter_to_json
 
 if TYPE_CHECKING:
-    from asg_schema.document import Document
+    from collections.abc import Iterable
 
-__all__ = ["document_digest", "value_digests"]
+    from asg_schema.document import Document
+    from asg_schema.op import Op
+
+__all__ = ["add_node_digests", "digest_of", "document_digest", "value_digests"]
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
@@ -33,7 +36,7 @@ def document_digest(document: "Document") -> str:
     ]
     inputs = sorted(digests[item.id] for item in document.inputs)
     parameters = sorted(digests[item.id] for item in document.parameters)
-    return _hash("document", [document.asg, inputs, parameters, outputs])
+    return digest_of("document", [document.asg, inputs, parameters, outputs])
 
 
 def value_digests(document: "Document") -> dict[str, str]:
@@ -41,17 +44,24 @@ def value_digests(document: "Document") -> dict[str, str]:
 
     Two values with the same digest are the same function of inputs and parameters of the same name and type.
     """
-    digests = {item.id: _hash("input", input_to_json(item)) for item in document.inputs}
-    digests.update((item.id, _hash("parameter", _portable(parameter_to_json(item)))) for item in document.parameters)
-    for node in live_nodes(document):
-        operands = [digests[reference] for reference in node.inputs]
-        digest = _hash("node", [node.name, _portable(node.attribute_json()), operands])
-        for index, reference in enumerate(node.references()):
-            digests[reference] = f"{digest}:{index}" if index else digest
+    digests = {item.id: digest_of("input", input_to_json(item)) for item in document.inputs}
+    for item in document.parameters:
+        digests[item.id] = digest_of("parameter", _portable(parameter_to_json(item)))
+    add_node_digests(live_nodes(document), digests)
     return digests
 
 
-def _hash(kind: str, content: Any) -> str:
+def add_node_digests(nodes: "Iterable[Op]", digests: dict[str, str]) -> None:
+    """Add the digests of nodes' results to those of the values before them, by reference."""
+    for node in nodes:
+        operands = [digests[reference] for reference in node.inputs]
+        digest = digest_of("node", [node.name, _portable(node.meaning()), operands])
+        for index, reference in enumerate(node.references()):
+            digests[reference] = f"{digest}:{index}" if index else digest
+
+
+def digest_of(kind: str, content: Any) -> str:
+    """The SHA-256, in hexadecimal, of a JSON value in the form in which all languages write it."""
     return sha256(f"{kind}:{_encode(content)}".encode()).hexdigest()
 
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from asg_schema.any_op import AnyOp, Function
 from asg_schema.attributes import Name
 from asg_schema.digest import document_digest
 from asg_schema.errors import DocumentError
 from asg_schema.garbage_collection import garbage_collection_paused
-from asg_schema.op import Op
-from asg_schema.op_table import OPS
+from asg_schema.linking import MOST_FUNCTIONS, link_functions, linked_nodes
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.reading import FORMAT_VERSION, check_fields, check_version, read_parts
 from asg_schema.tensor_type import TensorType
@@ -19,12 +19,7 @@ from asg_schema.validation import check_parts, check_types
 from asg_schema.wire import parse_json
 from asg_schema.writing import write_document
 
-__all__ = ["FORMAT_VERSION", "AnyOp", "Document", "Input", "Output", "Parameter"]
-
-if TYPE_CHECKING:
-    AnyOp: TypeAlias = Op
-else:
-    AnyOp = Annotated[Union[tuple(OPS.values())], Field(discriminator="op")]  # noqa: UP007 - the members are computed
+__all__ = ["FORMAT_VERSION", "AnyOp", "Document", "Function", "Input", "Output", "Parameter"]
 
 
 class Document(BaseModel):
@@ -42,6 +37,9 @@ class Document(BaseModel):
     parameters: tuple[Parameter, ...] = ()
     nodes: tuple[AnyOp, ...] = ()
     outputs: tuple[Output, ...] = ()
+    functions: dict[Name, Function] = Field(
+        default={}, max_length=MOST_FUNCTIONS, description="Graphs that nodes call, by name."
+    )
     metadata: dict[str, JsonValue] = Field(default={}, description="Free-form notes. They do not enter the digest.")
 
     @classmethod
@@ -68,6 +66,9 @@ class Document(BaseModel):
         except ValidationError:
             # Part by part, so that what is sound is checked although something else is not well-formed.
             raise DocumentError(check_parts(read_parts(source))) from None
+        if document.functions:
+            functions, _ = link_functions(document.functions)
+            document = document.model_copy(update={"nodes": linked_nodes(document.nodes, functions)})
         _ = document.types
         return document
 

@@ -287,8 +287,10 @@ class Editor(Generic[ValueT]):
 
         Raises:
             DocumentError: `name` is not a name, or `metadata` does not go into JSON.
+            AsgError: two functions that it calls have one name.
         """
         from asg_schema.document import Document  # at run time only here: its node union needs the composites first
+        from asg_schema.linking import functions_of  # likewise
 
         heading = {"name": name, "metadata": metadata or {}}
         try:
@@ -301,6 +303,7 @@ class Editor(Generic[ValueT]):
             parameters=tuple(self.parameters),
             nodes=tuple(self.nodes),
             outputs=tuple(self.outputs),
+            functions=functions_of(self.nodes),
             metadata=metadata or {},
         )
         object.__setattr__(document, "types", dict(self.types))

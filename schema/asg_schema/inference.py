@@ -93,7 +93,7 @@ def _check_each_dtype(node: Op, operands: Sequence[TensorType]) -> None:
                 f"{{{index}}} ({expected.name}) has dtype {dtype.value}; {expected.dtypes.description} is needed there",
                 operand=index,
             )
-        first = variables.setdefault(expected.variable, index)
+        first = variables.setdefault(expected.variable, index) if expected.variable else index
         if first != index and operands[first].dtype is not dtype:
             raise RuleError(
                 f"{{{first}}} and {{{index}}} differ in dtype; both must have one (write an astype)", operand=index

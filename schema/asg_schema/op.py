@@ -50,7 +50,7 @@ class Operand(NamedTuple):
     Attributes:
         name: what the documentation and the builder call it.
         dtypes: the dtypes that it may have.
-        variable: operands that share a variable have one dtype between them.
+        variable: operands that share a variable have one dtype between them; empty: it shares none.
         differentiable: whether the result depends on it differentiably.
         optional: whether it may be left out; optional operands come last.
         variadic: whether it stands for any number of operands, at least one; only the last may.
@@ -211,6 +211,10 @@ class Op(BaseModel):
                 continue
             result[key] = value if encode is None else encode(value)
         return result
+
+    def meaning(self) -> dict[str, Any]:
+        """The attributes as they enter the digest."""
+        return self.attribute_json()
 
     def to_json(self) -> dict[str, Any]:
         """The node as JSON has it."""

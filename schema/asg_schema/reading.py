@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from asg_schema.any_op import Function
 from asg_schema.attributes import Name
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem
 from asg_schema.op import Op
@@ -53,6 +54,7 @@ class Parts(NamedTuple):
     parameters: Sequence[Parameter | Broken]
     nodes: Sequence[Op | Broken]
     outputs: Sequence[Output | Broken]
+    functions: Mapping[str, Function | Broken] = {}
     whole: bool = True
     problems: Sequence[Problem] = ()
 
@@ -68,7 +70,7 @@ class _Heading(BaseModel):
 
 
 _HEADING = TypeAdapter(_Heading)
-_FIELDS = ("asg", "name", *_SECTIONS, "metadata")
+_FIELDS = ("asg", "name", *_SECTIONS, "functions", "metadata")
 
 
 def check_version(source: object) -> None:
@@ -134,7 +136,7 @@ def read_parts(source: Mapping[str, Any]) -> Parts:
         source: parsed JSON that `check_version` let pass.
     """
     problems: list[Problem] = []
-    heading = {key: value for key, value in source.items() if key not in _SECTIONS}
+    heading = {key: value for key, value in source.items() if key not in _SECTIONS and key != "functions"}
     try:
         _HEADING.validate_python(heading)
     except ValidationError as error:
@@ -153,9 +155,27 @@ def read_parts(source: Mapping[str, Any]) -> Parts:
         [reader.part(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
         [reader.node(*item) for item in enumerate(lists.get("nodes", ()))],
         [reader.part(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
-        whole=len(lists) == len(_SECTIONS),
+        _functions(source.get("functions", {}), problems),
+        whole=len(lists) == len(_SECTIONS) and isinstance(source.get("functions", {}), Mapping),
         problems=problems,
     )
+
+
+def _functions(source: Any, problems: list[Problem]) -> dict[str, Function | Broken]:
+    """The functions of a document by name, each read as a whole."""
+    if not isinstance(source, Mapping):
+        message = f"functions is {show_value(source)}; an object is needed"
+        problems.append(Problem("/functions", "invalid_value", message))
+        return {}
+    found: dict[str, Function | Broken] = {}
+    for name, item in cast("Mapping[str, Any]", source).items():
+        owner = f"function {show_value(name)}: "
+        try:
+            found[name] = Function.model_validate(item)
+        except ValidationError as error:
+            faults = validation_problems(error, item, ("functions", name), owner, Function.model_fields)
+            found[name] = Broken(name, (), tuple(faults))
+    return found
 
 
 class _Reader:

@@ -53,6 +53,8 @@ def prune(document: "Document", outputs: Iterable[str] | None = None) -> "Docume
     Raises:
         KeyError: the document has no output of that name.
     """
+    from asg_schema.linking import functions_of  # at run time only here: a function's digest needs this module
+
     kept = document.outputs
     if outputs is not None:
         by_name = {output.name: output for output in document.outputs}
@@ -66,6 +68,7 @@ def prune(document: "Document", outputs: Iterable[str] | None = None) -> "Docume
         parameters=document.parameters,
         nodes=tuple(nodes),
         outputs=kept,
+        functions=functions_of(nodes),
         metadata=document.metadata,
     )
     references = chain(

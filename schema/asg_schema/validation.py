@@ -4,19 +4,24 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from asg_schema.any_op import Function
+from asg_schema.composites.control import Call
 from asg_schema.dims import SymbolicDim, format_shape, symbols_of
 from asg_schema.dtype import DType
 from asg_schema.errors import MOST_PROBLEMS, DocumentError, Problem, RuleError
+from asg_schema.function import LinkedFunction
+from asg_schema.function_interface import interface_problems
 from asg_schema.inference import Inference, infer_node, type_problem
 from asg_schema.initializers import KaimingNormal, KaimingUniform, Normal, Orthogonal, XavierNormal, XavierUniform
 from asg_schema.interruption import interruption
+from asg_schema.linking import link_functions
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.reading import Broken, Parts
 from asg_schema.roles import CotangentRole, GradientRole, RngKeyRole, StateUpdateRole, TangentRole
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import node_of
-from asg_schema.wire import nearest, show_value
+from asg_schema.wire import json_pointer, nearest, show_value
 
 if TYPE_CHECKING:
     from asg_schema.document import Document
@@ -53,7 +58,7 @@ def check_parts(parts: Parts) -> list[Problem]:
 
 
 def _parts(document: "Document") -> Parts:
-    return Parts(document.inputs, document.parameters, document.nodes, document.outputs)
+    return Parts(document.inputs, document.parameters, document.nodes, document.outputs, document.functions)
 
 
 class _Checker:
@@ -62,8 +67,10 @@ class _Checker:
     A node whose operands could not be typed is passed over, so that one fault is one problem.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, functions: Mapping[str, LinkedFunction] | None = None) -> None:
         self.parts = parts
+        self._is_body = functions is not None
+        self._functions: dict[str, LinkedFunction] = dict(functions or {})
         self.types: dict[str, TensorType] = {}
         self.problems: list[Problem] = list(parts.problems)
         self._untyped: set[str] = set()
@@ -77,6 +84,8 @@ class _Checker:
 
     def run(self) -> None:
         parts = self.parts
+        if parts.functions and not self._is_body:
+            self._check_functions()
         for index, item in enumerate(parts.inputs):
             self._input(item, f"/inputs/{index}")
         for index, item in enumerate(parts.parameters):
@@ -87,7 +96,7 @@ class _Checker:
         for index, node in enumerate(parts.nodes):
             if check is not None:
                 check()
-            self._node(node, index)
+            self._node(self._linked(node) if isinstance(node, Call) else node, index)
         for index, item in enumerate(parts.outputs):
             self._output(item, f"/outputs/{index}")
         self._input_roles()
@@ -172,6 +181,41 @@ class _Checker:
                 return
         self._faulty_node(node, f"/nodes/{index}")
 
+    def _linked(self, node: Call) -> Call:
+        """A call that holds its function exactly if that can be called."""
+        name = node.function if isinstance(node.function, str) else node.function.name
+        return node.model_copy(update={"function": self._functions.get(name, name)})
+
+    def _unknown_function(self, name: str, pointer: str, owner: str) -> None:
+        known = self.parts.functions
+        if self.parts.whole and name not in known:
+            hint = nearest(name, known if len(self.problems) < MOST_PROBLEMS else ())
+            self._report(pointer, "unknown_value", f"{owner}: there is no function {show_value(name)}{hint}")
+
+    def _check_functions(self) -> None:
+        """Find what is wrong with the functions, and keep those that can be called."""
+        functions = self.parts.functions
+        sound = {name: item for name, item in functions.items() if isinstance(item, Function)}
+        for item in functions.values():
+            self.problems.extend(item.problems if isinstance(item, Broken) else ())
+        linked, faults = link_functions(sound)
+        for fault in faults:
+            where = json_pointer(["functions", fault.name])
+            self._report(where, fault.code, f"function {show_value(fault.name)}: {fault.message}")
+        results: dict[str, list[TensorType]] = {}
+        for name in [*linked, *(name for name in sound if name not in linked)]:
+            item = sound[name]
+            body = _Checker(
+                Parts(item.inputs, (), item.nodes, item.outputs, functions, self.parts.whole), self._functions
+            )
+            body.run()
+            found = body.in_document_order() or interface_problems(item, body.types, sound, results)
+            where, owner = json_pointer(["functions", name]), f"function {show_value(name)}: "
+            self.problems.extend(Problem(where + fault.pointer, fault.code, owner + fault.message) for fault in found)
+            if not found and name in linked:
+                self._functions[name] = linked[name]
+                results[name] = [body.types[output.value] for output in item.outputs]
+
     def _known_symbols(self) -> Iterable[str]:
         """The symbols that a run finds from what it is given: those in the shapes of inputs."""
         for item in self.parts.inputs:
@@ -191,6 +235,10 @@ class _Checker:
     def _faulty_node(self, node: Op, pointer: str) -> None:
         fresh = self._declare(node.id, "node", pointer)
         owner = f'node "{node.id}" ({node.name})'
+        if isinstance(node, Call) and isinstance(node.function, str):
+            self._unknown_function(node.function, f"{pointer}/function", owner)
+            self._broken.add(node.id)  # how many results it has is not known
+            return
         found = [self._exists(item, f"{pointer}/inputs/{at}", owner) for at, item in enumerate(node.inputs)]
         if all(found):
             try:
@@ -289,7 +337,7 @@ def _name(node: Op | Broken) -> str | None:
 
 def _place(problem: Problem) -> tuple[int, int]:
     _, section, index, *_ = [*problem.pointer.split("/"), "", ""]
-    order = ("", "asg", "name", "inputs", "parameters", "nodes", "outputs")
+    order = ("", "asg", "name", "functions", "inputs", "parameters", "nodes", "outputs")
     return (order.index(section) if section in order else len(order), int(index) if index.isdecimal() else -1)
 
 

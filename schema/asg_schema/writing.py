@@ -1,12 +1,14 @@
 """Writing a document as JSON text that a person can read: one line for each part."""
 
 import json
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from asg_schema.attributes import encode_shape
 
 if TYPE_CHECKING:
     from asg_schema.document import Document, Input, Output, Parameter
+    from asg_schema.op import Op
 
 __all__ = ["input_to_json", "output_to_json", "parameter_to_json", "write_document"]
 
@@ -40,15 +42,38 @@ def write_document(document: "Document") -> str:
     """The text of a document. Attributes that have their default value are left out."""
     encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
     parts = [f'"asg": {document.asg}', f'"name": {encode(document.name)}']
-    sections: tuple[tuple[str, list[dict[str, Any]]], ...] = (
-        ("inputs", [input_to_json(item) for item in document.inputs]),
-        ("parameters", [parameter_to_json(item) for item in document.parameters]),
-        ("nodes", [node.to_json() for node in document.nodes]),
-        ("outputs", [output_to_json(item) for item in document.outputs]),
-    )
-    for name, items in sections:
-        lines = ",\n  ".join(map(encode, items))
-        parts.append(f'"{name}": [\n  {lines}\n ]' if items else f'"{name}": []')
+    parts += _sections(document.inputs, document.parameters, document.nodes, document.outputs, encode)
+    if document.functions:
+        parts.append(f'"functions": {{\n  {_functions(document, encode)}\n }}')
     if document.metadata:
         parts.append(f'"metadata": {encode(document.metadata)}')
     return "{" + ",\n ".join(parts) + "}\n"
+
+
+def _sections(
+    inputs: "Iterable[Input]",
+    parameters: "Iterable[Parameter] | None",
+    nodes: "Iterable[Op]",
+    outputs: "Iterable[Output]",
+    encode: Callable[[Any], str],
+    indent: str = "",
+) -> list[str]:
+    sections = {"inputs": map(input_to_json, inputs)}
+    if parameters is not None:
+        sections["parameters"] = map(parameter_to_json, parameters)
+    sections |= {"nodes": (node.to_json() for node in nodes), "outputs": map(output_to_json, outputs)}
+    written: list[str] = []
+    for name, items in sections.items():
+        lines = f",\n{indent}  ".join(map(encode, items))
+        written.append(f'"{name}": [\n{indent}  {lines}\n{indent} ]' if lines else f'"{name}": []')
+    return written
+
+
+def _functions(document: "Document", encode: Callable[[Any], str]) -> str:
+    written: list[str] = []
+    for name, item in document.functions.items():
+        parts = _sections(item.inputs, None, item.nodes, item.outputs, encode, "   ")
+        if item.vjp is not None:
+            parts.append(f'"vjp": {encode(item.vjp)}')
+        written.append(f"{encode(name)}: {{\n    " + ",\n    ".join(parts) + "}")
+    return ",\n  ".join(written)

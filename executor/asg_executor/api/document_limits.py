@@ -15,7 +15,7 @@ def check_document(source: Any, max_nodes: int) -> None:
 
     Args:
         source: the parsed JSON, which may be no document at all.
-        max_nodes: how many inputs, parameters, nodes and outputs it may have together.
+        max_nodes: how many inputs, parameters, nodes and outputs it may have together, its functions included.
 
     Raises:
         LimitExceededError: it has more.
@@ -23,10 +23,18 @@ def check_document(source: Any, max_nodes: int) -> None:
     if not isinstance(source, dict):
         return
     fields = cast("dict[str, Any]", source)
-    sections = [fields[name] for name in _SECTIONS if isinstance(fields.get(name), list)]
-    count = sum(len(cast("list[Any]", section)) for section in sections)
+    count = _parts(fields)
+    functions = fields.get("functions")
+    for function in cast("dict[str, Any]", functions).values() if isinstance(functions, dict) else ():
+        count += _parts(cast("dict[str, Any]", function)) if isinstance(function, dict) else 0
     if count > max_nodes:
         raise LimitExceededError("max_nodes", "the document has", count, max_nodes, "nodes, inputs and outputs")
+
+
+def _parts(fields: dict[str, Any]) -> int:
+    """How many inputs, parameters, nodes and outputs a graph has."""
+    sections = [fields[name] for name in _SECTIONS if isinstance(fields.get(name), list)]
+    return sum(len(cast("list[Any]", section)) for section in sections)
 
 
 def check_optimizer(source: Any, max_nodes: int) -> None:

@@ -9,6 +9,7 @@ from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.program import Instruction, Program
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.document import Document
 from asg_schema.editing import Editor, Value
 from asg_schema.errors import DocumentError
@@ -58,6 +59,7 @@ class _Lowering:
         self.editor: Editor = Editor()
         self.aliases: dict[str, str] = {}
         self.origins: dict[str, Op] = {}
+        self.expanded = 0  # nodes of functions
         self.allowance = current_allowance()
 
     def run(self) -> Program:
@@ -111,6 +113,9 @@ class _Lowering:
         """Append a node, or what it expands to, without recursion."""
         waiting = [origin]
         editor = self.editor
+        if isinstance(origin, Call):  # the nodes of functions that call functions may be more than anybody could expand
+            self.expanded += origin.linked.expanded_nodes
+            self.allowance.check_instructions(f'document "{self.document.name}", its calls expanded', self.expanded)
         while waiting:
             self.allowance.check_time()
             self.allowance.check_instructions(f'document "{self.document.name}"', len(editor.nodes))
