@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from asg_autograd.batching_rules.axes import move_axes
 from asg_autograd.errors import TransformError
 from asg_autograd.mapped_axes import InAxis, MappedAxes, axis_size, mapped_axes, output_axes
-from asg_autograd.mapped_nodes import MappedValues, map_nodes
+from asg_autograd.mapped_nodes import map_nodes
 from asg_autograd.mapped_parameters import mapped_parameter
+from asg_autograd.mapped_values import MappedValues
 from asg_autograd.naming import free_scope, scopes_of_nodes
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.dims import Dim

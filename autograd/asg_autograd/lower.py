@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from asg_autograd.custom_gradient import custom_vjp
 from asg_autograd.errors import TransformError
 from asg_autograd.references import renamed_node, renamed_reference
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.document import Document
 from asg_schema.editing import Value
-from asg_schema.errors import DimError
+from asg_schema.errors import DimError, ExpansionError
 from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
@@ -30,15 +32,19 @@ def lower(document: Document, *, ops: str | Sequence[str] | None = None) -> Docu
     yields a composite's one result has the composite's id and metadata, and the others begin with that id and a dot,
     so that inputs, parameters, outputs and most references read as before. Within expansions nothing is computed twice.
 
+    A call of a function that has a `vjp` stays, because that says how to differentiate it, which its nodes do not;
+    name `call` to replace it all the same. Functions themselves stay as they are.
+
     Args:
         document: a valid document.
-        ops: names of the composites to replace; absent: all of them. An expansion may hold other composites, which stay
-            unless they are named too.
+        ops: names of the composites to replace; absent: all of them, but for such calls. An expansion may hold other
+            composites, which stay unless they are named too.
 
     Raises:
         TransformError: there is no such op, or it is a primitive, or an expansion is too large.
     """
-    lowering = _Lowering(document, _chosen(ops))
+    chosen = _chosen(ops)
+    lowering = _Lowering(document, _ExpandingEditor(chosen, with_vjp=ops is not None and Call in chosen))
     for node in document.nodes:
         lowering.add(node)
     return lowering.finished()
@@ -62,13 +68,18 @@ def _chosen(ops: str | Sequence[str] | None) -> frozenset[type[Op]]:
 class _ExpandingEditor(SimplifyingEditor):
     """An editor that writes the expansion of a composite where the composite is to be appended."""
 
-    def __init__(self, lowered: frozenset[type[Op]]) -> None:
+    def __init__(self, lowered: frozenset[type[Op]], with_vjp: bool) -> None:
         super().__init__()
-        self.lowered = lowered
+        self._lowered = lowered
+        self._with_vjp = with_vjp
+
+    def lowers(self, node: Op) -> bool:
+        """Whether a node is to be expanded."""
+        return type(node) in self._lowered and (self._with_vjp or custom_vjp(node) is None)
 
     @override
     def _simplified(self, node: Op, key: tuple[object, ...], operands: Sequence[Value | None]) -> tuple[Value, ...]:
-        if isinstance(node, Composite) and type(node) in self.lowered:
+        if isinstance(node, Composite) and self.lowers(node):
             return self.expansion(node, [operand for operand in operands if operand is not None])
         return super()._simplified(node, key, operands)
 
@@ -83,9 +94,9 @@ class _ExpandingEditor(SimplifyingEditor):
 class _Lowering:
     """One pass over a document."""
 
-    def __init__(self, document: Document, lowered: frozenset[type[Op]]) -> None:
+    def __init__(self, document: Document, editor: _ExpandingEditor) -> None:
         self.document = document
-        self.editor = _ExpandingEditor(lowered)
+        self.editor = editor
         self.editor.inputs.extend(document.inputs)
         self.editor.parameters.extend(document.parameters)
         # The ids of later nodes are taken: what an expansion adds must not bear one of them.
@@ -100,7 +111,7 @@ class _Lowering:
         if any(reference in self._replaced for reference in node.inputs):
             inputs = tuple(self._replaced.get(reference, reference) for reference in node.inputs)
             node = node.model_copy(update={"inputs": inputs})
-        if isinstance(node, Composite) and type(node) in self.editor.lowered:
+        if isinstance(node, Composite) and self.editor.lowers(node):
             self._expand(node)
             return
         self.editor.keep(node, tuple(self.document.types[reference] for reference in node.references()))
@@ -110,7 +121,7 @@ class _Lowering:
         before = len(self.editor.nodes)
         try:
             results = self.editor.expansion(node, [self.editor.value(reference) for reference in node.inputs])
-        except DimError as error:
+        except (DimError, ExpansionError) as error:
             raise TransformError(f'node "{node.id}" ({node.name}) cannot be expanded: {error}') from None
         for reference, result in zip(node.references(), results, strict=True):
             self._replaced[reference] = result.id
@@ -120,7 +131,7 @@ class _Lowering:
 
     def _take_over(self, node: Composite, last: Op | None, added: Sequence[Op]) -> None:
         """Let the node that yields the result of `node` have its id, if it was added for it and yields nothing else."""
-        if last is not None and len(last.results) == 1 and any(last is step for step in added):
+        if last is not None and len(last.references()) == 1 and any(last is step for step in added):
             self._ids[last.id] = node.id
             self._metadata[last.id] = node.metadata
 

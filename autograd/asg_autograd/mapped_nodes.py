@@ -5,13 +5,16 @@ it is; every other one becomes what the batching rule of its op makes of it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from asg_autograd.batching_rules import Batched, batching
 from asg_autograd.batching_rules.table import Results
+from asg_autograd.custom_gradient import custom_vjp
 from asg_autograd.errors import TransformError
+from asg_autograd.mapped_functions import mapped_call
+from asg_autograd.mapped_values import MappedValues
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.dims import Dim
 from asg_schema.document import Input
 from asg_schema.editing import Editor, Value
@@ -19,29 +22,7 @@ from asg_schema.errors import DimError, DocumentError
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["MappedValues", "map_nodes"]
-
-
-class MappedValues(NamedTuple):
-    """The values of a graph for one example in the graph for all of them.
-
-    Attributes:
-        values: for each reference its value in the graph for all examples.
-        mapped: the references of those that have the mapped axis, as their first.
-        size: the size of that axis.
-    """
-
-    values: dict[str, Value]
-    mapped: set[str]
-    size: Dim
-
-    def add(self, reference: str, value: Value, type: TensorType) -> None:
-        """Enter a value, mapped or not, whose type for one example is `type`."""
-        self.values[reference] = value
-        if value.type == TensorType(type.dtype, (self.size, *type.shape)):
-            self.mapped.add(reference)
-        elif value.type != type:
-            raise TypeError(f"a batching rule made {value.type} of {type} for {self.size} examples")
+__all__ = ["map_nodes"]
 
 
 def map_nodes(
@@ -96,6 +77,8 @@ def _mapped(node: Op, graph: MappedValues, editor: SimplifyingEditor, id: str | 
     results = None if rule is None else rule(node, Batched(node, operands, mapped, graph.size, id))
     if results is not None:
         return results
+    if isinstance(node, Call) and custom_vjp(node) is not None:
+        return mapped_call(node.linked, operands, mapped, map_nodes, id)
     if not isinstance(node, Composite):
         raise TypeError(f"{node.name} has no batching rule and no expansion")
     return _mapped_expansion(node, operands, mapped, graph.size, editor)

@@ -201,6 +201,7 @@ class _Writer:
             parameters=document.parameters,
             nodes=tuple(self.result.nodes),
             outputs=document.outputs,
+            functions=document.functions,
             metadata=document.metadata,
         )
         object.__setattr__(result, "types", {reference: types[reference] for reference in references})

@@ -57,6 +57,7 @@ def renamed_document(document: Document, ids: Mapping[str, str], outputs: Mappin
         ),
         nodes=tuple(renamed_node(node, ids) for node in document.nodes),
         outputs=tuple(_renamed_output(item, ids, outputs) for item in document.outputs),
+        functions=document.functions,
         metadata=document.metadata,
     )
     types = {renamed_reference(reference, ids): type for reference, type in document.types.items()}

@@ -38,7 +38,7 @@ from asg_builder.functions.contraction_composites import (
     pairwise_distance,
     rotary_embedding,
 )
-from asg_builder.functions.control import barrier
+from asg_builder.functions.control import barrier, call
 from asg_builder.functions.creation import (
     arange,
     constant,
@@ -257,6 +257,7 @@ __all__ = [
     "bernoulli",
     "binary_cross_entropy",
     "broadcast_to",
+    "call",
     "categorical",
     "ceil",
     "celu",

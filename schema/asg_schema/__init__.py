@@ -14,7 +14,7 @@ the table `OPS` by its name. Initialisers and roles are the modules `initializer
 from asg_schema import initializers, roles
 from asg_schema.composite import Composite
 from asg_schema.dims import Dim, SymbolicDim, bind_dim, dim_from_json, dim_to_json, symbol
-from asg_schema.document import FORMAT_VERSION, Document, Input, Output, Parameter
+from asg_schema.document import FORMAT_VERSION, Document, Function, Input, Output, Parameter
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
 from asg_schema.errors import AsgError, DimError, DocumentError, Problem, RuleError
@@ -36,6 +36,7 @@ __all__ = [
     "Document",
     "DocumentError",
     "Editor",
+    "Function",
     "Input",
     "Op",
     "OpTable",

@@ -23,6 +23,7 @@ from asg_schema.dims import Dim, dim_to_json
 from asg_schema.tensor_type import MOST_AXES
 
 __all__ = [
+    "NAME_PATTERN",
     "Axes",
     "Axis",
     "Identifier",
@@ -58,11 +59,11 @@ Identifier: TypeAlias = Annotated[
 ]
 """The id of an input, a parameter or a node."""
 
-_NAME = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
+NAME_PATTERN = r"[^\x00-\x1f\x7f-\x9f]{1,255}"
 
 Name: TypeAlias = Annotated[
     str,
-    StringConstraints(pattern=f"^{_NAME}$", strict=True),
+    StringConstraints(pattern=f"^{NAME_PATTERN}$", strict=True),
     _explained("name", "a name has 1 to 255 characters, none of them a control character"),
 ]
 """The name of a document, a function or an output."""
@@ -80,7 +81,7 @@ Axes: TypeAlias = Annotated[tuple[Axis, ...], Field(max_length=MOST_AXES, fail_f
 """Several axes; negative ones count from the end."""
 
 _match_identifier = re.compile(_IDENTIFIER).fullmatch
-_match_name = re.compile(_NAME).fullmatch
+_match_name = re.compile(NAME_PATTERN).fullmatch
 
 
 def is_identifier(text: str) -> bool:

@@ -11,9 +11,9 @@ from asg_schema.attributes import Name
 from asg_schema.digest import document_digest
 from asg_schema.errors import DocumentError
 from asg_schema.garbage_collection import garbage_collection_paused
-from asg_schema.linking import MOST_FUNCTIONS, link_functions, linked_nodes
+from asg_schema.linking import as_parts, link_functions, linked_nodes
 from asg_schema.parts import Input, Output, Parameter
-from asg_schema.reading import FORMAT_VERSION, check_fields, check_version, read_parts
+from asg_schema.reading import FORMAT_VERSION, MOST_FUNCTIONS, check_fields, check_version, read_parts
 from asg_schema.tensor_type import TensorType
 from asg_schema.validation import check_parts, check_types
 from asg_schema.wire import parse_json
@@ -68,7 +68,11 @@ class Document(BaseModel):
             raise DocumentError(check_parts(read_parts(source))) from None
         if document.functions:
             functions, _ = link_functions(document.functions)
-            document = document.model_copy(update={"nodes": linked_nodes(document.nodes, functions)})
+            update = {
+                "nodes": linked_nodes(document.nodes, functions),
+                "functions": {**document.functions, **as_parts(functions)},
+            }
+            document = document.model_copy(update=update)
         _ = document.types
         return document
 

@@ -2,6 +2,7 @@
 
 AsgError
 ├── DocumentError      the document is not valid; carries every `Problem` found
+├── ExpansionError     the nodes of a function are too many to be written in the place of a call
 └── RuleError          an op's operands or attributes break its rule; inference turns it into a `Problem`
     └── DimError       a dim is not one, or is too large an expression; also a ValueError
 """
@@ -9,7 +10,7 @@ AsgError
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["MOST_PROBLEMS", "AsgError", "DimError", "DocumentError", "Problem", "RuleError"]
+__all__ = ["MOST_PROBLEMS", "AsgError", "DimError", "DocumentError", "ExpansionError", "Problem", "RuleError"]
 
 
 MOST_PROBLEMS = 100
@@ -33,6 +34,10 @@ class Problem(NamedTuple):
     code: str
     message: str
 
+    def within(self, pointer: str, owner: str) -> "Problem":
+        """The problem where what it is about stands at `pointer` of something larger, called `owner`."""
+        return Problem(pointer + self.pointer, self.code, owner + self.message)
+
     def __str__(self) -> str:
         return f"{self.pointer or '/'}: {self.message}"
 
@@ -50,6 +55,10 @@ class DocumentError(AsgError):
         self.more = len(problems) - len(self.problems)
         lines = [*map(str, self.problems), *([f"and {self.more} more problems"] if self.more else [])]
         super().__init__("\n".join(lines))
+
+
+class ExpansionError(AsgError):
+    """The nodes of a function, with all calls in it expanded, are too many to be written in the place of a call."""
 
 
 class RuleError(AsgError):

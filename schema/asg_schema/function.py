@@ -1,15 +1,16 @@
 """`LinkedFunction`: a function of a document, ready to be called."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from asg_schema.attributes import encode_shape
 from asg_schema.digest import add_node_digests, digest_of
 from asg_schema.dims import Dim, SymbolicDim, substitute_dim, symbol, symbols_of
 from asg_schema.editing import Value
-from asg_schema.errors import AsgError, DimError, RuleError
+from asg_schema.errors import DimError, ExpansionError, RuleError
 from asg_schema.inference import infer_node, type_problem
+from asg_schema.interruption import interruption
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output
 from asg_schema.tensor_type import TensorType
@@ -18,16 +19,28 @@ from asg_schema.writing import input_to_json, output_to_json
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["MOST_EXPANDED_NODES", "LinkedFunction", "called_functions", "reachable_functions", "symbol_name"]
+__all__ = [
+    "MOST_EXPANDED_NODES",
+    "MOST_SIGNATURES",
+    "LinkedFunction",
+    "called_functions",
+    "reachable_functions",
+    "symbol_name",
+]
 
-MOST_EXPANDED_NODES = 10_000_000
-"""How many nodes a function may have, with all calls in it expanded, to be written in the place of a call."""
+MOST_EXPANDED_NODES = 1_000_000
+"""How many nodes a function may have, with all calls in it expanded, to be written in the place of one call."""
+
+MOST_SIGNATURES = 1000
+"""For how many different combinations of operand types a function may be called, in a document and its functions."""
+
+_MOST_COUNTED = 2**63 - 1
 
 
 class LinkedFunction:
     """A graph that is called: closed, with the functions that it calls linked to the nodes that call them.
 
-    Two are equal where their names and their JSON are.
+    Two are equal where their names and their JSON are, and those of all functions that they call.
 
     Args:
         name: its name in the document.
@@ -37,8 +50,8 @@ class LinkedFunction:
         vjp: the function that pulls cotangents back through it; absent: its gradient is that of its nodes.
 
     Attributes:
-        expanded_nodes: how many nodes it has with all calls expanded, itself counted as one.
-        depth: how many functions call each other in it at most, itself included.
+        expanded_nodes: how many nodes it has with all calls expanded, itself counted as one; at most 2⁶³ - 1.
+        depth: how many functions call each other in it at most, itself included; its `vjp` counts as called.
     """
 
     def __init__(
@@ -55,30 +68,34 @@ class LinkedFunction:
         self.outputs = tuple(outputs)
         self.vjp = vjp
         called = [function for node in self.nodes for function in called_functions(node)]
-        self.expanded_nodes = 1 + len(self.nodes) + sum(function.expanded_nodes for function in called)
-        self.depth = 1 + max((function.depth for function in called), default=0)
-        self._inferred: dict[tuple[TensorType, ...], tuple[TensorType, ...]] = {}
+        expanded = 1 + len(self.nodes) + sum(function.expanded_nodes for function in called)
+        self.expanded_nodes = min(expanded, _MOST_COUNTED)
+        deepest = max((function.depth for function in called), default=0)
+        self.depth = 1 + max(deepest, 0 if vjp is None else vjp.depth)
+        self._inferred: dict[tuple[TensorType, ...], tuple[TensorType, ...] | _Refusal] = {}
 
     def __repr__(self) -> str:
         return f"LinkedFunction({self.name!r}, {len(self.inputs)} inputs, {len(self.nodes)} nodes)"
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, LinkedFunction) and (self.name, self._text) == (other.name, other._text)
+        return self is other or (isinstance(other, LinkedFunction) and self.identity == other.identity)
 
     def __hash__(self) -> int:
-        return hash((self.name, self._text))
+        return hash(self.identity)
 
     @cached_property
-    def _text(self) -> str:
+    def identity(self) -> str:
+        """What it is, its names and those of its values included, as 64 hexadecimal digits: equal for equal ones."""
+        called = {function.name: function.identity for node in self.nodes for function in called_functions(node)}
         content = [
+            self.name,
             [input_to_json(item) for item in self.inputs],
             [node.to_json() for node in self.nodes],
             [output_to_json(item) for item in self.outputs],
-            None if self.vjp is None else self.vjp.name,
+            called,
+            None if self.vjp is None else self.vjp.identity,
         ]
-        return json.dumps(content)
+        return digest_of("linked", content)
 
     @cached_property
     def digest(self) -> str:
@@ -86,13 +103,13 @@ class LinkedFunction:
 
         `schema/README.md` defines it exactly.
         """
-        digests = {
-            item.id: digest_of("operand", [index, {**input_to_json(item), "id": ""}])
-            for index, item in enumerate(self.inputs)
-        }
+        digests: dict[str, str] = {}
+        for index, item in enumerate(self.inputs):
+            digests[item.id] = digest_of("operand", [index, item.dtype.value, encode_shape(item.shape)])
+        taken = list(digests.values())
         add_node_digests(self.nodes, digests)
         results = [digests[item.value] for item in self.outputs]
-        return digest_of("function", [len(self.inputs), results, None if self.vjp is None else self.vjp.digest])
+        return digest_of("function", [taken, results, None if self.vjp is None else self.vjp.digest])
 
     def result_types(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The types of its results for operands of these types.
@@ -103,20 +120,44 @@ class LinkedFunction:
         given = tuple(operands)
         found = self._inferred.get(given)
         if found is None:
-            found = self._inferred[given] = self._infer(given)
+            if len(self._inferred) >= MOST_SIGNATURES:
+                raise RuleError(
+                    f'the function "{self.name}" is called with more than {MOST_SIGNATURES:,} different combinations '
+                    "of operand types"
+                )
+            try:
+                types = self._value_types(given)
+                found = tuple(types[item.value] for item in self.outputs)
+            except RuleError as error:
+                found = _Refusal(error.message, error.operand, error.field)
+            self._inferred[given] = found
+        if isinstance(found, _Refusal):
+            raise RuleError(found.message, operand=found.operand, field=found.field)
         return found
 
-    def _infer(self, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+    @property
+    def types(self) -> dict[str, TensorType]:
+        """The types of its values as its own inputs declare them, by reference."""
+        return self._value_types(tuple(item.type for item in self.inputs))
+
+    def _value_types(self, operands: tuple[TensorType, ...]) -> dict[str, TensorType]:
         symbols = self.bind(operands)
         types = {item.id: operand for item, operand in zip(self.inputs, operands, strict=True)}
+        check = interruption.get()
         for node in self.nodes:
+            if check is not None:
+                check()
             try:
                 results = infer_node(node.substitute(symbols), [types[reference] for reference in node.inputs])
-            except (RuleError, DimError, ZeroDivisionError) as error:
-                said = type_problem(error, node, "", types).message if isinstance(error, RuleError) else str(error)
-                raise RuleError(f'the function "{self.name}", {_listed(symbols)}: {said}') from None
+            except RuleError as error:
+                raise self._broken(symbols, type_problem(error, node, "", types).message) from None
+            except ZeroDivisionError:
+                raise self._broken(symbols, f'node "{node.id}" ({node.name}): a dim divides by zero') from None
             types.update(zip(node.references(), results, strict=True))
-        return tuple(types[item.value] for item in self.outputs)
+        return types
+
+    def _broken(self, symbols: Mapping[str, Dim], said: str) -> RuleError:
+        return RuleError(f'the function "{self.name}", {_listed(symbols)}: {said}')
 
     def bind(self, operands: Sequence[TensorType]) -> dict[str, Dim]:
         """What the symbols of its inputs stand for where it is called with operands of these types.
@@ -151,7 +192,8 @@ class LinkedFunction:
                 try:
                     needed = substitute_dim(wanted, bound)
                 except (DimError, ZeroDivisionError) as error:
-                    raise RuleError(f'"{item.id}" of the function "{self.name}": {error}', operand=index) from None
+                    said = "a dim divides by zero" if isinstance(error, ZeroDivisionError) else error.message
+                    raise RuleError(f'"{item.id}" of the function "{self.name}": {said}', operand=index) from None
                 if needed != dim:
                     raise RuleError(
                         f'axis {axis} of {{{index}}} is {dim}, and {needed} is needed there for "{item.id}" of the '
@@ -167,10 +209,10 @@ class LinkedFunction:
 
         Raises:
             DocumentError: a node's rule does not hold for these operands.
-            AsgError: there are too many nodes.
+            ExpansionError: there are too many nodes.
         """
         if self.expanded_nodes > MOST_EXPANDED_NODES:
-            raise AsgError(
+            raise ExpansionError(
                 f'the function "{self.name}" has {self.expanded_nodes:,} nodes with its calls expanded; at most '
                 f"{MOST_EXPANDED_NODES:,} are written in the place of a call"
             )
@@ -183,6 +225,14 @@ class LinkedFunction:
             emitted = editor.emit(type(step), [values[reference] for reference in step.inputs], attributes)
             values.update(zip(step.references(), emitted, strict=True))
         return tuple(values[item.value] for item in self.outputs)
+
+
+class _Refusal(NamedTuple):
+    """Why a function cannot be called with operands of some types: what a `RuleError` is made of."""
+
+    message: str
+    operand: int | None
+    field: str | None
 
 
 def _listed(symbols: Mapping[str, Dim]) -> str:
@@ -199,13 +249,11 @@ def symbol_name(dim: Dim) -> str | None:
 
 
 def called_functions(node: Op) -> tuple[LinkedFunction, ...]:
-    """The function that a node calls, and the one by which it is differentiated, if there are such."""
+    """The function that a node calls, if it does."""
     if node.name != "call":
         return ()
     function: object = getattr(node, "function")  # noqa: B009 - the class of such nodes is made of functions
-    if not isinstance(function, LinkedFunction):
-        return ()
-    return (function,) if function.vjp is None else (function, function.vjp)
+    return (function,) if isinstance(function, LinkedFunction) else ()
 
 
 def reachable_functions(nodes: Iterable[Op]) -> list[LinkedFunction]:

@@ -7,6 +7,7 @@ from asg_schema.dims import symbols_of
 from asg_schema.errors import Problem
 from asg_schema.function import symbol_name
 from asg_schema.tensor_type import TensorType
+from asg_schema.wire import nearest, show_value
 
 if TYPE_CHECKING:
     from asg_schema.any_op import Function
@@ -57,7 +58,8 @@ def interface_problems(
     if function.vjp is None:
         return problems
     if function.vjp not in functions:
-        problems.append(Problem("/vjp", "unknown_value", f'there is no function "{function.vjp}"'))
+        hint = nearest(function.vjp, functions)
+        problems.append(Problem("/vjp", "unknown_value", f"there is no function {show_value(function.vjp)}{hint}"))
     elif function.vjp in results:
         taken = [item.type for item in functions[function.vjp].inputs]
         inputs, outputs = [item.type for item in function.inputs], [types[item.value] for item in function.outputs]

@@ -32,7 +32,11 @@ def json_schema() -> dict[str, Any]:
     schema = cast("dict[str, Any]", _with_references(source, shared))
     for kind in ("add", "mul", "floordiv", "mod"):
         shared["Dim"]["oneOf"][2]["properties"][kind].update(_DIMS)
+    shared["Node"] = {"description": "A node, by its op.", **schema["properties"]["nodes"]["items"]}
+    for graph in (schema, schema["$defs"]["Function"]):
+        graph["properties"]["nodes"]["items"] = {"$ref": "#/$defs/Node"}
     schema["$defs"] = dict(sorted({**schema["$defs"], **shared}.items()))
+    schema["properties"]["functions"]["additionalProperties"] = False
     schema["properties"]["asg"] = {"const": 1, "description": "The version of the format."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEEPEST_CALLS",
-    "MOST_FUNCTIONS",
     "LinkFault",
+    "as_parts",
     "called_names",
     "functions_of",
     "link_functions",
@@ -23,9 +23,6 @@ __all__ = [
 
 DEEPEST_CALLS = 64
 """How many functions may call each other, one within the other."""
-
-MOST_FUNCTIONS = 10_000
-"""How many functions a document may have."""
 
 
 class LinkFault(NamedTuple):
@@ -44,7 +41,7 @@ class LinkFault(NamedTuple):
 
 def called_names(function: "Function") -> list[str]:
     """The names of the functions that a function calls, and of the one that it is differentiated by."""
-    names = [node.function for node in function.nodes if isinstance(node, Call) and isinstance(node.function, str)]
+    names = [node.function_name for node in function.nodes if isinstance(node, Call)]
     return [*dict.fromkeys(names), *([] if function.vjp is None else [function.vjp])]
 
 
@@ -106,13 +103,13 @@ def _cycles(calls: Mapping[str, str]) -> Iterable[LinkFault]:
 
 
 def linked_nodes(nodes: Iterable[Op], functions: Mapping[str, LinkedFunction]) -> tuple[Op, ...]:
-    """Nodes, of which those that call a function by name hold it now, if it is known."""
+    """Nodes, of which those that call a function hold the one of that name, if it is known."""
     return tuple(_linked(node, functions) for node in nodes)
 
 
 def _linked(node: Op, functions: Mapping[str, LinkedFunction]) -> Op:
-    if isinstance(node, Call) and isinstance(node.function, str) and node.function in functions:
-        return node.model_copy(update={"function": functions[node.function]})
+    if isinstance(node, Call) and node.function_name in functions:
+        return node.model_copy(update={"function": functions[node.function_name]})
     return node
 
 
@@ -122,18 +119,23 @@ def functions_of(nodes: Iterable[Op]) -> "dict[str, Function]":
     Raises:
         AsgError: two of them have one name.
     """
-    from asg_schema.any_op import Function  # at run time only here: its union of nodes needs all ops first
-
     found: dict[str, LinkedFunction] = {}
     for item in reachable_functions(nodes):
         if found.setdefault(item.name, item) != item:
             raise AsgError(f'two functions are called "{item.name}" and are not the same; give one another name')
+    return as_parts(found)
+
+
+def as_parts(functions: Mapping[str, LinkedFunction]) -> "dict[str, Function]":
+    """Functions as a document has them, by name."""
+    from asg_schema.any_op import Function  # at run time only here: its union of nodes needs all ops first
+
     return {
-        item.name: Function.model_construct(
+        name: Function.model_construct(
             inputs=item.inputs,
             nodes=item.nodes,
             outputs=item.outputs,
             vjp=None if item.vjp is None else item.vjp.name,
         )
-        for item in found.values()
+        for name, item in functions.items()
     }

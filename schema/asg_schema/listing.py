@@ -9,6 +9,7 @@ from asg_schema.attributes import encode_number
 from asg_schema.dims import Dim, SymbolicDim, format_shape
 from asg_schema.document import Document
 from asg_schema.dtype import DType
+from asg_schema.function import LinkedFunction
 from asg_schema.op import Op
 from asg_schema.ops.creation import Bytes
 from asg_schema.parts import Input, Output, Parameter
@@ -179,6 +180,8 @@ def format_output(item: Output, type: TensorType) -> str:
 def _format(value: Any) -> str:
     if isinstance(value, DType):
         return value.value
+    if isinstance(value, LinkedFunction):
+        return value.name
     if isinstance(value, Bytes):
         return f"<{format_count(len(value.decode()), 'byte')}>"
     if isinstance(value, bool):

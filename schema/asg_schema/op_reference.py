@@ -15,6 +15,7 @@ from asg_schema.composites.contraction import Attention, Linear
 from asg_schema.composites.contraction_einsum import Einsum
 from asg_schema.composites.contraction_products import CosineSimilarity, Outer, PairwiseDistance
 from asg_schema.composites.contraction_rotary import RotaryEmbedding
+from asg_schema.composites.control import Call
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.elementwise_activations import (
     Celu,
@@ -51,10 +52,12 @@ from asg_schema.composites.window_interpolation import Interpolate
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
+from asg_schema.function import LinkedFunction
 from asg_schema.listing import format_call
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
-from asg_schema.parts import Input
+from asg_schema.ops.elementwise import Divide
+from asg_schema.parts import Input, Output
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["EXAMPLES", "op_reference", "op_section"]
@@ -64,6 +67,13 @@ _X = TensorType(_FLOAT, (_N, 3))
 _CHANNELS = (TensorType(_FLOAT, (3,)),)
 _CHANNELS_OF_4 = (TensorType(_FLOAT, (4,)),)
 _KEY = TensorType(DType.UINT32, (2,))
+
+_NORMALISED = LinkedFunction(
+    "normalised",
+    [Input(id="v", dtype=_FLOAT, shape=(symbol("rows"), symbol("columns")))],
+    [Norm(id="length", inputs=("v",), axis=(1,), keepdims=True), Divide(id="unit", inputs=("v", "length"))],
+    [Output(name="unit", value="unit"), Output(name="length", value="length")],
+)
 
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     AdaptiveAvgPool: ((TensorType(_FLOAT, (_N, 3, 5)),), {"output_size": (2,)}),
@@ -87,6 +97,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
         ),
         {"strides": (2, 2), "padding": ((1, 1), (1, 1))},
     ),
+    Call: ((_X,), {"function": _NORMALISED}),
     CosineSimilarity: ((_X, _X), {}),
     CrossEntropy: ((_X, TensorType(DType.INT64, (_N,))), {}),
     CumulativeProd: ((_X,), {"axis": 1, "exclusive": True}),
@@ -327,6 +338,8 @@ def _type_in_words(annotation: Any) -> str:
         return "dim"
     if origin is None:
         return _WORDS[annotation]
+    if LinkedFunction in arguments:  # JSON has its name
+        return "string"
     if origin is Literal:
         return " or ".join(f'`"{choice}"`' for choice in arguments)
     if origin is Annotated:  # a type with bounds

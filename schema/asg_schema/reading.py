@@ -4,7 +4,8 @@ What is sound is kept and can be checked; what is not becomes a `Broken` part, w
 they can be read, its id and the values that it refers to.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
@@ -17,13 +18,17 @@ from asg_schema.op_table import OPS
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.wire import json_pointer, nearest, show_value, validation_problems
 
-__all__ = ["FORMAT_VERSION", "Broken", "Parts", "check_fields", "check_version", "read_parts"]
+__all__ = ["FORMAT_VERSION", "MOST_FUNCTIONS", "Broken", "Parts", "check_fields", "check_version", "read_parts"]
 
 FORMAT_VERSION = 1
+
+MOST_FUNCTIONS = 10_000
+"""How many functions a document may have."""
 
 _MOST_FIELDS = max(len(kind.model_fields) for kind in (Input, Parameter, Output, *OPS.values()))
 _MOST_SURPLUS_FIELDS = 1000
 _SECTIONS = ("inputs", "parameters", "nodes", "outputs")
+_SECTIONS_OF_FUNCTIONS = ("inputs", "nodes", "outputs")
 
 Part = TypeVar("Part", bound=BaseModel)
 
@@ -43,18 +48,19 @@ class Broken(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What a document consists of, as far as it could be read.
+    """What a document consists of, as far as it could be read; or a function that is not well-formed.
 
     Attributes:
+        functions: by name; one that is not well-formed is `Parts` itself.
         whole: whether every section could be read as a list, so that a value that is not found does not exist.
-        problems: what is wrong outside the four sections.
+        problems: what is wrong outside the sections.
     """
 
     inputs: Sequence[Input | Broken]
     parameters: Sequence[Parameter | Broken]
     nodes: Sequence[Op | Broken]
     outputs: Sequence[Output | Broken]
-    functions: Mapping[str, Function | Broken] = {}
+    functions: "Mapping[str, Function | Parts]" = MappingProxyType({})
     whole: bool = True
     problems: Sequence[Problem] = ()
 
@@ -69,7 +75,17 @@ class _Heading(BaseModel):
     metadata: dict[str, JsonValue] = {}
 
 
+class _FunctionHeading(BaseModel):
+    """The fields of a function outside its sections."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    vjp: Name | None = None
+
+
 _HEADING = TypeAdapter(_Heading)
+_FUNCTION_HEADING = TypeAdapter(_FunctionHeading)
+_NAME = TypeAdapter(Name)
 _FIELDS = ("asg", "name", *_SECTIONS, "functions", "metadata")
 
 
@@ -104,19 +120,29 @@ def check_fields(source: Mapping[str, Any]) -> None:
     """
     left = _MOST_SURPLUS_FIELDS - max(0, len(source) - len(_FIELDS))
     pointer = ""
-    for section in _SECTIONS if left >= 0 else ():
-        items = source.get(section)
-        for index, part in enumerate(cast("list[Any]", items) if isinstance(items, list | tuple) else ()):
-            if isinstance(part, dict):
-                left -= _surplus(cast("dict[str, Any]", part))
-            if left < 0:
-                pointer = json_pointer([section, index])
-                break
+    for place, part in _objects(source):
+        if isinstance(part, dict):
+            left -= _surplus(cast("dict[str, Any]", part))
         if left < 0:
+            pointer = json_pointer(place)
             break
     if left < 0:
         message = f"the document has more than {_MOST_SURPLUS_FIELDS:,} fields that no document has"
         raise DocumentError([Problem(pointer, "unknown_field", message)])
+
+
+def _objects(source: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """What should be the parts of a document, its functions among them and theirs, each with its place."""
+    functions = source.get("functions")
+    graphs: list[tuple[tuple[str, ...], Any]] = [((), source)]
+    for name, item in cast("dict[str, Any]", functions).items() if isinstance(functions, dict) else ():
+        yield ("functions", name), item
+        graphs.append((("functions", name), item))
+    for place, graph in graphs:
+        for section in _SECTIONS if isinstance(graph, dict) else ():
+            items = cast("dict[str, Any]", graph).get(section)
+            for index, part in enumerate(cast("list[Any]", items) if isinstance(items, list | tuple) else ()):
+                yield (*place, section, index), part
 
 
 def _surplus(part: Mapping[str, Any]) -> int:
@@ -142,40 +168,79 @@ def read_parts(source: Mapping[str, Any]) -> Parts:
     except ValidationError as error:
         problems.extend(validation_problems(error, heading, fields=_FIELDS))
     reader = _Reader()
+    lists = _lists(source, _SECTIONS, problems)
+    functions = source.get("functions", {})
+    if not isinstance(functions, Mapping):
+        message = f"functions is {show_value(functions)}; an object is needed"
+        problems.append(Problem("/functions", "invalid_value", message))
+        functions = None
+    return Parts(
+        [reader.part(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
+        [reader.part(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
+        [reader.node(*item) for item in enumerate(lists.get("nodes", ()))],
+        [reader.part(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
+        {} if functions is None else _functions(cast("Mapping[str, Any]", functions), reader, problems),
+        whole=len(lists) == len(_SECTIONS) and functions is not None,
+        problems=problems,
+    )
+
+
+def _lists(source: Mapping[str, Any], sections: Iterable[str], problems: list[Problem]) -> dict[str, list[Any]]:
+    """The sections that are lists."""
     lists: dict[str, list[Any]] = {}
-    for section in _SECTIONS:
+    for section in sections:
         items = source.get(section, [])
         if isinstance(items, list | tuple):
             lists[section] = list(cast("list[Any]", items))
         else:
             message = f"{section} is {show_value(items)}; a list is needed"
             problems.append(Problem(f"/{section}", "invalid_value", message))
-    return Parts(
-        [reader.part(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
-        [reader.part(Parameter, "parameters", *item) for item in enumerate(lists.get("parameters", ()))],
-        [reader.node(*item) for item in enumerate(lists.get("nodes", ()))],
-        [reader.part(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
-        _functions(source.get("functions", {}), problems),
-        whole=len(lists) == len(_SECTIONS) and isinstance(source.get("functions", {}), Mapping),
-        problems=problems,
-    )
+    return lists
 
 
-def _functions(source: Any, problems: list[Problem]) -> dict[str, Function | Broken]:
-    """The functions of a document by name, each read as a whole."""
-    if not isinstance(source, Mapping):
-        message = f"functions is {show_value(source)}; an object is needed"
+def _functions(source: Mapping[str, Any], reader: "_Reader", problems: list[Problem]) -> dict[str, Function | Parts]:
+    """The functions of a document by name; those that are not well-formed part by part."""
+    if len(source) > MOST_FUNCTIONS:
+        message = f"functions has {len(source):,} entries; at most {MOST_FUNCTIONS:,} are allowed"
         problems.append(Problem("/functions", "invalid_value", message))
         return {}
-    found: dict[str, Function | Broken] = {}
-    for name, item in cast("Mapping[str, Any]", source).items():
-        owner = f"function {show_value(name)}: "
+    found: dict[str, Function | Parts] = {}
+    for name, item in source.items():
+        try:
+            _NAME.validate_python(name)
+        except ValidationError as error:
+            problems.extend(validation_problems(error, name, ("functions", name), "functions: "))
         try:
             found[name] = Function.model_validate(item)
         except ValidationError as error:
-            faults = validation_problems(error, item, ("functions", name), owner, Function.model_fields)
-            found[name] = Broken(name, (), tuple(faults))
+            if isinstance(item, Mapping):
+                found[name] = _function_parts(cast("Mapping[str, Any]", item), reader)
+            else:
+                found[name] = Parts((), (), (), (), whole=False, problems=validation_problems(error, item))
     return found
+
+
+def _function_parts(source: Mapping[str, Any], reader: "_Reader") -> Parts:
+    problems: list[Problem] = []
+    heading = {key: value for key, value in source.items() if key not in _SECTIONS_OF_FUNCTIONS}
+    try:
+        _FUNCTION_HEADING.validate_python(heading)
+    except ValidationError as error:
+        problems.extend(validation_problems(error, heading, fields=Function.model_fields))
+    lists = _lists(source, _SECTIONS_OF_FUNCTIONS, problems)
+    for section in ("inputs", "outputs"):
+        if section not in source:
+            problems.append(Problem(f"/{section}", "missing_field", f'the field "{section}" is missing'))
+        elif lists.get(section) == []:
+            problems.append(Problem(f"/{section}", "invalid_value", f"{section}: at least 1 entry is needed"))
+    return Parts(
+        [reader.part(Input, "inputs", *item) for item in enumerate(lists.get("inputs", ()))],
+        (),
+        [reader.node(*item) for item in enumerate(lists.get("nodes", ()))],
+        [reader.part(Output, "outputs", *item) for item in enumerate(lists.get("outputs", ()))],
+        whole=len(lists) == len(_SECTIONS_OF_FUNCTIONS),
+        problems=problems,
+    )
 
 
 class _Reader:

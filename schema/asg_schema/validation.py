@@ -70,7 +70,7 @@ class _Checker:
     def __init__(self, parts: Parts, functions: Mapping[str, LinkedFunction] | None = None) -> None:
         self.parts = parts
         self._is_body = functions is not None
-        self._functions: dict[str, LinkedFunction] = dict(functions or {})
+        self._functions: Mapping[str, LinkedFunction] = {} if functions is None else functions
         self.types: dict[str, TensorType] = {}
         self.problems: list[Problem] = list(parts.problems)
         self._untyped: set[str] = set()
@@ -183,7 +183,7 @@ class _Checker:
 
     def _linked(self, node: Call) -> Call:
         """A call that holds its function exactly if that can be called."""
-        name = node.function if isinstance(node.function, str) else node.function.name
+        name = node.function_name
         return node.model_copy(update={"function": self._functions.get(name, name)})
 
     def _unknown_function(self, name: str, pointer: str, owner: str) -> None:
@@ -196,25 +196,36 @@ class _Checker:
         """Find what is wrong with the functions, and keep those that can be called."""
         functions = self.parts.functions
         sound = {name: item for name, item in functions.items() if isinstance(item, Function)}
-        for item in functions.values():
-            self.problems.extend(item.problems if isinstance(item, Broken) else ())
         linked, faults = link_functions(sound)
+        found: dict[str, list[Problem]] = {name: [] for name in functions}
         for fault in faults:
-            where = json_pointer(["functions", fault.name])
-            self._report(where, fault.code, f"function {show_value(fault.name)}: {fault.message}")
+            found[fault.name].append(Problem("", fault.code, fault.message))
+        callable: dict[str, LinkedFunction] = {}
         results: dict[str, list[TensorType]] = {}
-        for name in [*linked, *(name for name in sound if name not in linked)]:
-            item = sound[name]
-            body = _Checker(
-                Parts(item.inputs, (), item.nodes, item.outputs, functions, self.parts.whole), self._functions
-            )
-            body.run()
-            found = body.in_document_order() or interface_problems(item, body.types, sound, results)
+        for name in [*linked, *(name for name in functions if name not in linked)]:
+            item = functions[name]
+            types, problems = self._body(item, callable)
+            if not problems and isinstance(item, Function):
+                problems = interface_problems(item, types, sound, results)
+                if not problems and name in linked:
+                    callable[name] = linked[name]
+                    results[name] = [types[output.value] for output in item.outputs]
+            found[name] += problems
+        for name, problems in found.items():
             where, owner = json_pointer(["functions", name]), f"function {show_value(name)}: "
-            self.problems.extend(Problem(where + fault.pointer, fault.code, owner + fault.message) for fault in found)
-            if not found and name in linked:
-                self._functions[name] = linked[name]
-                results[name] = [body.types[output.value] for output in item.outputs]
+            self.problems.extend(problem.within(where, owner) for problem in problems)
+        self._functions = callable
+
+    def _body(
+        self, item: Function | Parts, callable: Mapping[str, LinkedFunction]
+    ) -> tuple[dict[str, TensorType], list[Problem]]:
+        """The types of a function's values, and its problems, with pointers within the function."""
+        if isinstance(item, Function):
+            item = Parts(item.inputs, (), item.nodes, item.outputs)
+        parts = item._replace(functions=self.parts.functions, whole=item.whole and self.parts.whole)
+        body = _Checker(parts, callable)
+        body.run()
+        return body.types, body.in_document_order()
 
     def _known_symbols(self) -> Iterable[str]:
         """The symbols that a run finds from what it is given: those in the shapes of inputs."""
@@ -338,7 +349,8 @@ def _name(node: Op | Broken) -> str | None:
 def _place(problem: Problem) -> tuple[int, int]:
     _, section, index, *_ = [*problem.pointer.split("/"), "", ""]
     order = ("", "asg", "name", "functions", "inputs", "parameters", "nodes", "outputs")
-    return (order.index(section) if section in order else len(order), int(index) if index.isdecimal() else -1)
+    numbered = section != "functions" and index.isdecimal()
+    return (order.index(section) if section in order else len(order), int(index) if numbered else -1)
 
 
 def _parameter_faults(item: Parameter) -> Iterable[tuple[str, str]]:

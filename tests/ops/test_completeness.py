@@ -81,6 +81,7 @@ WITHOUT_RANK_0 = {
 # Composites that are always expanded where they are mapped.
 MAPPED_BY_EXPANSION = {
     "bernoulli": "its attributes cannot say that examples share the bits",
+    "call": "what it calls is mapped where its function has a vjp, which needs the whole pass",
     "categorical": "its attributes cannot say that examples share the noise",
     "normal": "its key is one",
     "outer": "its operands are vectors",

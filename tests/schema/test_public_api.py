@@ -21,7 +21,7 @@ ROOT = FOLDER.parents[1]
 MODULES = sorted(".".join(path.relative_to(FOLDER.parent).with_suffix("").parts) for path in FOLDER.rglob("[a-z]*.py"))
 
 PUBLIC = """
-AsgError Composite DType DTypeGroup Dim DimError Document DocumentError Editor FORMAT_VERSION Input OPS Op
+AsgError Composite DType DTypeGroup Dim DimError Document DocumentError Editor FORMAT_VERSION Function Input OPS Op
 OpTable Operand Output Parameter Problem RuleError SymbolicDim TensorType Value bind_dim dependents dim_from_json
 dim_to_json infer_node initializers live_nodes prune roles symbol
 """
@@ -50,8 +50,8 @@ def test_a_modules_public_names_are_those_that_it_defines(module: str) -> None:
     assert all(hasattr(loaded, name) for name in listed)
     public_classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"}
     assert public_classes <= set(listed)
-    # A document and its parts are found in one place, and so are the two kinds of dim.
-    if module not in ("asg_schema.document", "asg_schema.dims"):
+    # A document and its parts are found in one place, and so are the two kinds of dim; what any op is, is computed.
+    if module not in ("asg_schema.any_op", "asg_schema.document", "asg_schema.dims"):
         assert set(listed) <= defined
 
 

@@ -113,7 +113,7 @@ def test_the_json_schema_refuses(validator: Any, source: dict[str, Any]) -> None
 
 def test_the_json_schema_describes_every_op_and_only_ops() -> None:
     schema = json_schema()
-    listed = [entry["$ref"].rpartition("/")[2] for entry in schema["properties"]["nodes"]["items"]["oneOf"]]
+    listed = [entry["$ref"].rpartition("/")[2] for entry in schema["$defs"]["Node"]["oneOf"]]
     definitions = [schema["$defs"][name] for name in listed]
     assert sorted(definition["properties"]["op"]["const"] for definition in definitions) == sorted(OPS)
     for definition in definitions:

@@ -16,6 +16,7 @@ from typing import NamedTuple, cast
 from asg_executor.plan.traits import is_pointwise
 from asg_executor.sessions.selection import selected
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.dims import Dim, SymbolicDim, symbols_of
 from asg_schema.document import Document
 from asg_schema.editing import Editor
@@ -34,6 +35,10 @@ from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import live_nodes, node_of, prune
 
 __all__ = ["MixedRowsError", "RowPlan", "plan_rows"]
+
+
+_LONGEST_SCOPE = 160  # of at most 255 characters of an id
+_MOST_EXPANDED = 100_000
 
 
 class MixedRowsError(Exception):
@@ -113,6 +118,7 @@ class _Proof:
         self._editor: Editor = Editor()
         self._aliases: dict[str, str] = {}
         self._kinds: dict[str, _Kind] = {}
+        self._expanded = 0  # nodes of functions
         for item in (*document.inputs, *document.parameters):
             self._editor.types[item.id] = item.type
             self._kinds[item.id] = _Kind.ROWS if item.id in data else _Kind.FIXED
@@ -139,6 +145,10 @@ class _Proof:
         return reference
 
     def _node(self, origin: Op) -> None:
+        if isinstance(origin, Call):  # nobody could expand what functions that call functions may have
+            self._expanded += origin.linked.expanded_nodes
+            if self._expanded > _MOST_EXPANDED:
+                raise MixedRowsError(f"its functions have more than {_MOST_EXPANDED:,} nodes with all calls expanded")
         waiting = [origin]
         while waiting:
             node = waiting.pop()
@@ -157,7 +167,7 @@ class _Proof:
         """The nodes that define a composite. They are taken out of the graph again, so that they can be expanded."""
         editor = self._editor
         start = len(editor.nodes)
-        editor.scope = f"{node.id}."
+        editor.scope = f"{node.id[:_LONGEST_SCOPE]}."
         results = node.expand([editor.value(reference) for reference in node.inputs])
         self._aliases.update((reference, value.id) for reference, value in zip(node.references(), results, strict=True))
         parts = editor.nodes[start:]

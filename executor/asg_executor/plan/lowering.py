@@ -20,6 +20,7 @@ from asg_schema.tensor_type import TensorType
 __all__ = ["lower"]
 
 _MOST_BYTES = 2**62
+_LONGEST_SCOPE = 160  # of at most 255 characters of an id
 
 
 def lower(document: Document, symbols: Mapping[str, int], supported: Container[type[Op]]) -> Program:
@@ -113,7 +114,7 @@ class _Lowering:
         """Append a node, or what it expands to, without recursion."""
         waiting = [origin]
         editor = self.editor
-        if isinstance(origin, Call):  # the nodes of functions that call functions may be more than anybody could expand
+        if isinstance(origin, Call):  # nobody could expand what functions that call functions may have
             self.expanded += origin.linked.expanded_nodes
             self.allowance.check_instructions(f'document "{self.document.name}", its calls expanded', self.expanded)
         while waiting:
@@ -141,7 +142,7 @@ class _Lowering:
         """The nodes that define a composite. They are taken out of the graph again, so that they can be expanded."""
         editor = self.editor
         start = len(editor.nodes)
-        editor.scope = f"{node.id}."
+        editor.scope = f"{node.id[:_LONGEST_SCOPE]}."
         operands: list[Value] = [editor.value(reference) for reference in node.inputs]
         results = node.expand(operands)
         self.aliases.update(

@@ -7,7 +7,7 @@ from pydantic import Field, GetPydanticSchema, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 from typing_extensions import override
 
-from asg_schema.attributes import is_name
+from asg_schema.attributes import NAME_PATTERN, is_name
 from asg_schema.composite import Composite
 from asg_schema.editing import Value
 from asg_schema.errors import RuleError
@@ -27,7 +27,7 @@ def _check_function(value: Any) -> LinkedFunction | str:
 _FunctionName = Annotated[
     LinkedFunction | str,
     GetPydanticSchema(lambda source, handler: core_schema.no_info_plain_validator_function(_check_function)),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 255}),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME_PATTERN}$"}),
 ]
 
 
@@ -46,6 +46,11 @@ class Call(Composite):
     op: Literal["call"] = "call"
     operands: ClassVar[tuple[Operand, ...]] = (Operand("operands", DTypeGroup.ANY, variable="", variadic=True),)
     function: _FunctionName = Field(description="The name of the function.")
+
+    @property
+    def function_name(self) -> str:
+        """The name of the function, whether or not it is linked."""
+        return self.function if isinstance(self.function, str) else self.function.name
 
     @property
     def linked(self) -> LinkedFunction:
@@ -73,7 +78,7 @@ class Call(Composite):
 
     @override
     def attribute_json(self) -> dict[str, Any]:
-        return {"function": self.function if isinstance(self.function, str) else self.function.name}
+        return {"function": self.function_name}
 
     @override
     def meaning(self) -> dict[str, Any]:
