@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from asg_schema.composites.control import Call
 from asg_schema.digest import value_digests
 from asg_schema.document import Document, Output
 from asg_schema.garbage_collection import garbage_collection_paused
@@ -96,7 +97,8 @@ class _Side:
     def line(self, node: Op) -> str:
         """A node as it is shown."""
         types = ", ".join(str(self.document.types[reference]) for reference in node.references())
-        return f"{', '.join(node.references())} = {format_call(node)}  : {types}"
+        line = f"{', '.join(node.references())} = {format_call(node)}  : {types}"
+        return f"{line}  (a function of digest {node.linked.digest[:12]}…)" if isinstance(node, Call) else line
 
 
 class _Comparison:
@@ -166,7 +168,7 @@ class _Comparison:
         """Whether two paired nodes differ otherwise than by operands that are pairs themselves."""
         if ours.name != theirs.name or len(ours.inputs) != len(theirs.inputs):
             return True
-        if ours.attribute_json() != theirs.attribute_json():
+        if ours.meaning() != theirs.meaning():
             return True
         return not all(map(self._correspond, ours.inputs, theirs.inputs))
 

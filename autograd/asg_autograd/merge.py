@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from asg_autograd.errors import TransformError
 from asg_autograd.merged_names import merged_names
 from asg_autograd.references import renamed_document, renamed_reference
+from asg_autograd.renamed_functions import apart_from
 from asg_autograd.selection import named_outputs
 from asg_autograd.specialize import substituted
 from asg_autograd.unification import Unification, UnificationError
@@ -33,9 +34,9 @@ def merge(
     What is connected is no input any more; all other inputs, all parameters and all outputs of both are kept, those of
     the first before those of the second. The shapes of what is connected or shared have to agree, and symbols are
     replaced so that they do, those of the second by those of the first where there is a choice; another symbol of the
-    second is the one of the first that is called like it. Where both documents have a node of the same id, that of the
-    second gets a number behind it. An output of the second that is the derivative by a connected input keeps its name
-    and loses its role, which can only name an input or a parameter.
+    second is the one of the first that is called like it. Where both documents have a node of the same id, or
+    different functions of the same name, that of the second gets a number behind it. An output of the second that is
+    the derivative by a connected input keeps its name and loses its role, which can only name an input or a parameter.
 
     Args:
         first: a valid document.
@@ -56,6 +57,7 @@ def merge(
     names = merged_names(first, second, {*connected, *shared}, prefix)
     first = renamed_document(first, names.first_ids, {})
     values = {name: renamed_reference(output.value, names.first_ids) for name, output in connected.items()}
+    second = apart_from(second, first)
     second = renamed_document(second, {**names.second_ids, **values}, names.second_outputs)
     outer = {*values.values(), *shared}
     merged = Document.model_construct(
@@ -65,6 +67,7 @@ def merge(
         parameters=(*first.parameters, *(item for item in second.parameters if item.id not in outer)),
         nodes=(*first.nodes, *second.nodes),
         outputs=(*first.outputs, *second.outputs),
+        functions={**first.functions, **second.functions},
         metadata={**second.metadata, **first.metadata},
     )
     _ = merged.types

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, get_args
 
 from asg_autograd.errors import TransformError
 from asg_autograd.references import names_made_of_others, renamed_document
+from asg_autograd.renamed_functions import with_renamed_functions
 from asg_autograd.selection import listed
 from asg_autograd.specialize import substituted
 from asg_schema.attributes import is_identifier, is_name
@@ -17,7 +18,7 @@ from asg_schema.wire import nearest, show_value
 
 __all__ = ["Renamed", "rename"]
 
-Renamed: TypeAlias = Literal["input", "parameter", "node", "output", "symbol"]
+Renamed: TypeAlias = Literal["input", "parameter", "node", "output", "symbol", "function"]
 """What has a name in a document."""
 
 
@@ -27,8 +28,8 @@ def rename(
 ) -> Document:
     """The document under other names, all replaced at once: `rename(document, {"block.": "encoder.", "y": "scores"})`.
 
-    A name is that of an input, a parameter, a node, an output or a symbol of the shapes; where it is that of several,
-    as `loss` often is of a node and an output, all of them are renamed. A name that ends with a dot or a slash, or the
+    A name is that of an input, a parameter, a node, an output, a function or a symbol of the shapes; where it is that
+    of several, as `loss` often is of a node and an output, all of them are renamed. A name that ends with a dot or a slash, or the
     empty one, stands for the beginning of names, of symbols excepted; the longest that fits is replaced, and a whole
     name goes before a beginning. References and roles follow, and so do names of derivatives, which are made of the
     name of what they are of: `grad.weight` becomes `grad.kernel` where `weight` becomes `kernel`.
@@ -47,15 +48,18 @@ def rename(
     ids.update((node.id, "node") for node in document.nodes)
     outputs = {item.name: "output" for item in document.outputs}
     symbols = {name: "symbol" for item in document.inputs for dim in item.shape for name in sorted(symbols_of(dim))}
+    functions = dict.fromkeys(document.functions, "function")
     replacement = _Replacement(names)
     new_ids = replacement.of(id for id, kind in ids.items() if kind in kinds)
     new_outputs = replacement.of(outputs if "output" in kinds else ())
     new_symbols = replacement.of(symbols if "symbol" in kinds else (), whole=True)
-    replacement.refuse_unused({**symbols, **outputs, **ids})
+    new_functions = replacement.of(functions if "function" in kinds else ())
+    replacement.refuse_unused({**functions, **symbols, **outputs, **ids})
     new_ids, new_outputs = names_made_of_others(document, new_ids, new_outputs)
     _check_ids(ids, new_ids)
-    _check_outputs(outputs, new_outputs)
-    renamed = renamed_document(document, new_ids, new_outputs)
+    _check_names("output", outputs, new_outputs)
+    _check_names("function", functions, new_functions)
+    renamed = with_renamed_functions(renamed_document(document, new_ids, new_outputs), new_functions)
     return renamed if not new_symbols else _with_symbols(renamed, symbols, new_symbols)
 
 
@@ -119,14 +123,14 @@ def _check_ids(kinds: Mapping[str, str], new: Mapping[str, str]) -> None:
     _refuse_taken(kinds, new, "id")
 
 
-def _check_outputs(outputs: Iterable[str], new: Mapping[str, str]) -> None:
+def _check_names(kind: str, names: Iterable[str], new: Mapping[str, str]) -> None:
     for old, name in new.items():
         if not is_name(name):
             raise TransformError(
-                f'output "{old}" cannot become {show_value(name)}; a name has 1 to 255 characters, none of them a '
+                f'{kind} "{old}" cannot become {show_value(name)}; a name has 1 to 255 characters, none of them a '
                 "control character"
             )
-    _refuse_taken(outputs, new, "name of an output")
+    _refuse_taken(names, new, f"name of {'an' if kind == 'output' else 'a'} {kind}")
 
 
 def _refuse_taken(old: Iterable[str], new: Mapping[str, str], what: str) -> None:

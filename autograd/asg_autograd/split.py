@@ -14,6 +14,7 @@ from asg_autograd.selection import Disconnected
 from asg_autograd.static_cost import StaticCost, document_symbols
 from asg_schema.document import Document, Input, Output
 from asg_schema.garbage_collection import garbage_collection_paused
+from asg_schema.linking import functions_of
 from asg_schema.op import Op
 from asg_schema.ops.creation import DimSize
 from asg_schema.roles import GradientRole, OutputRole, TangentRole
@@ -204,6 +205,7 @@ def _document(
         parameters=document.parameters,
         nodes=tuple(nodes),
         outputs=tuple(outputs),
+        functions=functions_of(nodes),
         metadata=document.metadata,
     )
     references = [item.id for item in (*inputs, *document.parameters)]

@@ -184,7 +184,7 @@ def new_name(name: str, names: Mapping[str, str]) -> str:
         (
             {"x": "a"},
             "nodes",
-            'only: there is no kind of name "nodes"; known are input, parameter, node, output, symbol',
+            'only: there is no kind of name "nodes"; known are input, parameter, node, output, symbol, function',
         ),
         ({"x": "a"}, [], "only is empty; at least one name is needed"),
     ],

@@ -12,6 +12,7 @@ PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 DIFFERENTIATED_BY_EXPANSION = {
     "adaptive_avg_pool": "its expansion takes means of elements that it chooses; a rule would have to choose them too",
     "adaptive_max_pool": "as adaptive_avg_pool",
+    "call": "its function says how: by its nodes, or by its vjp, of which custom_gradient.py has the one rule",
     "avg_pool": "its expansion is a sum of windows over a number; a rule would repeat that of the sum",
     "diag": "its expansion chooses elements; a rule would repeat it",
     "diagonal": "its expansion is one gather; a rule would repeat its rule",

@@ -10,6 +10,7 @@ DIFFERENTIABLE = {op for op in OPS.values() if any(operand.differentiable for op
 PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 
 DIFFERENTIATED_BY_EXPANSION = {
+    "call": "its expansion is the function's nodes",
     "adaptive_max_pool": "its expansion takes one element of each window, and so does its tangent",
     "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
     "embedding": "its expansion is one gather, behind which the padding row is stopped",

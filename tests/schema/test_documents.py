@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from asg_schema import Document, DType, Editor, Input, Op, Output, Parameter, Value, initializers, roles, symbol
 from asg_schema.composites.elementwise import Clip
+from asg_schema.function import LinkedFunction
 from asg_schema.ops.comparison import Less
 from asg_schema.ops.contraction import Matmul
 from asg_schema.ops.creation import Bytes, Constant, Full
@@ -152,6 +153,8 @@ def changed_value(value: Any, annotation: Any) -> Any:
         return next(choice for choice in get_args(annotation) if choice != value)
     if isinstance(value, bool):
         return not value
+    if isinstance(value, LinkedFunction):
+        return LinkedFunction(value.name, value.inputs, value.nodes, value.outputs, vjp=value)
     if isinstance(value, DType):
         return DType.BOOL if value is DType.INT8 else DType.INT8
     if isinstance(value, Bytes):
