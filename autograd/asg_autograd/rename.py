@@ -29,10 +29,10 @@ def rename(
     """The document under other names, all replaced at once: `rename(document, {"block.": "encoder.", "y": "scores"})`.
 
     A name is that of an input, a parameter, a node, an output, a function or a symbol of the shapes; where it is that
-    of several, as `loss` often is of a node and an output, all of them are renamed. A name that ends with a dot or a slash, or the
-    empty one, stands for the beginning of names, of symbols excepted; the longest that fits is replaced, and a whole
-    name goes before a beginning. References and roles follow, and so do names of derivatives, which are made of the
-    name of what they are of: `grad.weight` becomes `grad.kernel` where `weight` becomes `kernel`.
+    of several, as `loss` often is of a node and an output, all of them are renamed. A name that ends with a dot or a
+    slash, or the empty one, stands for the beginning of names, of symbols excepted; the longest that fits is replaced,
+    and a whole name goes before a beginning. References and roles follow, and so do names of derivatives, which are
+    made of the name of what they are of: `grad.weight` becomes `grad.kernel` where `weight` becomes `kernel`.
 
     Args:
         document: a valid document.

@@ -25,6 +25,9 @@ DEEPEST_CALLS = 64
 """How many functions may call each other, one within the other."""
 
 
+_MOST_SHOWN = 6
+
+
 class LinkFault(NamedTuple):
     """Why a function cannot be called.
 
@@ -97,8 +100,10 @@ def _cycles(calls: Mapping[str, str]) -> Iterable[LinkFault]:
             step = calls[step]
         if step in way:
             names = list(way)
-            cycle = names[names.index(step) :]
-            path = " → ".join(f'"{name}"' for name in [*cycle, step])
+            cycle = [f'"{name}"' for name in [*names[names.index(step) :], step]]
+            if len(cycle) > _MOST_SHOWN:
+                cycle = [*cycle[:_MOST_SHOWN], f"… {len(cycle) - _MOST_SHOWN - 2:,} more …", cycle[-1]]
+            path = " → ".join(cycle)
             yield LinkFault(step, "invalid_value", f"it calls itself: {path}; a function calls only others")
 
 

@@ -10,6 +10,7 @@ from asg_schema.dims import Dim, SymbolicDim, format_shape
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.function import LinkedFunction
+from asg_schema.linking import link_functions
 from asg_schema.op import Op
 from asg_schema.ops.creation import Bytes
 from asg_schema.parts import Input, Output, Parameter
@@ -57,7 +58,10 @@ class Section(NamedTuple):
 
 
 def listing(document: Document) -> list[Section]:
-    """The sections of a valid document that are not empty: inputs, parameters, nodes and outputs, with types."""
+    """The sections of a valid document that are not empty: inputs, parameters, nodes and outputs, with types.
+
+    Each of its functions is a section behind them.
+    """
     types = document.types
     sections = [
         Section("inputs", ("id", "type", "role"), [_input_row(item) for item in document.inputs]),
@@ -69,7 +73,26 @@ def listing(document: Document) -> list[Section]:
         Section("nodes", ("id", "op", "type"), [_node_row(node, types) for node in document.nodes]),
         Section("outputs", ("name", "value", "type", "role"), [_output_row(item, types) for item in document.outputs]),
     ]
+    functions, _ = link_functions(document.functions)
+    sections.extend(_function(functions[name]) for name in document.functions)
     return [_without_empty_columns(section) for section in sections if section.rows]
+
+
+def _function(function: LinkedFunction) -> Section:
+    types = function.types
+    rows = [
+        *(("takes", item.id, "", f": {item.type}") for item in function.inputs),
+        *(("", *_node_row(node, types)) for node in function.nodes),
+        *(("answers", *_output_row(item, types)[:3]) for item in function.outputs),
+    ]
+    title = f"function {_printable(function.name)}"
+    if function.vjp is not None:
+        title += f", differentiated by its vjp {_printable(function.vjp.name)}"
+    return Section(title, ("", "id", "op", "type"), rows)
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
 
 
 def _without_empty_columns(section: Section) -> Section:
@@ -91,6 +114,7 @@ def summary(document: Document) -> str:
             parameters,
             format_count(len(document.nodes), "node"),
             format_count(len(document.outputs), "output"),
+            *([format_count(len(document.functions), "function")] if document.functions else []),
         )
     )
 
@@ -181,7 +205,7 @@ def _format(value: Any) -> str:
     if isinstance(value, DType):
         return value.value
     if isinstance(value, LinkedFunction):
-        return value.name
+        return _printable(value.name)
     if isinstance(value, Bytes):
         return f"<{format_count(len(value.decode()), 'byte')}>"
     if isinstance(value, bool):
