@@ -15,6 +15,7 @@ The functions bear the names of the ops. Layers are in `asg_builder.nn`, losses 
 `asg_builder.training` has what goes on around its steps.
 """
 
+from asg_builder.function import TracedFunction, function
 from asg_builder.functions.comparison import (
     equal,
     greater,
@@ -225,6 +226,7 @@ __all__ = [
     "Document",
     "Graph",
     "Tensor",
+    "TracedFunction",
     "abs",
     "acos",
     "acosh",
@@ -308,6 +310,7 @@ __all__ = [
     "floor",
     "full",
     "full_like",
+    "function",
     "gather_nd",
     "gelu",
     "global_avg_pool",

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 
 from asg_builder.arguments import DTypeLike, ShapeLike, as_dtype, as_shape
+from asg_builder.function_table import FunctionTable
 from asg_builder.tensor import Tensor
 from asg_schema.document import Document, Input, Output, Parameter
 from asg_schema.dtype import DType
@@ -44,6 +45,9 @@ class Graph(Editor[Tensor]):
 
     Args:
         name: the document's name, 1 to 255 characters.
+
+    Attributes:
+        functions: the functions of the document so far.
     """
 
     def __init__(self, name: str = "graph") -> None:
@@ -55,6 +59,7 @@ class Graph(Editor[Tensor]):
         self._rng_key: Tensor | None = None
         self._subkeys = 0
         self._states: dict[str, Tensor] = {}
+        self.functions = FunctionTable()
 
     def __repr__(self) -> str:
         return (

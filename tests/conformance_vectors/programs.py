@@ -45,6 +45,8 @@ def _programs() -> Iterator[Case]:
     yield _symbolic_sizes()
     yield _constants()
     yield _dead_nodes()
+    yield _functions()
+    yield _custom_gradient()
 
 
 def _run(id: str, document: Document, inputs: dict[str, Array], expected: dict[str, Array], scale: float = 1.0) -> Case:
@@ -199,3 +201,57 @@ def _dead_nodes() -> Case:
     document = _document([], nodes, {"y": "y", "again": "y", "x": "x"}, metadata={"author": {"name": "nobody"}})
     expected = {"y": np.array(-1.0), "again": np.array(-1.0), "x": _ONE}
     return _run("dead_nodes", document, {"x": _ONE}, expected)
+
+
+def _functions() -> Case:
+    """A function of several results, called for two sizes, one call within another; and the gradient through them."""
+    parts = {
+        "inputs": [{"id": "v", "dtype": "float64", "shape": ["rows", "columns"]}],
+        "nodes": [_node("square", "multiply", "v", "v"), _node("total", "sum", "square", axis=[1])],
+        "outputs": [{"name": "total", "value": "total"}, {"name": "square", "value": "square"}],
+    }
+    fourth = {
+        "inputs": [{"id": "v", "dtype": "float64", "shape": ["n", "m"]}],
+        "nodes": [
+            _node("first", "call", "v", function="parts"),
+            _node("second", "call", "first:1", function="parts"),
+        ],
+        "outputs": [{"name": "fourth", "value": "second"}],
+    }
+    nodes = [
+        _node("y", "call", "x", function="fourth"),
+        _node("column", "reshape", "y", shape=["n", 1]),
+        _node("z", "call", "column", function="parts"),
+        _node("loss", "sum", "y"),
+    ]
+    document = _document(
+        ["n", 2], nodes, {"y": "y", "z": "z", "loss": "loss"}, functions={"parts": parts, "fourth": fourth}
+    )
+    x = np.array([[1.0, 2.0], [-1.0, 0.5], [0.0, 3.0]])
+    y = np.sum(x**4, 1)
+    expected = {"y": y, "z": y**2, "loss": np.asarray(np.sum(y)), "grad.x": 4 * x**3}
+    return _run("functions", grad(document, of="loss", wrt=["x"]), {"x": x}, expected, 1000.0)
+
+
+def _custom_gradient() -> Case:
+    """Rounding whose gradient is three times that of the identity, because its function says so."""
+    x = {"id": "v", "dtype": "float64", "shape": ["k"]}
+    functions = {
+        "round": {
+            "inputs": [x],
+            "nodes": [_node("r", "round", "v")],
+            "outputs": [{"name": "r", "value": "r"}],
+            "vjp": "three times",
+        },
+        "three times": {
+            "inputs": [x, {**x, "id": "r"}, {**x, "id": "g"}],
+            "nodes": [_node("two", "add", "g", "g"), _node("three", "add", "two", "g")],
+            "outputs": [{"name": "cotangent", "value": "three"}],
+        },
+    }
+    nodes = [_node("y", "call", "x", function="round"), _node("s", "multiply", "y", "y"), _node("loss", "sum", "s")]
+    document = _document(["n"], nodes, {"loss": "loss"}, functions=functions)
+    values = floats(0.25, 1.75, -2.5)
+    rounded = np.round(values)
+    expected = {"loss": np.asarray(np.sum(rounded**2)), "grad.x": 6 * rounded}
+    return _run("custom_gradient", grad(document, of="loss", wrt=["x"]), {"x": values}, expected)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -59,7 +59,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
 def problems(source: dict[str, Any]) -> list[tuple[str, str, str]]:
     with pytest.raises(DocumentError) as caught:
         Document.from_dict(source)
-    return [tuple(problem) for problem in caught.value.problems]
+    return [(problem.pointer, problem.code, problem.message) for problem in caught.value.problems]
 
 
 def scaled(rows: Any = "n", op: str = "tanh") -> dict[str, Any]:
@@ -491,5 +491,5 @@ def test_the_listing_shows_functions() -> None:
 
 
 def test_json_schema_text_names_the_function() -> None:
-    schema = cast("dict[str, Any]", Call.model_json_schema())
+    schema = Call.model_json_schema()
     assert schema["properties"]["function"]["type"] == "string"
