@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+from asg_autograd.errors import TransformError
 from asg_schema.composite import Composite
 from asg_schema.document import Input
 from asg_schema.editing import Editor, Value
+from asg_schema.errors import ExpansionError
 from asg_schema.op import Op
 
 __all__ = ["Inlined", "inline"]
@@ -31,6 +33,9 @@ def inline(node: Composite, operands: tuple[Value, ...]) -> Inlined:
 
     The expansion is written into a graph of its own first, whose structure a transform then follows: in the other
     graph a node of it may turn out to be one that stands before the composite's operands.
+
+    Raises:
+        TransformError: the expansion of a call is too large.
     """
     editor, inner = operands[0].editor, Editor()
     names = [f"operand{index}" for index in range(len(operands))]
@@ -38,7 +43,10 @@ def inline(node: Composite, operands: tuple[Value, ...]) -> Inlined:
         inner.add_input(Input(id=name, dtype=operand.dtype, shape=operand.shape))
         for name, operand in zip(names, operands, strict=True)
     ]
-    results = node.expand(inputs)
+    try:
+        results = node.expand(inputs)
+    except ExpansionError as error:
+        raise TransformError(f'node "{node.id}" ({node.name}) cannot be expanded: {error}') from None
     values = dict(zip(names, operands, strict=True))
     for step in inner.nodes:
         attributes = {name: getattr(step, name) for name in step.attributes}

@@ -18,7 +18,7 @@ from asg_schema.composites.control import Call
 from asg_schema.dims import Dim
 from asg_schema.document import Input
 from asg_schema.editing import Editor, Value
-from asg_schema.errors import DimError, DocumentError
+from asg_schema.errors import DimError, DocumentError, ExpansionError
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
@@ -51,7 +51,7 @@ def map_nodes(
             visit(node)
             try:
                 results = _mapped(node, graph, editor, node.id)
-            except (DocumentError, DimError, TransformError) as error:
+            except (DocumentError, DimError, ExpansionError, TransformError) as error:
                 raise TransformError(f'node "{node.id}" ({node.name}) cannot be mapped: {error}') from None
         _enter(node, results, types, graph)
 
