@@ -24,6 +24,7 @@ __all__ = [
     "MOST_SIGNATURES",
     "LinkedFunction",
     "called_functions",
+    "expanded_nodes",
     "reachable_functions",
     "symbol_name",
 ]
@@ -254,6 +255,12 @@ def called_functions(node: Op) -> tuple[LinkedFunction, ...]:
         return ()
     function: object = getattr(node, "function")  # noqa: B009 - the class of such nodes is made of functions
     return (function,) if isinstance(function, LinkedFunction) else ()
+
+
+def expanded_nodes(nodes: Iterable[Op]) -> int:
+    """How many nodes there are with all calls expanded, at most 2⁶³ - 1; each call counts as one, too."""
+    count = sum(1 + sum(function.expanded_nodes for function in called_functions(node)) for node in nodes)
+    return min(count, _MOST_COUNTED)
 
 
 def reachable_functions(nodes: Iterable[Op]) -> list[LinkedFunction]:

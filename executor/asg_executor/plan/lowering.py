@@ -4,7 +4,7 @@ import math
 from collections.abc import Container, Mapping
 
 from asg_executor.allowance import Allowance, current_allowance
-from asg_executor.errors import MemoryLimitError, SymbolError, UnsupportedOpError
+from asg_executor.errors import LimitExceededError, MemoryLimitError, SymbolError, UnsupportedOpError
 from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.binding import bind_shape
 from asg_executor.plan.program import Instruction, Program
@@ -13,6 +13,7 @@ from asg_schema.composites.control import Call
 from asg_schema.document import Document
 from asg_schema.editing import Editor, Value
 from asg_schema.errors import DocumentError
+from asg_schema.function import MOST_EXPANDED_NODES, expanded_nodes
 from asg_schema.inference import infer_or_raise
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
@@ -60,11 +61,11 @@ class _Lowering:
         self.editor: Editor = Editor()
         self.aliases: dict[str, str] = {}
         self.origins: dict[str, Op] = {}
-        self.expanded = 0  # nodes of functions
         self.allowance = current_allowance()
 
     def run(self) -> Program:
         document, types = self.document, self.editor.types
+        self._check_calls()
         for item in (*document.inputs, *document.parameters):
             types[item.id] = bind_shape(f'"{item.id}"', item.type, self.symbols)
         # The ids of later nodes are taken: what an expansion adds must not bear one of them.
@@ -80,6 +81,18 @@ class _Lowering:
             ],
             outputs={output.name: self._resolve(output.value) for output in document.outputs},
         )
+
+    def _check_calls(self) -> None:
+        """Refuse functions that call functions that … until they have more nodes than anybody could expand."""
+        what, count = f'document "{self.document.name}", its calls expanded,', expanded_nodes(self.document.nodes)
+        if count > len(self.document.nodes):
+            self.allowance.check_instructions(what, count)
+        for node in self.document.nodes:
+            if isinstance(node, Call) and node.linked.expanded_nodes > MOST_EXPANDED_NODES:
+                name, nodes = node.linked.name, node.linked.expanded_nodes
+                raise LimitExceededError(
+                    "max_nodes", f'the function "{name}" expands to', nodes, MOST_EXPANDED_NODES, "nodes"
+                )
 
     def _resolve(self, reference: str) -> str:
         while reference in self.aliases:
@@ -114,9 +127,6 @@ class _Lowering:
         """Append a node, or what it expands to, without recursion."""
         waiting = [origin]
         editor = self.editor
-        if isinstance(origin, Call):  # nobody could expand what functions that call functions may have
-            self.expanded += origin.linked.expanded_nodes
-            self.allowance.check_instructions(f'document "{self.document.name}", its calls expanded', self.expanded)
         while waiting:
             self.allowance.check_time()
             self.allowance.check_instructions(f'document "{self.document.name}"', len(editor.nodes))

@@ -30,6 +30,7 @@ from asg_executor.sessions.state_arrays import check_state, state_digest
 from asg_executor.sessions.training_steps import NonFinitePolicy, Recorder, TrainingSteps
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
+from asg_schema.function import expanded_nodes
 
 __all__ = ["Session", "WhichParameters"]
 
@@ -114,8 +115,12 @@ class Session:
                 f"the parameters with their gradients, optimizer slots and backup take {needed} bytes; "
                 f"at most {self._memory_limit} are allowed"
             )
-        nodes = sum(len(document.nodes) for document in self._set.graphs.values())
-        self._claim = current_allowance().claim_memory("the session", needed + _NODE_BYTES * nodes)
+        nodes, allowance = 0, current_allowance()
+        for name, document in self._set.graphs.items():
+            count = expanded_nodes(document.nodes)
+            allowance.check_instructions(f'the graph "{name}", its calls expanded,', count)
+            nodes += count
+        self._claim = allowance.claim_memory("the session", needed + _NODE_BYTES * nodes)
 
     def _write(self, name: str, value: Array) -> None:
         """Give a parameter a value. Before the first step its average is that value, too."""
