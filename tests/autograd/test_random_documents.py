@@ -1,26 +1,31 @@
 """Every transform of random documents from the whole op set: a few here, and many with `make fuzz`."""
 
 import os
+from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from asg_autograd import simplification
 from asg_executor.errors import ExecutorError
 from asg_schema.op_table import OPS
+from transform_harness.chained_documents import chained_document
 from transform_harness.properties import PROPERTIES, assert_is_a_document
-from transform_harness.random_documents import random_document, run
+from transform_harness.random_documents import RandomDocument, random_document, run
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 """How many documents each property is tried on. In the suite they are always the same."""
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
+@pytest.mark.parametrize("make", [random_document, chained_document])
 @settings(deadline=None, max_examples=EXAMPLES, derandomize="FUZZ_EXAMPLES" not in os.environ)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 7))
-def test_transform(name: str, seed: int, steps: int) -> None:
-    made = random_document(seed, steps)
+def test_transform(name: str, make: Callable[[int, int], RandomDocument], seed: int, steps: int) -> None:
+    made = make(seed, steps)
     assert_is_a_document(made.document)
     try:
         run(made.document, made.values)
@@ -37,3 +42,10 @@ def test_random_documents_have_every_op_symbols_and_values_of_every_kind() -> No
     assert sum(bool(made.document.parameters) for made in documents) > 100
     assert any(array.size == 0 for made in documents for array in made.values.values())
     assert any(array.ndim == 0 for made in documents for array in made.values.values())
+
+
+def test_chained_documents_have_what_most_rewrites_look_for() -> None:
+    applied: Counter[str] = Counter()
+    for seed in range(150):
+        applied.update(simplification(chained_document(seed, 6).document).applied.keys())
+    assert len([name for name, documents in applied.items() if documents >= 2]) > 25

@@ -18,13 +18,14 @@ from asg_autograd import (
     merge,
     prune,
     rename,
+    simplification,
     simplify,
     specialize,
     split,
     vjp,
     vmap,
 )
-from asg_executor.errors import ExecutorError
+from asg_executor.errors import ExecutorError, SymbolError
 from asg_schema.composite import Composite
 from asg_schema.dims import bind_dim, symbol
 from asg_schema.document import Document, Input, Output
@@ -40,6 +41,14 @@ from transform_harness.random_documents import RandomDocument, run
 __all__ = ["PROPERTIES", "assert_is_a_document"]
 
 _EXAMPLES = 3
+# Rewrites after which a sum or a product of matrices is rounded otherwise.
+_ROUNDED = {
+    "sum_of_broadcast",
+    "transpose_of_product",
+    "einsum_of_permutation",
+    "permutation_of_einsum",
+    "einsum_of_two_matrices",
+}
 
 
 def assert_is_a_document(document: Document) -> None:
@@ -75,10 +84,11 @@ def assert_equal(actual: dict[str, Array], expected: dict[str, Array], what: str
 
 def check_simplify(made: RandomDocument, random: Random) -> None:
     before = run(made.document, made.values)
-    simplified = simplify(made.document)
+    made_simpler = simplification(made.document)
+    simplified, applied = made_simpler.document, made_simpler.applied
     assert_is_a_document(simplified)
     assert len(simplified.nodes) <= len(made.document.nodes)
-    assert_equal(run(simplified, made.values), before, "simplify", bits=False)
+    assert_equal(run(simplified, made.values), before, f"simplify, {applied}", bits=applied.keys().isdisjoint(_ROUNDED))
     assert simplify(simplified) == simplified
 
 
@@ -166,7 +176,10 @@ def check_merge(made: RandomDocument, random: Random) -> None:
     merged = merge(made.document, behind, {"z": output.name})
     assert_is_a_document(merged)
     first = run(made.document, made.values)
-    second = run(behind, {"z": first[output.name]})
+    try:
+        second = run(behind, {"z": first[output.name]})
+    except SymbolError:  # alone it is not told what n is in n // 2
+        return
     assert_equal(run(merged, made.values), {**first, **second}, "merge")
 
 
