@@ -15,7 +15,7 @@ The functions bear the names of the ops. Layers are in `asg_builder.nn`, losses 
 `asg_builder.training` has what goes on around its steps.
 """
 
-from asg_builder.function import TracedFunction, function
+from asg_builder.function import function
 from asg_builder.functions.comparison import (
     equal,
     greater,
@@ -226,7 +226,6 @@ __all__ = [
     "Document",
     "Graph",
     "Tensor",
-    "TracedFunction",
     "abs",
     "acos",
     "acosh",

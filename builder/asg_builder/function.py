@@ -43,14 +43,14 @@ R = TypeVar("R")
 
 
 @overload
-def function(code: Callable[P, R], /) -> "TracedFunction[P, R]": ...
+def function(code: Callable[P, R], /) -> Callable[P, R]: ...
 @overload
 def function(
     *, name: str | None = None, vjp: Callable[..., Any] | None = None
-) -> "Callable[[Callable[P, R]], TracedFunction[P, R]]": ...
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def function(
     code: Callable[P, R] | None = None, /, *, name: str | None = None, vjp: Callable[..., Any] | None = None
-) -> "TracedFunction[P, R] | Callable[[Callable[P, R]], TracedFunction[P, R]]":
+) -> Callable[P, R] | Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a Python function of tensors a function of the document: a decorator.
 
     The code runs once for each combination of operand types, in a graph of its own. Its nodes stand once in the

@@ -100,6 +100,10 @@ class FunctionBody(Graph):
         self._refuse(f'the parameter "{item.id}"')
 
     @override
+    def state(self, parameter: Tensor) -> Tensor:
+        self._refuse(f'the next value of "{parameter.id}"')
+
+    @override
     def update_state(self, parameter: Tensor, value: Tensor) -> None:
         self._refuse(f'the next value of "{parameter.id}"')
 
