@@ -37,7 +37,7 @@ def validator() -> Any:
 
 def readme_documents() -> list[str]:
     found = [text for text in re.findall(r"```json\n(.*?)```", README, re.DOTALL) if text.startswith('{"asg"')]
-    assert len(found) == 2
+    assert len(found) == 3
     return found
 
 
@@ -182,11 +182,24 @@ def test_the_type_of_an_attribute_in_words(op: str, attribute: str, words: str) 
     assert f"\n| `{attribute}` | {words} | " in op_section(OPS[op])
 
 
-def test_the_worked_digest_of_the_readme() -> None:
-    source = next(text for text in readme_documents() if '"scaled"' in text)
-    hashed = re.findall(r"^(\w+:[\[{].*)\n  ([0-9a-f]{64})$", README, re.MULTILINE)
+@pytest.mark.parametrize(
+    ("name", "place", "wanted"),
+    [
+        ('"scaled"', 0, ["input", "parameter", "node", "node", "document"]),
+        (
+            '"functions"',
+            1,
+            ["input", "operand", "node", "operand", "operand", "function", "function", "node", "document"],
+        ),
+    ],
+)
+def test_the_worked_digests_of_the_readme(name: str, place: int, wanted: list[str]) -> None:
+    source = next(text for text in readme_documents() if name in text)
+    blocks = [block for block in README.split("```")[1::2] if "\ndocument:" in block]
+    assert len(blocks) == 2
+    hashed = re.findall(r"^(\w+:[\[{].*)\n  ([0-9a-f]{64})$", blocks[place], re.MULTILINE)
     kinds = [text.partition(":")[0] for text, _ in hashed]
-    assert kinds == ["input", "parameter", "node", "node", "document"]
+    assert kinds == wanted
     for text, digest in hashed:
         assert hashlib.sha256(text.encode()).hexdigest() == digest
     for place, digest in enumerate(digest for _, digest in hashed[:-1]):
