@@ -52,6 +52,7 @@ generate: .venv/installed-dev
 	$(BIN)/asg schema > schema/asg.schema.json
 	$(BIN)/asg ops --markdown > schema/OPS.md
 	PYTHONPATH=tests $(BIN)/python -m conformance_vectors
+	$(BIN)/python -m asg_executor.api.answers > executor/asg_executor/api/answers/schemas.json
 	PYTHONPATH=tests $(BIN)/python -m recorded_exchanges
 	PYTHONPATH=tests $(BIN)/python -m readme_drawing
 

@@ -30,6 +30,7 @@ from asg_executor.api import (
     steps,
 )
 from asg_executor.api.answer_flow import AnswerFlow
+from asg_executor.api.answers.schemas import written_schemas
 from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.direct_dispatch import DirectDispatch
 from asg_executor.api.direct_route import DirectRoute
@@ -152,7 +153,9 @@ def create_app(
 def _described(app: FastAPI, describe: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The OpenAPI description, made when it is first asked for."""
     if app.openapi_schema is None:
-        add_examples(describe())
+        description = describe()
+        add_examples(description)
+        description["components"]["schemas"] = written_schemas()
     return describe()
 
 

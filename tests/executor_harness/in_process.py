@@ -1,4 +1,4 @@
-"""The service in this process, behind an ordinary synchronous HTTP client."""
+"""The service in this process, behind an ordinary synchronous HTTP client, which finds each answer as described."""
 
 import asyncio
 from collections.abc import Generator
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from asg_executor.app import create_app
 from asg_executor.observability.tracing import Tracing
 from asg_executor.settings import Settings
+from executor_harness.described_answers import check_answer
 from executor_harness.regression import regression, regression_gradient
 
 __all__ = ["Server", "in_process"]
@@ -27,9 +28,11 @@ class _Transport(httpx.BaseTransport):
         async def answer() -> httpx.Response:
             response = await self._transport.handle_async_request(request)
             content = b"".join([chunk async for chunk in response.aiter_raw()])  # compressed as it came
-            return httpx.Response(response.status_code, headers=response.headers, content=content)
+            return httpx.Response(response.status_code, headers=response.headers, content=content, request=request)
 
-        return self._runner.run(answer())
+        response = self._runner.run(answer())
+        check_answer(response)
+        return response
 
 
 class Server:

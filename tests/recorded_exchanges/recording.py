@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -19,6 +20,7 @@ _SESSION = "/v1/sessions/{session_id}"
 _CHECKPOINT = f"{_SESSION}/checkpoints/{{name}}"
 _STEP = f"{_SESSION}/steps/{{number}}"
 _JOB = "/v1/jobs/{job_id}"
+_MODEL = "/v2/models/{model_name}"
 _INPUTS = {"x": [[1.0, 2.0, 3.0]], "target": [[0.5]]}
 _TIME = "2026-01-01T00:00:00.000Z"
 _ID = "0f8c3f3b5d0e4f6c9a7d1b2e4c6a8e0f"
@@ -44,7 +46,7 @@ class _Recorder:
 
 
 def record() -> dict[str, dict[str, Any]]:
-    """What each request of `/v1` is answered that has an answer in JSON, by method and path."""
+    """What each request is answered that has an answer in JSON, by method and path."""
     with TemporaryDirectory() as folder:
         url = f"file://{folder}/exports/"
         with in_process(data_dir=Path(folder) / "data", export_urls=[url]) as server:
@@ -83,8 +85,25 @@ def _record(recorder: _Recorder, server: Server, url: str) -> None:
     ask("POST", "/v1/sessions/import", {"url": f"{url}best"})
     ask("GET", "/v1/sessions")
     _record_jobs(recorder, server, id)
+    _record_inference(ask, id)
     ask("GET", "/v1/access")
     ask("GET", "/v1")
+    ask("GET", "/healthz/live")
+    ask("GET", "/healthz/ready")
+
+
+def _record_inference(ask: Callable[..., Any], session: str) -> None:
+    x = {"name": "x", "shape": [1, 3], "datatype": "FP32", "data": _INPUTS["x"]}
+    request = {"id": "1", "inputs": [x], "outputs": [{"name": "prediction"}]}
+    for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
+        ask("POST", f"{path}/infer", request, model_name=f"{session}.predict", version="best")
+        for item in ("", "/ready", "/config", "/stats"):
+            ask("GET", f"{path}{item}", model_name=f"{session}.predict", version="best")
+    ask("GET", "/v2/models/stats")
+    ask("POST", "/v2/repository/index", {"ready": True})
+    ask("POST", "/v2/repository/models/{model_name}/load", {}, model_name=f"{session}.predict")
+    for path in ("/v2", "/v2/health/live", "/v2/health/ready"):
+        ask("GET", path)
 
 
 def _record_jobs(recorder: _Recorder, server: Server, session: str) -> None:
@@ -117,8 +136,7 @@ def _lasting(value: Any, folder: str) -> Any:
         return {key: _lasting(item, folder) for key, item in fields.items()}
     if not isinstance(value, str):
         return value
-    if re.fullmatch(r"[0-9a-f]{32}", value):
-        return _ID
+    value = re.sub(r"\b[0-9a-f]{32}\b", _ID, value)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", _TIME, value).replace(f"file://{folder}", "s3://bucket")
 
 

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from asg_executor.access.principal import Scope
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers.service import Access
 from asg_executor.api.bodies import json_response
 from asg_executor.api.scoped_access import RunAccess
 
@@ -14,7 +16,7 @@ __all__ = ["router"]
 router = APIRouter(tags=["access"])
 
 
-@router.get("/v1/access")
+@router.get("/v1/access", responses=answers(Access))
 async def access(service: RunAccess) -> Response:
     """The key's id (null without a key), its tenant and scopes, and how much of the tenant's quotas is used."""
     principal, settings = service.principal, service.settings

@@ -5,6 +5,8 @@ from importlib.metadata import version
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers.service import Capabilities
 from asg_executor.api.bodies import json_response
 from asg_executor.api.scoped_access import PublicAccess
 from asg_executor.engines.lookup import engine_named, engine_names
@@ -62,7 +64,7 @@ _LIMITS = (
 router = APIRouter(tags=["capabilities"])
 
 
-@router.get("/v1")
+@router.get("/v1", responses=answers(Capabilities))
 async def capabilities(service: PublicAccess) -> Response:
     """The format's version, ops and dtypes, the engines, optimizers and schedules, and the limits."""
     settings = service.settings

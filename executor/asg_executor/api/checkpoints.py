@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StrictBool, StrictStr
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers import checkpoints as forms
 from asg_executor.api.bodies import Body, json_response, tensor_response
 from asg_executor.api.body_documentation import json_documentation
 from asg_executor.api.content_digest import with_content_digest
@@ -86,7 +88,12 @@ class RestoreBody(Body):
     )
 
 
-@router.post("", openapi_extra={**json_documentation(CreateCheckpointBody), **IF_MATCH}, status_code=201)
+@router.post(
+    "",
+    openapi_extra={**json_documentation(CreateCheckpointBody), **IF_MATCH},
+    status_code=201,
+    responses=answers(forms.CreatedCheckpoint, 201),
+)
 async def create_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Have the present state on disk, optimizer included, until it is removed.
 
@@ -111,7 +118,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
         return await service.pool.run_locked(held.lock, create)
 
 
-@router.get("")
+@router.get("", responses=answers(forms.CheckpointList))
 async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     """All checkpoints, in the order in which they were made."""
     async with service.admit():
@@ -122,7 +129,7 @@ async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     return json_response({"checkpoints": listed})
 
 
-@router.get("/{name}", openapi_extra=IF_NONE_MATCH)
+@router.get("/{name}", openapi_extra=IF_NONE_MATCH, responses=answers(forms.Checkpoint, binary=TENSORS))
 async def get_checkpoint(session_id: str, name: str, request: Request, service: RunAccess) -> Response:
     """A checkpoint; with `Accept: application/vnd.safetensors` its parameters. The ETag is the digest of its state."""
     async with service.admit():
@@ -146,7 +153,11 @@ async def get_checkpoint(session_id: str, name: str, request: Request, service: 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.post("/{name}/restore", openapi_extra={**json_documentation(RestoreBody), **IF_MATCH})
+@router.post(
+    "/{name}/restore",
+    openapi_extra={**json_documentation(RestoreBody), **IF_MATCH},
+    responses=answers(forms.RestoredState),
+)
 async def restore_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Make the session what it was, its number included. The steps since are no more.
 

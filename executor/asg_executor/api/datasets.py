@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers.datasets import Dataset, DatasetList
 from asg_executor.api.bodies import json_response
 from asg_executor.api.dataset_upload import receive_dataset
 from asg_executor.api.media_types import SAFETENSORS, body_type
@@ -35,7 +37,7 @@ _UPLOAD: dict[str, Any] = {
 }
 
 
-@router.post("", openapi_extra=_UPLOAD, status_code=201)
+@router.post("", openapi_extra=_UPLOAD, status_code=201, responses=answers(Dataset, 200, 201))
 async def add_dataset(request: Request, service: TrainAccess) -> Response:
     """Keep a data set under its digest, the SHA-256 of its file. One that is there already is answered 200.
 
@@ -53,7 +55,7 @@ def _no_check(_: Mapping[str, str]) -> None:
     """A data set by itself may have any texts."""
 
 
-@router.get("")
+@router.get("", responses=answers(DatasetList))
 async def list_datasets(service: RunAccess) -> Response:
     """All data sets, in the order in which they were sent; those that are damaged apart, with the reason."""
     async with service.admit():
@@ -64,7 +66,7 @@ async def list_datasets(service: RunAccess) -> Response:
     return json_response({"datasets": sound, "damaged": damaged})
 
 
-@router.get("/{dataset}")
+@router.get("/{dataset}", responses=answers(Dataset))
 async def get_dataset(dataset: str, service: RunAccess) -> Response:
     """What is known of a data set: its size, its length, and the dtype and shape of each tensor."""
     async with service.admit():

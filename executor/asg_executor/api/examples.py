@@ -9,11 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from asg_executor.safetensors_bytes import MEDIA_TYPE
+from asg_executor.api.media_types import JSON
 
 __all__ = ["add_examples", "examples"]
-
-_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary", "description": "The tensors, by name."}}
 
 
 @cache
@@ -32,13 +30,6 @@ def add_examples(description: dict[str, Any]) -> None:
         method, path = name.split(" ")
         operation: dict[str, Any] = description["paths"][path][method.lower()]
         if "request" in example:
-            operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+            operation["requestBody"]["content"][JSON]["example"] = example["request"]
         answer: dict[str, Any] = operation["responses"][str(example["status"])]["content"]
-        answer["application/json"] = {"schema": {"type": "object"}, "example": example["answer"]}
-        if _has_tensors(example["answer"]):
-            answer[MEDIA_TYPE] = _BINARY
-
-
-def _has_tensors(answer: dict[str, Any]) -> bool:
-    """Whether an answer has tensors, and comes in safetensors where that is asked for."""
-    return any(isinstance(answer.get(field), dict) for field in ("outputs", "parameters"))
+        answer[JSON]["example"] = example["answer"]

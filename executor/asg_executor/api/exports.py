@@ -11,6 +11,9 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.access.principal import Principal, Scope
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers.checkpoints import Checkpoint, ExportedState
+from asg_executor.api.answers.sessions import Session
 from asg_executor.api.bodies import Body, json_response
 from asg_executor.api.body_documentation import json_documentation
 from asg_executor.api.checkpoints import checkpoint_name, describe_checkpoint, found_checkpoint
@@ -65,7 +68,11 @@ class ImportSessionBody(Body):
 _IMPORT: dict[str, Any] = {**json_documentation(ImportSessionBody), **IDEMPOTENCY_KEY}
 
 
-@router.post("/{session_id}/checkpoints/{name}/export", openapi_extra=json_documentation(ExportBody))
+@router.post(
+    "/{session_id}/checkpoints/{name}/export",
+    openapi_extra=json_documentation(ExportBody),
+    responses=answers(ExportedState),
+)
 async def export_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Write a checkpoint to a URL, with all that it takes to go on from it elsewhere: documents, optimizer and seed.
 
@@ -91,6 +98,7 @@ async def export_checkpoint(session_id: str, name: str, request: Request, servic
     "/{session_id}/checkpoints/import",
     openapi_extra={**json_documentation(ImportBody), **IF_MATCH},
     status_code=201,
+    responses=answers(Checkpoint, 201),
 )
 async def import_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Have an exported checkpoint among those of a session with the same parameters and the same optimizer.
@@ -116,7 +124,7 @@ async def import_checkpoint(session_id: str, request: Request, service: TrainAcc
         return await service.pool.run_locked(held.lock, add)
 
 
-@router.post("/import", openapi_extra=_IMPORT, status_code=201)
+@router.post("/import", openapi_extra=_IMPORT, status_code=201, responses=answers(Session, 201))
 async def import_session(request: Request, service: TrainAccess) -> Response:
     """Create a session that is what an exported checkpoint was: documents, optimizer, seed, weights and step.
 

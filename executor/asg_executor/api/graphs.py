@@ -9,6 +9,8 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 
 from asg_executor.allowance import current_allowance
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers.graphs import Graph, GraphWithDocument, RunAnswer
 from asg_executor.api.bodies import Body, Tensors, json_response, parse_json_body, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.client_presence import WhileClientWaits
@@ -49,7 +51,7 @@ class RunGraphBody(Body):
     outputs: list[StrictStr] | None = Field(default=None, description="The outputs to compute; absent: the default.")
 
 
-@router.post("", openapi_extra=_DOCUMENT_BODY, status_code=201)
+@router.post("", openapi_extra=_DOCUMENT_BODY, status_code=201, responses=answers(Graph, 200, 201))
 async def add_graph(request: Request, service: TrainAccess) -> Response:
     """Keep a document.
 
@@ -73,7 +75,7 @@ async def add_graph(request: Request, service: TrainAccess) -> Response:
     return json_response(description, 201 if new else 200, {"Location": f"/v1/graphs/{description['digest']}"})
 
 
-@router.get("/{digest}")
+@router.get("/{digest}", responses=answers(GraphWithDocument))
 async def get_graph(digest: str, service: RunAccess) -> Response:
     """A graph's interface, and the document itself in `document`."""
     async with service.admit():
@@ -83,7 +85,9 @@ async def get_graph(digest: str, service: RunAccess) -> Response:
         )
 
 
-@router.post("/{digest}/run", openapi_extra=body_documentation(RunGraphBody))
+@router.post(
+    "/{digest}/run", openapi_extra=body_documentation(RunGraphBody), responses=answers(RunAnswer, binary=TENSORS)
+)
 async def run_graph(digest: str, request: Request, service: RunAccess) -> Response:
     """Run a graph once, without a session.
 

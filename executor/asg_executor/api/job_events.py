@@ -29,6 +29,12 @@ _HEARTBEAT_SECONDS = 15.0
 _RECONNECT_MILLISECONDS = 1000
 _TYPE = "text/event-stream"
 
+_STREAM = {
+    "type": "string",
+    "description": "Server-sent events. The data of one with an id is a `JobEvent` in JSON, that of one of the type "
+    "`progress` a `JobProgress`.",
+}
+
 _DOCUMENTATION: dict[str, Any] = {
     "parameters": [
         {
@@ -47,7 +53,7 @@ _DOCUMENTATION: dict[str, Any] = {
     openapi_extra=_DOCUMENTATION,
     response_class=StreamingResponse,
     responses={
-        200: {"description": "The events.", "content": {_TYPE: {}}},
+        200: {"description": "The events.", "content": {_TYPE: {"schema": _STREAM}}},
         204: {"description": "The job is at its end, and the client has its last event."},
     },
 )

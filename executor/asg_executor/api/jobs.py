@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers import jobs as forms
 from asg_executor.api.bodies import json_response, parse_json_body
 from asg_executor.api.body_schema import body_schema
 from asg_executor.api.dataset_upload import receive_dataset
@@ -53,7 +55,7 @@ def _query(*names: str) -> dict[str, Any]:
     return {"parameters": [{"name": name, "in": "query", "required": False, "schema": schema} for name in names]}
 
 
-@router.post("/sessions/{session_id}/jobs", openapi_extra=_NEW_JOB, status_code=202)
+@router.post("/sessions/{session_id}/jobs", openapi_extra=_NEW_JOB, status_code=202, responses=answers(forms.Job, 202))
 async def create_job(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Train a session over a data set. It begins when it is its turn; until its end nothing else changes the session.
 
@@ -100,7 +102,7 @@ def _metadata_fields(metadata: Mapping[str, str]) -> dict[str, Any]:
     return fields
 
 
-@router.get("/sessions/{session_id}/jobs")
+@router.get("/sessions/{session_id}/jobs", responses=answers(forms.SessionJobs))
 async def list_session_jobs(session_id: str, service: RunAccess) -> Response:
     """The jobs of a session, in the order in which they were created."""
     held = service.session(session_id)
@@ -108,7 +110,7 @@ async def list_session_jobs(session_id: str, service: RunAccess) -> Response:
     return json_response({"jobs": found})
 
 
-@router.get("/jobs")
+@router.get("/jobs", responses=answers(forms.JobList))
 async def list_jobs(service: RunAccess) -> Response:
     """All jobs, in the order in which they were created; those that are damaged apart, with the reason."""
     service.jobs.wake()
@@ -116,7 +118,7 @@ async def list_jobs(service: RunAccess) -> Response:
     return json_response({"jobs": [job.describe() for job in service.own_jobs()], "damaged": damaged})
 
 
-@router.get("/jobs/{job_id}", openapi_extra=_query("after", "wait"))
+@router.get("/jobs/{job_id}", openapi_extra=_query("after", "wait"), responses=answers(forms.JobWithHistory))
 async def get_job(job_id: str, request: Request, service: RunAccess) -> Response:
     """A job: how far it is, its newest figures, and its reports, those after the event `after` if that is named.
 
@@ -142,7 +144,7 @@ async def get_job(job_id: str, request: Request, service: RunAccess) -> Response
     return json_response({**job.describe(), "history": history, "history_through": through})
 
 
-@router.post("/jobs/{job_id}/cancel")
+@router.post("/jobs/{job_id}/cancel", responses=answers(forms.Job))
 async def cancel_job(job_id: str, service: TrainAccess) -> Response:
     """End a job after the step that it takes, and answer then. One that ended already stays as it is."""
     job, jobs = service.job(job_id), service.jobs
@@ -150,7 +152,7 @@ async def cancel_job(job_id: str, service: TrainAccess) -> Response:
     return json_response(job.describe())
 
 
-@router.post("/jobs/{job_id}/resume", status_code=202)
+@router.post("/jobs/{job_id}/resume", status_code=202, responses=answers(forms.Job, 202))
 async def resume_job(job_id: str, service: TrainAccess) -> Response:
     """Let a job that failed or was cancelled go on from where it is, if its session was not changed since."""
     job, jobs = service.job(job_id), service.jobs

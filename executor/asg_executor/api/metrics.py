@@ -31,7 +31,9 @@ class _MetricsAccess(Access):
         return await super().__call__(request)
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+)
 async def metrics(
     service: Annotated[TenantService, Security(_MetricsAccess(Scope.ADMIN), scopes=[Scope.ADMIN])],
 ) -> Response:

@@ -5,6 +5,9 @@ from typing import ClassVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers.sessions import ParameterValues
+from asg_executor.api.answers.values import StateReference
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.content_digest import with_content_digest
@@ -20,6 +23,9 @@ __all__ = ["router"]
 router = APIRouter(prefix="/v1/sessions", tags=["parameters"])
 
 
+_VALUES = answers(ParameterValues, binary=TENSORS)
+
+
 class ParametersBody(Body):
     """New values of parameters. In safetensors the tensors are the parameters."""
 
@@ -28,7 +34,7 @@ class ParametersBody(Body):
     parameters: Tensors
 
 
-@router.get("/{session_id}/parameters", openapi_extra=IF_NONE_MATCH)
+@router.get("/{session_id}/parameters", openapi_extra=IF_NONE_MATCH, responses=_VALUES)
 async def get_parameters(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, in safetensors, or in JSON where the client prefers it. The ETag is the digest of the state.
 
@@ -47,7 +53,7 @@ async def get_parameters(session_id: str, request: Request, service: RunAccess) 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.get("/{session_id}/parameters/average", openapi_extra=IF_NONE_MATCH)
+@router.get("/{session_id}/parameters/average", openapi_extra=IF_NONE_MATCH, responses=_VALUES)
 async def get_average(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, of the trained ones the average over the steps; where the optimizer has an `average_decay`."""
     async with service.admit():
@@ -64,7 +70,11 @@ async def get_average(session_id: str, request: Request, service: RunAccess) -> 
         return await service.pool.run_locked(held.lock, read)
 
 
-@router.put("/{session_id}/parameters", openapi_extra={**body_documentation(ParametersBody), **IF_MATCH})
+@router.put(
+    "/{session_id}/parameters",
+    openapi_extra={**body_documentation(ParametersBody), **IF_MATCH},
+    responses=answers(StateReference),
+)
 async def put_parameters(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Replace the values of the parameters that the body names; others and the optimizer's slots stay as they are.
 

@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers.sessions import PartAnswer, Parts
 from asg_executor.api.bodies import Body, Tensors, check_carries, json_response, parse_body, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.entity_tags import IF_MATCH, check_state, required_state
@@ -43,7 +45,11 @@ class PartBody(Body):
     )
 
 
-@router.put("/{part}", openapi_extra={**body_documentation(PartBody), **IF_MATCH})
+@router.put(
+    "/{part}",
+    openapi_extra={**body_documentation(PartBody), **IF_MATCH},
+    responses=answers(PartAnswer, binary=TENSORS),
+)
 async def put_part(session_id: str, number: str, part: str, request: Request, service: TrainAccess) -> Response:
     """Compute a part of the session's next step, and hold it: outputs are answered, the state stays as it is.
 
@@ -102,7 +108,7 @@ def _forget_later(held: HeldSession, idle: float, wait: float) -> None:
     asyncio.get_running_loop().call_later(wait, look)
 
 
-@router.get("")
+@router.get("", responses=answers(Parts))
 async def get_parts(session_id: str, number: str, service: RunAccess) -> Response:
     """Which parts of the session's next step are there: those before `expected_part`."""
     async with service.admit():

@@ -143,46 +143,7 @@ KINDS: dict[str, ProblemKind] = {
 
 PROBLEM_RESPONSE: dict[str, Any] = {
     "description": "A problem document (RFC 9457).",
-    "content": {
-        MEDIA_TYPE: {
-            "schema": {
-                "type": "object",
-                "required": [
-                    "type",
-                    "title",
-                    "status",
-                    "detail",
-                    "instance",
-                    "code",
-                    "request_id",
-                    "retryable",
-                    "error",
-                ],
-                "properties": {
-                    **{
-                        name: {"type": "string"}
-                        for name in ("type", "title", "detail", "instance", "request_id", "error")
-                    },
-                    "status": {"type": "integer"},
-                    "code": {"enum": list(KINDS)},
-                    "retryable": {"type": "boolean"},
-                    "expected_step": {"type": "integer", "description": "The number of the session's next step."},
-                    "expected_part": {"type": "integer", "description": "The number of the step's next part."},
-                    "limit": {"type": "string", "description": "The limit that is exceeded, as /v1 names it."},
-                    "value": {"type": "integer", "description": "How much it would have been."},
-                    "maximum": {"type": "integer", "description": "How much may be."},
-                    "problems": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["pointer", "code", "message"],
-                            "properties": {name: {"type": "string"} for name in ("pointer", "code", "message")},
-                        },
-                    },
-                },
-            }
-        }
-    },
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 """How OpenAPI describes every error."""
 

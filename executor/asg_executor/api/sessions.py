@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from pydantic import Field, StrictStr
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers.sessions import Session, SessionList, SessionRunAnswer
 from asg_executor.api.bodies import Body, Tensors, json_response, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.client_presence import WhileClientWaits
@@ -85,7 +87,7 @@ class RunBody(Body):
     )
 
 
-@router.post("", openapi_extra=_CREATION, status_code=201)
+@router.post("", openapi_extra=_CREATION, status_code=201, responses=answers(Session, 201))
 async def create_session(request: Request, service: TrainAccess) -> Response:
     """Create a session from graphs that were sent before. The graphs share their parameters by name.
 
@@ -162,14 +164,14 @@ def _settings(
     )
 
 
-@router.get("")
+@router.get("", responses=answers(SessionList))
 async def list_sessions(service: RunAccess) -> Response:
     """All sessions of the tenant, briefly; with the scope `admin` those of all tenants."""
     sound = [summarize_session(held) for held in service.sessions()]
     return json_response({"sessions": sound + [describe_damaged(damaged) for damaged in service.damaged_sessions()]})
 
 
-@router.get("/{session_id}", openapi_extra=IF_NONE_MATCH)
+@router.get("/{session_id}", openapi_extra=IF_NONE_MATCH, responses=answers(Session))
 async def get_session(session_id: str, request: Request, service: RunAccess) -> Response:
     """A session: its step, graphs, optimizer and parameters, and the digest of its state, which is the ETag, too."""
     async with service.admit():
@@ -193,7 +195,11 @@ async def delete_session(session_id: str, request: Request, service: TrainAccess
     return Response(status_code=204)
 
 
-@router.post("/{session_id}/run", openapi_extra=body_documentation(RunBody))
+@router.post(
+    "/{session_id}/run",
+    openapi_extra=body_documentation(RunBody),
+    responses=answers(SessionRunAnswer, binary=TENSORS),
+)
 async def run_session(session_id: str, request: Request, service: RunAccess) -> Response:
     """Run one of the session's graphs with the parameters as they are. It changes nothing.
 

@@ -9,6 +9,8 @@ from pydantic import Field, StrictStr
 from starlette.responses import Response
 from typing_extensions import override
 
+from asg_executor.api.answer_documentation import TENSORS, answers
+from asg_executor.api.answers.sessions import MicroBatchAnswer, StepAnswer
 from asg_executor.api.bodies import Body, Tensors, check_carries, parse_body, tensor_response
 from asg_executor.api.body_documentation import body_documentation
 from asg_executor.api.direct_route import DirectRoute
@@ -90,7 +92,11 @@ class StepBody(Body):
         return []
 
 
-@router.put("/{session_id}/steps/{number}", openapi_extra={**body_documentation(StepBody), **IF_MATCH})
+@router.put(
+    "/{session_id}/steps/{number}",
+    openapi_extra={**body_documentation(StepBody), **IF_MATCH},
+    responses=answers(StepAnswer | MicroBatchAnswer, binary=TENSORS),
+)
 async def take_step(session_id: str, number: str, request: Request, service: TrainAccess) -> Response:
     """Run `train`, apply its gradients and state updates, and answer its outputs as they were before the update.
 

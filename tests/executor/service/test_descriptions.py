@@ -5,12 +5,16 @@ import json
 import re
 from typing import Any, cast
 
+import pytest
+
+from asg_executor.api.answers.schemas import answer_schemas, written_schemas
 from asg_executor.api.examples import examples
 from asg_executor.api.problems import KINDS
 from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.schedules.choice import schedule_kinds
 from asg_schema.dtype import DType
 from asg_schema.op_table import OPS
+from executor_harness.described_answers import description, validator
 from executor_harness.in_process import Server, in_process
 from executor_harness.regression import regression_json
 from recorded_exchanges.recording import record
@@ -75,6 +79,18 @@ RESOURCES = {
     ("/healthz/ready", "get"),
 }
 
+NEVER_DONE = {("/v2/repository/models/{model_name}/unload", "post")}
+
+ANSWERS = (
+    "Access", "Capabilities", "Checkpoint", "CreatedCheckpoint", "Dataset", "DatasetList", "ExportedState", "Graph",
+    "GraphWithDocument", "InferenceAnswer", "Job", "JobFailure", "JobList", "JobNotice", "JobProgress", "JobReport",
+    "JobStop", "JobWithHistory", "MicroBatchAnswer", "ModelConfig", "ModelMetadata", "ModelStatistics",
+    "ParameterValues", "PartAnswer", "Parts", "Problem", "RestoredState", "RunAnswer", "Session", "SessionList",
+    "SessionRunAnswer", "StepAnswer", "Tensor",
+)  # fmt: skip
+
+MAY_BE_ABSENT = {"id", "digest", "skipped"}
+
 WITHOUT_BODY = {("/v1/jobs/{job_id}/cancel", "post"), ("/v1/jobs/{job_id}/resume", "post")}
 
 
@@ -123,19 +139,69 @@ def test_the_examples_are_what_the_service_answers() -> None:
 
 def test_every_request_and_answer_in_json_has_an_example(server: Server) -> None:
     description = server.http.get("/openapi.json").json()
-    for path, method in RESOURCES:
+    for path, method in RESOURCES - NEVER_DONE:
         operation = description["paths"][path][method]
-        if not path.startswith("/v1"):
-            continue
-        bodies = [
-            operation.get("requestBody", {}),
-            operation["responses"].get("200", {}),
-            operation["responses"].get("201", {}),
+        answers = [operation["responses"].get(status, {}) for status in ("200", "201", "202")]
+        in_json = [
+            body["content"]["application/json"] for body in answers if "application/json" in body.get("content", {})
         ]
-        for body in bodies:
-            content = body.get("content", {})
-            if "application/json" in content:
-                assert "example" in content["application/json"], (path, method)
+        assert not in_json or any("example" in content for content in in_json), (path, method)
+        request = operation.get("requestBody", {}).get("content", {})
+        if "application/json" in request:
+            assert "example" in request["application/json"], (path, method)
+
+
+def test_every_answer_has_a_schema_that_is_defined_once(server: Server) -> None:
+    description = server.http.get("/openapi.json").json()
+    for path, method in RESOURCES - NEVER_DONE:
+        for status, answer in description["paths"][path][method]["responses"].items():
+            assert status in ("204", "304") or answer["content"], (path, method, status)
+            for media_type, content in answer.get("content", {}).items():
+                schema = content["schema"]
+                if media_type.endswith("json"):
+                    forms = schema.get("anyOf") or [schema.get("items", schema)]
+                    assert all(form.keys() == {"$ref"} for form in forms), (path, method, status)
+                else:
+                    assert schema["type"] == "string", (path, method, status)
+
+
+def test_the_schemas_are_those_of_the_types() -> None:
+    assert written_schemas() == answer_schemas(), "make generate writes them anew"
+
+
+def test_the_schemas_of_answers_are_closed_and_say_what_each_field_is() -> None:
+    schemas = written_schemas()
+    for form in ANSWERS:
+        schema = schemas[form]
+        assert schema["additionalProperties"] is False, form
+        for name, field in schema["properties"].items():
+            assert field.get("description"), (form, name)
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_the_examples_are_as_their_schemas_say(name: str) -> None:
+    method, path = name.split(" ")
+    answer = description()["paths"][path][method.lower()]["responses"][str(examples()[name]["status"])]
+    content = answer["content"]["application/json"]
+    validator(json.dumps(content["schema"])).validate(content["example"])
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_an_answer_with_another_field_or_with_one_less_is_not_as_described(name: str) -> None:
+    method, path = name.split(" ")
+    answer = description()["paths"][path][method.lower()]["responses"][str(examples()[name]["status"])]
+    schema, example = (answer["content"]["application/json"][part] for part in ("schema", "example"))
+    check = validator(json.dumps(schema))
+    items: list[dict[str, Any]] = example if isinstance(example, list) else [example]
+    for item in items:
+        whole = [item] if isinstance(example, list) else item
+        assert check.is_valid(whole)
+        item["no_such_field"] = 1
+        assert not check.is_valid(whole)
+        del item["no_such_field"]
+        if required := [field for field in item if field not in MAY_BE_ABSENT]:
+            del item[required[0]]
+            assert not check.is_valid(whole)
 
 
 def references(value: Any) -> set[str]:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers.open_inference import InferenceAnswer
 from asg_executor.api.body_schema import body_schema
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.headers import header
@@ -66,7 +68,16 @@ _DOCUMENTATION: dict[str, Any] = {
 }
 
 
-@router.post("/{model_name}/infer", openapi_extra=_DOCUMENTATION)
+_ANSWERS = answers(
+    InferenceAnswer,
+    binary={
+        "application/octet-stream": "The JSON, and behind it the elements of the outputs with `binary_data_size`; "
+        f"`{_HEADER_LENGTH}` says how long the JSON is."
+    },
+)
+
+
+@router.post("/{model_name}/infer", openapi_extra=_DOCUMENTATION, responses=_ANSWERS)
 async def infer(model_name: str, request: Request, service: RunAccess) -> Response:
     """Run a model with the session's parameters as they are.
 
@@ -75,7 +86,7 @@ async def infer(model_name: str, request: Request, service: RunAccess) -> Respon
     return await _infer(model_name, LATEST, request, service)
 
 
-@router.post("/{model_name}/versions/{version}/infer", openapi_extra=_DOCUMENTATION)
+@router.post("/{model_name}/versions/{version}/infer", openapi_extra=_DOCUMENTATION, responses=_ANSWERS)
 async def infer_version(model_name: str, version: str, request: Request, service: RunAccess) -> Response:
     """Run a model with the parameters of a checkpoint, or, as version `latest`, of the session."""
     return await _infer(model_name, version, request, service)

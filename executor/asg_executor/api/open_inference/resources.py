@@ -10,8 +10,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from asg_executor.api.answer_documentation import answers
+from asg_executor.api.answers import open_inference as forms
+from asg_executor.api.answers.service import Live
 from asg_executor.api.bodies import json_response
 from asg_executor.api.body_documentation import json_documentation
+from asg_executor.api.health import READY
 from asg_executor.api.open_inference.descriptions import describe_config, describe_model, describe_statistics
 from asg_executor.api.open_inference.models import find_model
 from asg_executor.api.open_inference.repository_requests import IndexBody, LoadBody, UnloadBody, read_repository_body
@@ -24,22 +28,24 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/v2", tags=["inference"])
 
+_NEVER: dict[int | str, dict[str, Any]] = {200: {"description": "Never: it is refused."}}
+
 _EXTENSIONS = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
 
 
-@router.get("")
+@router.get("", responses=answers(forms.ServerMetadata))
 async def server_metadata() -> Response:
     """The server, and which extensions of the protocol it knows."""
     return json_response({"name": "asg", "version": distribution_version("asgraph"), "extensions": _EXTENSIONS})
 
 
-@router.get("/health/live")
+@router.get("/health/live", responses=answers(Live))
 async def live() -> Response:
     """Whether the process answers."""
     return json_response({"live": True})
 
 
-@router.get("/health/ready", responses={503: {"description": "The service is shutting down."}})
+@router.get("/health/ready", responses=READY)
 async def ready(service: PublicAccess) -> Response:
     """Whether new work is taken; 503 while the service shuts down."""
     if service.pool.draining:
@@ -47,7 +53,7 @@ async def ready(service: PublicAccess) -> Response:
     return json_response({"ready": True})
 
 
-@router.get("/models/stats")
+@router.get("/models/stats", responses=answers(forms.StatisticsOfModels))
 async def all_statistics(service: RunAccess) -> Response:
     """How all models did, each version that was asked for."""
     described: list[dict[str, Any]] = []
@@ -58,43 +64,43 @@ async def all_statistics(service: RunAccess) -> Response:
     return json_response({"model_stats": described})
 
 
-@router.get("/models/{model_name}")
+@router.get("/models/{model_name}", responses=answers(forms.ModelMetadata))
 async def model_metadata(model_name: str, service: RunAccess) -> Response:
     """A model: its versions, inputs and outputs; -1 stands for a size that a symbol names."""
     return await _describe(service, model_name, LATEST, _metadata)
 
 
-@router.get("/models/{model_name}/versions/{version}")
+@router.get("/models/{model_name}/versions/{version}", responses=answers(forms.ModelMetadata))
 async def version_metadata(model_name: str, version: str, service: RunAccess) -> Response:
     """The same; there is such a version."""
     return await _describe(service, model_name, version, _metadata)
 
 
-@router.get("/models/{model_name}/ready")
+@router.get("/models/{model_name}/ready", responses=answers(forms.ModelReady))
 async def model_ready(model_name: str, service: RunAccess) -> Response:
     """Whether a model can be asked: 404 where there is none."""
     return await _describe(service, model_name, LATEST, _ready)
 
 
-@router.get("/models/{model_name}/versions/{version}/ready")
+@router.get("/models/{model_name}/versions/{version}/ready", responses=answers(forms.ModelReady))
 async def version_ready(model_name: str, version: str, service: RunAccess) -> Response:
     """Whether a version of a model can be asked: 404 where there is none."""
     return await _describe(service, model_name, version, _ready)
 
 
-@router.get("/models/{model_name}/config")
+@router.get("/models/{model_name}/config", responses=answers(forms.ModelConfig))
 async def model_config(model_name: str, service: RunAccess) -> Response:
     """A model's configuration, as Triton's clients read it."""
     return await _describe(service, model_name, LATEST, _config)
 
 
-@router.get("/models/{model_name}/versions/{version}/config")
+@router.get("/models/{model_name}/versions/{version}/config", responses=answers(forms.ModelConfig))
 async def version_config(model_name: str, version: str, service: RunAccess) -> Response:
     """The same; there is such a version."""
     return await _describe(service, model_name, version, _config)
 
 
-@router.get("/models/{model_name}/stats")
+@router.get("/models/{model_name}/stats", responses=answers(forms.StatisticsOfModels))
 async def model_statistics(model_name: str, service: RunAccess) -> Response:
     """How a model did since the server was started, each version that was asked for."""
     found = find_model(service, model_name)
@@ -103,13 +109,15 @@ async def model_statistics(model_name: str, service: RunAccess) -> Response:
     return json_response({"model_stats": [describe_statistics(model_name, *item) for item in known.items()]})
 
 
-@router.get("/models/{model_name}/versions/{version}/stats")
+@router.get("/models/{model_name}/versions/{version}/stats", responses=answers(forms.StatisticsOfModels))
 async def version_statistics(model_name: str, version: str, service: RunAccess) -> Response:
     """How a version of a model did since the server was started."""
     return await _describe(service, model_name, version, _statistics)
 
 
-@router.post("/repository/index", openapi_extra=json_documentation(IndexBody))
+@router.post(
+    "/repository/index", openapi_extra=json_documentation(IndexBody), responses=answers(list[forms.IndexedModel])
+)
 async def repository_index(request: Request, service: RunAccess) -> Response:
     """All models, each with all of its versions. A graph whose name has a slash is none."""
     body = await read_repository_body(request, service, IndexBody)
@@ -126,7 +134,9 @@ async def repository_index(request: Request, service: RunAccess) -> Response:
     return json_response(listed)
 
 
-@router.post("/repository/models/{model_name}/load", openapi_extra=json_documentation(LoadBody))
+@router.post(
+    "/repository/models/{model_name}/load", openapi_extra=json_documentation(LoadBody), responses=answers(forms.Empty)
+)
 async def load_model(model_name: str, request: Request, service: RunAccess) -> Response:
     """Find that a model is there: a session's graphs are models for as long as the session is there.
 
@@ -143,7 +153,12 @@ async def load_model(model_name: str, request: Request, service: RunAccess) -> R
     return json_response({})
 
 
-@router.post("/repository/models/{model_name}/unload", openapi_extra=json_documentation(UnloadBody))
+@router.post(
+    "/repository/models/{model_name}/unload",
+    openapi_extra=json_documentation(UnloadBody),
+    response_class=Response,
+    responses=_NEVER,
+)
 async def unload_model(model_name: str, request: Request, service: RunAccess) -> Response:
     """Refused: a session's graphs are models for as long as the session is there."""
     await read_repository_body(request, service, UnloadBody)
