@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import jsonschema
+import jsonschema.exceptions
 
 from asg_executor.app import create_app
 from asg_executor.settings import Settings
 
-__all__ = ["check_answer", "check_events", "description", "validator"]
+__all__ = ["check_answer", "check_events", "description", "fault"]
 
 _JSON = "application/json"
 _PROBLEM = "application/problem+json"
@@ -26,13 +27,19 @@ def description() -> dict[str, Any]:
 
 
 @cache
-def validator(reference: str) -> jsonschema.Draft202012Validator:
-    """What checks values against a schema of the description.
+def _validator(schema: str) -> Any:
+    return jsonschema.Draft202012Validator({**json.loads(schema), "components": description()["components"]})
+
+
+def fault(schema: dict[str, Any], value: Any) -> str | None:
+    """What of a value is not as a schema of the description says; None where all of it is.
 
     Args:
-        reference: the schema, in JSON.
+        schema: the schema; its references lead into the description.
+        value: the value, as JSON has it.
     """
-    return jsonschema.Draft202012Validator({**json.loads(reference), "components": description()["components"]})
+    error = cast("Any", jsonschema.exceptions).best_match(_validator(json.dumps(schema)).iter_errors(value))
+    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def check_answer(response: httpx.Response) -> None:
@@ -63,16 +70,17 @@ def check_answer(response: httpx.Response) -> None:
 def check_events(stream: str) -> None:
     """Compare the messages of a stream of events with their descriptions."""
     for message in stream.split("\n\n"):
-        fields = dict(line.partition(": ")[::2] for line in message.splitlines() if not line.startswith(":"))
+        lines = [line.partition(": ") for line in message.splitlines() if not line.startswith(":")]
+        fields = {name: text for name, _, text in lines}
         if "data" in fields:
             form = "JobEvent" if "id" in fields else "JobProgress"
-            reference = json.dumps({"$ref": f"#/components/schemas/{form}"})
-            validator(reference).validate(json.loads(fields["data"]))
+            found = fault({"$ref": f"#/components/schemas/{form}"}, json.loads(fields["data"]))
+            assert found is None, f"{form}: {found}"
 
 
 def _validate(response: httpx.Response, schema: dict[str, Any], value: Any) -> None:
-    error = jsonschema.exceptions.best_match(validator(json.dumps(schema)).iter_errors(value))
-    assert error is None, f"{_name(response)}: {error.json_path}: {error.message}"
+    found = fault(schema, value)
+    assert found is None, f"{_name(response)}: {found}"
 
 
 def _name(response: httpx.Response) -> str:

@@ -4,7 +4,6 @@ It is made from the OpenAPI description. Problem documents refer to it: `type` i
 """
 
 import json
-import re
 from collections.abc import Iterable
 from html import escape
 from typing import Any, cast
@@ -12,7 +11,8 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from asg_executor.api.problems import KINDS
+from asg_executor.api.answer_tables import answer_form, answer_tables, prose
+from asg_executor.api.problems import KINDS, MEDIA_TYPE
 
 __all__ = ["router"]
 
@@ -22,8 +22,6 @@ router = APIRouter(include_in_schema=False)
 _ORDER = ("graphs", "sessions", "steps", "parameters", "checkpoints", "datasets", "jobs", "inference")
 
 _LINE = 100  # characters of an example
-
-_CODE = re.compile("`([^`]+)`")
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -66,18 +64,17 @@ def _page(description: dict[str, Any], url: str) -> str:
             "<h2>Requests</h2>",
             "<p>In an example a long list has its first items alone.</p>",
             *_resources(description["paths"]),
+            "<h2>Answers</h2>",
+            "<p>What answers are made of. They have no other fields; a node has those of its op.</p>",
+            *answer_tables(description["components"]["schemas"]),
             "<h2>Problems</h2>",
-            "<p>Errors are <code>application/problem+json</code> (RFC 9457) with one of these codes.</p>",
+            "<p>Errors are <code>application/problem+json</code> (RFC 9457), each a "
+            '<a href="#form-Problem">Problem</a> with one of these codes.</p>',
             "<table><tr><th>code</th><th>status</th><th>meaning</th><th>may succeed when repeated</th></tr>",
             *_problems(),
             "</table></body></html>",
         ]
     )
-
-
-def _prose(text: str) -> str:
-    """Text as HTML: what stands between backticks is code, and an empty line begins a paragraph."""
-    return _CODE.sub(r"<code>\1</code>", escape(text)).replace("\n\n", "</p><p>")
 
 
 def _resources(paths: dict[str, Any]) -> Iterable[str]:
@@ -95,23 +92,24 @@ def _resources(paths: dict[str, Any]) -> Iterable[str]:
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterable[str]:
     yield f"<h4><code>{method.upper()} {escape(path)}</code></h4>"
-    yield f"<p>{_prose(operation.get('description', ''))}{_needed_scope(operation)}</p>"
+    yield f"<p>{prose(operation.get('description', ''))}{_needed_scope(operation)}</p>"
     yield from _parameters(operation.get("parameters", []))
     for media_type, body in operation.get("requestBody", {}).get("content", {}).items():
         yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
         yield from _schema(body["schema"])
         yield f"{_example(body)}</details>"
     for status, answer in operation["responses"].items():
-        body = answer.get("content", {}).get("application/json", {})
-        if "example" in body:
-            yield f"<details><summary>Answer {status}, such as</summary>{_example(body)}</details>"
+        for media_type, body in answer.get("content", {}).items():
+            if media_type != MEDIA_TYPE:
+                yield f"<details><summary>Answer {status} in <code>{escape(media_type)}</code></summary>"
+                yield f"<p>{answer_form(body['schema'])}</p>{_example(body)}</details>"
 
 
 def _parameters(parameters: Iterable[dict[str, Any]]) -> Iterable[str]:
     """The parameters that stand in the query and in headers; those of the path have it for their meaning."""
     rows = [
         f"<tr><td><code>{escape(item['name'])}</code></td><td>{item['in']}</td>"
-        f"<td>{_prose(item.get('description', ''))}</td></tr>"
+        f"<td>{prose(item.get('description', ''))}</td></tr>"
         for item in parameters
         if item["in"] != "path"
     ]
@@ -146,7 +144,7 @@ def _needed_scope(operation: dict[str, Any]) -> str:
 
 
 def _schema(schema: dict[str, Any]) -> Iterable[str]:
-    yield f"<p>{_prose(schema.get('description', ''))}</p>"
+    yield f"<p>{prose(schema.get('description', ''))}</p>"
     fields: dict[str, Any] = schema.get("properties", {})
     if not fields:
         return
@@ -154,7 +152,7 @@ def _schema(schema: dict[str, Any]) -> Iterable[str]:
     for name, field in fields.items():
         needed = "yes" if name in schema.get("required", ()) else "no"
         meaning = field.get("description", field.get("title", ""))
-        yield f"<tr><td><code>{escape(name)}</code></td><td>{needed}</td><td>{_prose(meaning)}</td></tr>"
+        yield f"<tr><td><code>{escape(name)}</code></td><td>{needed}</td><td>{prose(meaning)}</td></tr>"
     yield "</table>"
 
 

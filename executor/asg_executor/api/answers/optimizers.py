@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Annotated, Any, TypeAlias, Union
 
-from pydantic import Field, GetCoreSchemaHandler, GetPydanticSchema, create_model
+from pydantic import BaseModel, Field, GetCoreSchemaHandler, GetPydanticSchema, create_model
 from pydantic_core import CoreSchema
 
 from asg_executor.optimizers.kinds import KINDS
@@ -13,7 +13,7 @@ from asg_executor.optimizers.rule import Rule
 __all__ = ["AnyOptimizer"]
 
 
-def _with_common(rule: type[Rule]) -> type[Rule]:
+def _with_common(rule: type[Rule]) -> type[BaseModel]:
     """A rule's settings and the common ones, as one JSON form."""
     first_line = (rule.__doc__ or "").partition("\n")[0]
     return create_model(f"{rule.__name__}Optimizer", __base__=(rule, Common), __doc__=first_line)

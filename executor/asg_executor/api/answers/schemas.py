@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
-from typing_extensions import TypeAliasType, is_typeddict, override
+from typing_extensions import TypeAliasType, get_original_bases, is_typeddict, override
 
 from asg_executor.api.answers import (
     checkpoints,
@@ -46,18 +46,32 @@ class _Generator(GenerateJsonSchema):
 
 def answer_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schema of every type of answer, and of what these refer to, by name: `components.schemas`."""
-    found = [getattr(module, name) for module in _MODULES for name in module.__all__]
-    forms = [form for form in found if is_typeddict(form) or isinstance(form, TypeAliasType)]
+    found: list[Any] = [getattr(module, name) for module in _MODULES for name in module.__all__]
+    forms: list[Any] = [form for form in found if is_typeddict(form) or isinstance(form, TypeAliasType)]
     adapters: list[tuple[str, Any, TypeAdapter[Any]]] = [
         (form.__name__, "validation", TypeAdapter(form)) for form in forms
     ]
     _, schemas = TypeAdapter.json_schemas(
         adapters, ref_template="#/components/schemas/{model}", schema_generator=_Generator
     )
+    for form in filter(is_typeddict, forms):
+        for name, text in _inherited(form).items():
+            schemas["$defs"][form.__name__]["properties"][name].setdefault("description", text)
     text = json.dumps(schemas["$defs"])
     for name, better in _NAMES.items():
         text = text.replace(name, better)
     return dict(sorted(json.loads(text).items()))
+
+
+def _inherited(form: Any) -> dict[str, str]:
+    """The descriptions of the fields that a type has from others: Pydantic finds only those of its own."""
+    found: dict[str, str] = {}
+    for base in filter(is_typeddict, get_original_bases(form)):
+        fields = TypeAdapter(base).json_schema()["properties"]
+        found |= _inherited(base) | {
+            name: field["description"] for name, field in fields.items() if "description" in field
+        }
+    return found
 
 
 def written_schemas() -> dict[str, dict[str, Any]]:
