@@ -61,6 +61,4 @@ def _of_type(schema: dict[str, Any]) -> str:
         return f"list of {answer_form(schema['items'])}" if "items" in schema else "list"
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {answer_form(schema['additionalProperties'])}"
-    if kind == "string" and "format" in schema:
-        return f"{escape(schema['format'])} {prose(schema.get('description', ''))}"
-    return escape(kind)
+    return escape(schema.get("format", kind))

@@ -98,11 +98,12 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Iterable[st
         yield f"<details><summary>Body in <code>{escape(media_type)}</code></summary>"
         yield from _schema(body["schema"])
         yield f"{_example(body)}</details>"
-    for status, answer in operation["responses"].items():
+    for status, answer in sorted(operation["responses"].items()):
         for media_type, body in answer.get("content", {}).items():
             if media_type != MEDIA_TYPE:
                 yield f"<details><summary>Answer {status} in <code>{escape(media_type)}</code></summary>"
-                yield f"<p>{answer_form(body['schema'])}</p>{_example(body)}</details>"
+                held = prose(body["schema"].get("description", ""))
+                yield f"<p>{answer_form(body['schema'])} {held}</p>{_example(body)}</details>"
 
 
 def _parameters(parameters: Iterable[dict[str, Any]]) -> Iterable[str]:

@@ -250,6 +250,7 @@ def test_the_documentation_has_the_fields_of_every_answer(server: Server) -> Non
     assert {f"form-{name}" for name in ANSWERS} <= set(targets)
     summary = f"<summary>Answer 200 in <code>application/json</code></summary>\n<p>{form_link('StepAnswer')} or "
     assert summary + form_link("MicroBatchAnswer") in page
+    assert "<p>binary The tensors, by name; " in page
     fields = page.partition('id="form-Tensor"')[2].partition("<h4")[0]
     assert re.findall(r"<tr><td><code>(\w+)</code>", fields) == ["dtype", "shape", "data"]
 

@@ -5,5 +5,6 @@ import sys
 
 from asg_executor.api.answers.schemas import answer_schemas
 
-json.dump(answer_schemas(), sys.stdout, indent=1, ensure_ascii=False)
-sys.stdout.write("\n")
+if __name__ == "__main__":
+    json.dump(answer_schemas(), sys.stdout, indent=1, ensure_ascii=False)
+    sys.stdout.write("\n")
