@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 from asg_autograd import simplification
 from asg_executor.errors import ExecutorError
 from asg_schema.op_table import OPS
+from transform_harness.calling_documents import calling_document
 from transform_harness.chained_documents import chained_document
 from transform_harness.properties import PROPERTIES, assert_is_a_document
 from transform_harness.random_documents import RandomDocument, random_document, run
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 """How many documents each property is tried on. In the suite they are always the same."""
 
 
 @pytest.mark.parametrize("name", PROPERTIES)
-@pytest.mark.parametrize("make", [random_document, chained_document])
+@pytest.mark.parametrize("make", [random_document, chained_document, calling_document])
 @settings(deadline=None, max_examples=EXAMPLES, derandomize="FUZZ_EXAMPLES" not in os.environ)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 7))
 def test_transform(name: str, make: Callable[[int, int], RandomDocument], seed: int, steps: int) -> None:

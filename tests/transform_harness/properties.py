@@ -229,9 +229,8 @@ def check_products(made: RandomDocument, random: Random) -> None:
     pulled = run(backward, {**made.values, **cotangents})
     left, left_size = _inner([(moved[f"tangent.{name}"], cotangents[f"cotangent.{name}"]) for name in outputs])
     right, right_size = _inner([(pulled[f"grad.{name}"], tangents[f"tangent.{name}"]) for name in names])
-    narrow = any(type.dtype in (DType.FLOAT16, DType.BFLOAT16) for type in made.document.types.values())
-    single = any(type.dtype is DType.FLOAT32 for type in made.document.types.values())
-    eps = 0.05 if narrow else 1e-4 if single else 1e-8
+    dtypes = _dtypes(made.document)
+    eps = 0.05 if dtypes & {DType.FLOAT16, DType.BFLOAT16} else 1e-4 if DType.FLOAT32 in dtypes else 1e-8
     if np.isfinite(left) and np.isfinite(right):
         assert abs(left - right) <= eps * max(1.0, left_size, right_size), (left, right)
     parts = linearize(made.document, names, outputs, symbols=made.sizes)
@@ -349,6 +348,11 @@ def _derivatives(trained: Document, made: RandomDocument) -> dict[str, Array] | 
         return run(trained, made.values)
     except ExecutorError:
         return None
+
+
+def _dtypes(document: Document) -> set[DType]:
+    """The dtypes of all values, those within functions included."""
+    return {type.dtype for type in lower(document).types.values()}
 
 
 def _stateless(document: Document) -> list[str]:
