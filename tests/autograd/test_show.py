@@ -303,6 +303,13 @@ def test_a_hundred_thousand_nodes_are_drawn_as_scopes() -> None:
     assert shapes["block.7"].scopes == ["block"]
 
 
+def test_a_drawing_may_be_large_where_that_is_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    document = grad(blocks(12))
+    svg = show(document, max_nodes=10_000)
+    assert len(having(svg, "data-id")) == sum(map(len, (document.inputs, document.parameters, document.nodes))) > 1000
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["n{}", "layer{}.tanh", "layer{}.a.tanh_{}"])
 def test_without_scopes_neighbours_are_put_together(name: str) -> None:
     document = chain([name.format(number, number) for number in range(3000)])

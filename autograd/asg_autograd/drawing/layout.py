@@ -1,8 +1,10 @@
 """Where everything stands. Graphviz computes it, from the sizes of shapes alone: no font is asked for anything."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr
 from importlib import import_module
+from io import StringIO
 from itertools import count
 from typing import Any, NamedTuple, cast
 
@@ -92,18 +94,23 @@ def laid_out(picture: Picture) -> Layout:
     Raises:
         TransformError: the library that computes it is not installed.
     """
-    layouts = [_with_ranks(picture, ranks) for ranks in ("false", "true")]
-    layout = min(layouts, key=lambda item: item.width * item.height)
+    settings = _LONG if len(picture.shapes) > _MOST_COMPARED else _COMPARED
+    layout = min((_with(picture, item) for item in settings), key=lambda item: item.width * item.height)
     return _mirrored(layout) if _is_backwards(layout) else layout
 
 
 _GRAPH = {"rankdir": "TB", "nodesep": "0.22", "ranksep": "0.38", "pad": "0", "splines": "spline"}
+# Rows, which Graphviz calls ranks, are those of the whole or of each box; sometimes one is much smaller.
+_COMPARED = ({"newrank": "false"}, {"newrank": "true"})
+# Of many shapes the first takes minutes. The limits are of iterations: the places become a little worse, and not wrong.
+_LONG = ({"newrank": "true", "nslimit": "0.3", "nslimit1": "0.3", "mclimit": "0.1", "searchsize": "10"},)
+_MOST_COMPARED = 300
 
 
-def _with_ranks(picture: Picture, of_all: str) -> Layout:
-    """The layout where ranks, that is rows, are those of the whole, or of each box. Sometimes one is much smaller."""
-    graph = {**_GRAPH, "newrank": of_all}
-    source = "\n".join(dot_lines(picture, graph, _of_shape, _of_box, lambda link: _of_link(picture, link)))
+def _with(picture: Picture, settings: Mapping[str, str]) -> Layout:
+    source = "\n".join(
+        dot_lines(picture, {**_GRAPH, **settings}, _of_shape, _of_box, lambda link: _of_link(picture, link))
+    )
     return _read(picture, _computed(source))
 
 
@@ -141,7 +148,8 @@ def _computed(source: str) -> dict[str, Any]:
             f"a layout needs pygraphviz, which cannot be imported ({error}); install it with: "
             'pip install "asgraph[show]"'
         ) from None
-    drawn: bytes = graphviz.AGraph(string=source).draw(format="json", prog="dot")
+    with redirect_stderr(StringIO()):  # where the library writes that many nodes take long, and nothing else
+        drawn: bytes = graphviz.AGraph(string=source).draw(format="json", prog="dot")
     return cast("dict[str, Any]", json.loads(drawn))
 
 
