@@ -12,6 +12,7 @@ from asg_schema.errors import ExpansionError
 from asg_schema.function import MOST_EXPANDED_NODES, MOST_SIGNATURES, LinkedFunction
 from asg_schema.linking import DEEPEST_CALLS, functions_of
 from asg_schema.listing import listing, plain_text, summary
+from asg_schema.listing_json import document_json
 from asg_schema.op import Op
 from asg_schema.reading import MOST_FUNCTIONS
 from asg_schema.traversal import prune
@@ -488,6 +489,14 @@ def test_the_listing_shows_functions() -> None:
     assert "its vjp identity" in text
     assert "= round(x)" in text
     assert "2 functions" in summary(document)
+
+
+def test_the_listing_for_programs_has_functions() -> None:
+    listed = document_json(Document.from_dict(rounded()))["functions"]
+    assert list(listed) == ["straight_through", "identity"]
+    assert (listed["straight_through"]["vjp"], listed["identity"]["vjp"]) == ("identity", None)
+    (node,) = listed["straight_through"]["nodes"]
+    assert node["results"] == [{"id": "r", "dtype": "float32", "shape": ["n", 3]}]
 
 
 def test_json_schema_text_names_the_function() -> None:
