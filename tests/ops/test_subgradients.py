@@ -101,7 +101,7 @@ def test_an_ignored_line_of_cross_entropy_has_no_gradient_whatever_its_scores(la
     loss = CrossEntropy.of(scores, target, ignore_index=-1, label_smoothing=label_smoothing, reduction="sum")
     editor.add_output(Output(name="loss", value=loss.id))
     gradient = grad(editor.document(), wrt=["scores"])
-    values = {"scores": floats([0.0, 0.0], [NAN, 1.0], [math.inf, 1.0]), "target": np.array([1, -1, -1])}
+    values = {"scores": np.array([[0.0, 0.0], [NAN, 1.0], [math.inf, 1.0]]), "target": np.array([1, -1, -1])}
     results = asg_executor.run(gradient, values, engine="numpy")
     at_target = 0.5 * (1 - label_smoothing)  # softmax - q, where softmax is 1/2
     np.testing.assert_allclose(results["grad.scores"], [[at_target, -at_target], [0, 0], [0, 0]], atol=1e-15)
