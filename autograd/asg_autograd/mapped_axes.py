@@ -67,7 +67,7 @@ def mapped_axes(document: Document, in_axes: int | Mapping[str, InAxis]) -> Mapp
 def _place(axis: int, type: TensorType, what: str) -> int:
     """The place of the new axis, counted from the front."""
     rank = type.rank
-    if not isinstance(axis, int) or isinstance(axis, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(axis, int) or isinstance(axis, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise TransformError(f"{what} is given {axis!r}; the place of the new axis is needed, an integer")
     if rank == MOST_AXES:
         raise TransformError(
