@@ -16,5 +16,6 @@ def test_rule(case: Case) -> None:
 
 def test_every_op_with_a_rule_of_its_own_has_a_case() -> None:
     """Arity and dtypes are all that an op without attributes can refuse that takes one operand."""
+    elsewhere = {"call": "tests/schema/test_functions.py: a document with functions is needed"}
     with_rules = {op.name for op in OPS.values() if op.attributes or len(op.operands) > 1}
-    assert sorted(with_rules - {case.op for case in ALL_CASES}) == []
+    assert sorted(with_rules - {case.op for case in ALL_CASES}) == sorted(elsewhere)

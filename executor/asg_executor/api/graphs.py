@@ -23,6 +23,7 @@ from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.api.tenant_service import TenantService
 from asg_executor.run import run
 from asg_executor.sessions.selection import select_outputs, selected
+from asg_executor.store.errors import DamagedFileError
 from asg_schema.document import Document
 from asg_schema.tensor_type import TensorType
 
@@ -67,12 +68,20 @@ async def add_graph(request: Request, service: TrainAccess) -> Response:
             source = parse_json_body(content)
             check_document(source, service.settings.max_nodes)
             document = Document.from_dict(source)
-            if service.find_graph(document.digest) is None:
+            if not _is_kept(service, document.digest):
                 current_allowance().check_disk(service.principal.tenant, "the document", len(content))
             return describe_graph(document), service.add_graph(document)
 
         description, new = await service.pool.run(add)
     return json_response(description, 201 if new else 200, {"Location": f"/v1/graphs/{description['digest']}"})
+
+
+def _is_kept(service: TenantService, digest: str) -> bool:
+    """Whether the service has a graph; one whose file is damaged it has not, and writes it anew."""
+    try:
+        return service.find_graph(digest) is not None
+    except DamagedFileError:
+        return False
 
 
 @router.get("/{digest}", responses=answers(GraphWithDocument))

@@ -11,7 +11,7 @@ from asg_schema.dtype import DType
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.roles import OutputRole
 
-__all__ = ["Graph", "GraphOutput", "GraphWithDocument", "Node", "RunAnswer", "StoredDocument"]
+__all__ = ["Graph", "GraphOutput", "GraphWithDocument", "Node", "RunAnswer", "StoredDocument", "StoredFunction"]
 
 
 @with_config(CLOSED)
@@ -63,6 +63,23 @@ class Node(TypedDict):
 
 
 @with_config(CLOSED)
+class StoredFunction(TypedDict):
+    """A graph that nodes of a document call."""
+
+    inputs: list[Input]
+    """What it is given."""
+
+    nodes: list[Node]
+    """What is computed, in topological order."""
+
+    outputs: list[Output]
+    """What it answers."""
+
+    vjp: NotRequired[Name]
+    """The function by which it is differentiated."""
+
+
+@with_config(CLOSED)
 class StoredDocument(TypedDict):
     """An ASG document. `asg schema` prints its JSON Schema in full, op by op."""
 
@@ -83,6 +100,9 @@ class StoredDocument(TypedDict):
 
     outputs: list[Output]
     """What a run computes."""
+
+    functions: NotRequired[dict[Name, StoredFunction]]
+    """Graphs that nodes call, by name."""
 
     metadata: NotRequired[dict[str, Any]]
     """Notes, which have no meaning."""
