@@ -17,6 +17,7 @@ FUNCTIONS: dict[type[Op], JaxFunction] = {}
 WITHOUT_COUNTERPART = {
     "adaptive_avg_pool": "no such function there; compared with PyTorch",
     "adaptive_max_pool": "no such function there; compared with PyTorch",
+    "call": "a function of the document",
     "cholesky": "signs and errors of another kind there; compared with PyTorch",
     "det": "signs and errors of another kind there; compared with PyTorch",
     "eigh": "signs and errors of another kind there; compared with PyTorch",

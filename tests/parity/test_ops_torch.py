@@ -49,6 +49,7 @@ OTHER_GRADIENT = {
     **{f"qr.{name}_mode_complete": "refused, by PyTorch too" for name in ("tall", "column", "tall_batch")},
     **{f"svd.{name}_full_matrices": "ignored in PyTorch; here refused" for name in ("tall", "wide", "batch")},
     "binary_cross_entropy.no_probability": "as above",
+    "cross_entropy.ignored_infinite": "PyTorch multiplies NaN by 0; an ignored line has the gradient 0 here",
     "binary_cross_entropy.certain": "by the target it is infinite in PyTorch; that by the input has a test of its own",
     "binary_cross_entropy.tiny": "as certain",
     "conv.no_channels": "PyTorch refuses a weight without elements",

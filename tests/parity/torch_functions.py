@@ -17,6 +17,7 @@ FUNCTIONS: dict[type[Op], TorchFunction] = {}
 # Ops that PyTorch has no counterpart of.
 WITHOUT_COUNTERPART = {
     "bernoulli": "another generator; compared with JAX",
+    "call": "a function of the document",
     "categorical": "another generator; compared with JAX",
     "constant": "no operand",
     "dim_size": "a shape is not a tensor there",
