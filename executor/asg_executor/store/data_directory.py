@@ -17,7 +17,7 @@ from pathlib import Path
 from asg_executor.access.keys import KeyStore
 from asg_executor.store.database import Database
 from asg_executor.store.datasets import DatasetStore
-from asg_executor.store.durable_files import storage_errors
+from asg_executor.store.durable_files import remove_unfinished, storage_errors
 from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.graphs import DirectoryGraphStore, TenantGraphs
 from asg_executor.store.jobs import JobStore
@@ -63,6 +63,8 @@ class DataDirectory:
             self.database = _opened(path)
             # A connection of their own: a request that is to be let in waits for no transaction.
             self.keys = KeyStore(Database(path / DATABASE))
+            for graphs in (path / "graphs", *path.glob("tenants/*/graphs")):
+                remove_unfinished(graphs)  # now, because each is opened when its tenant first asks for a document
             self.graphs = TenantGraphs(
                 lambda tenant: DirectoryGraphStore(self.tenant_directory(tenant) / "graphs", max_graphs)
             )

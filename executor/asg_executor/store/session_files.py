@@ -70,6 +70,8 @@ class SessionFiles:
         for folder in (self._snapshots, self._logs):
             make_directory(folder)
             remove_unfinished(folder)
+        for history in self._logs.iterdir():
+            remove_unfinished(history)
 
     def _place(self, directory: Path) -> None:
         self._snapshots = directory / SNAPSHOTS

@@ -198,3 +198,17 @@ def test_a_segment_that_could_not_be_begun_leaves_the_log_as_it_was(tmp_path: Pa
         state = server.digest(session)
     with in_process(data_dir=tmp_path) as server:
         assert server.digest(session) == state
+
+
+def test_what_a_crash_left_unfinished_is_gone_after_the_start(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        two_sessions(server)
+    histories = [path for path in tmp_path.glob("sessions/*/logs/*") if path.is_dir()]
+    assert histories
+    left = [directory / ".writing-0" for directory in (tmp_path / "graphs", tmp_path / "tenants/a/graphs", *histories)]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    with in_process(data_dir=tmp_path) as server:
+        assert server.http.get("/v1/sessions").status_code == 200
+    assert [path for path in left if path.exists()] == []
