@@ -18,6 +18,7 @@ The document has the function once and twelve calls of it.
 import functools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from inspect import signature
+from types import MethodType
 from typing import Any, Generic, NamedTuple, ParamSpec, Self, TypeVar, cast, overload
 
 import numpy as np
@@ -130,7 +131,7 @@ class TracedFunction(Generic[P, R]):
     @overload
     def __get__(self, instance: object, owner: type) -> Callable[..., R]: ...
     def __get__(self, instance: object | None, owner: type) -> "Self | Callable[..., R]":
-        return self if instance is None else cast("Callable[..., R]", functools.partial(self, instance))  # type: ignore[call-arg]
+        return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function in the current graph.
