@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 
-from asg_builder.arrays import Array, convert, numpy_dtype
+from asg_builder.arrays import Array, convert, dtype_of, numpy_dtype
 from asg_builder.client.errors import UnexpectedAnswer
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 from asg_schema.safetensors_header import DTYPES, LENGTH_BYTES, METADATA, TensorPlace, read_header, write_header
 
 __all__ = ["Payload", "as_names", "convert_tensors", "decode", "encode", "read_tensors", "to_json"]
-
-_FORMAT = {numpy_dtype(dtype): dtype for dtype in DType}
 
 
 class Payload(NamedTuple):
@@ -108,7 +106,7 @@ def encode(tensors: Mapping[str, Array], *, texts: Mapping[str, str] | None = No
     end = 0
     for name, array in sorted(tensors.items(), key=lambda item: -item[1].itemsize):
         begin, end = end, end + array.nbytes
-        places[name] = TensorPlace(_FORMAT[array.dtype], array.shape, begin, end)
+        places[name] = TensorPlace(dtype_of(array), array.shape, begin, end)
         pieces.append(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     pieces[0] = write_header(places, {**(texts or {}), **written})
     return b"".join(pieces)
