@@ -18,6 +18,7 @@ from asg_executor.exports.errors import UnknownExportError
 from asg_executor.exports.exported_checkpoint import read_export
 from asg_executor.exports.places import open_place
 from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
+from asg_executor.store.step_log import StepLog
 from executor_harness.in_process import Server, in_process
 from fault_harness.training import ADAM, SEED, gradient, network, poisoned, step_body
 
@@ -176,11 +177,15 @@ def end(server: Server, session: str) -> None:
 
 
 def tear(directory: Path) -> None:
-    """Cut the last record of the log short, as a crash in the middle of a write does."""
-    (log,) = directory.glob("sessions/*/logs/*/*.log")
-    os_size = log.stat().st_size
-    with log.open("r+b") as file:
-        file.truncate(os_size - 7)
+    """Leave in the log what a crash leaves in the middle of writing a step's record: its beginning."""
+    (segments,) = directory.glob("sessions/*/logs/*")
+    log = StepLog(segments, 0)
+    last = list(log.steps(0))[-1]
+    log.begin(last.number + 1, [last.payload], last.digest)
+    log.close()
+    (path,) = segments.glob("*.log")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 7)
 
 
 WEIGHTS = {"parameters": {"second.bias": [0.5]}}

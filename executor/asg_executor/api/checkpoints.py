@@ -97,8 +97,9 @@ class RestoreBody(Body):
 async def create_checkpoint(session_id: str, request: Request, service: TrainAccess) -> Response:
     """Have the present state on disk, optimizer included, until it is removed.
 
-    With `keep_last` or `keep_best` checkpoints that are not pinned and not to be kept are removed once the new one is
-    on disk; `removed` names them. The same request for the same state again is answered with what is there.
+    With `keep_last` or `keep_best` checkpoints that are not pinned and not to be kept are removed at the moment from
+    which the new one counts; `removed` names them. The same request for the same state again is answered with what is
+    there.
     """
     async with service.admit():
         held = service.session(session_id)
@@ -222,7 +223,7 @@ async def delete_checkpoint(session_id: str, name: str, request: Request, servic
 
         def remove() -> Response:
             check_state(required, found_checkpoint(held, name).digest)
-            held.checkpoints.remove(name)
+            held.checkpoints.remove([name])
             return Response(status_code=204)
 
         return await service.pool.run_locked(held.lock, remove)

@@ -223,9 +223,7 @@ class Execution:
             StoreError: the system refuses.
         """
         checkpoints = self._held.checkpoints
-        for item in checkpoints.all():
-            if item.name in names:
-                checkpoints.remove(item.name)
+        checkpoints.remove([item.name for item in checkpoints.all() if item.name in names])
 
     def restore_parameters(self, name: str) -> None:
         """Give the session the parameters of a checkpoint; all else stays as it is. Where it has them, nothing happens.

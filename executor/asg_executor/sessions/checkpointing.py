@@ -1,7 +1,8 @@
 """Checkpoints made of a session: of its present state, or of one that was another's."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from asg_executor.allowance import current_allowance
@@ -9,8 +10,8 @@ from asg_executor.sessions.errors import CheckpointError
 from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.opening import check_digest
 from asg_executor.sessions.retention import Retention
-from asg_executor.store.checkpoints import Checkpoint, CheckpointFiles
-from asg_executor.store.errors import StoreError
+from asg_executor.store.checkpoints import Checkpoint
+from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.saved_state import SavedState
 
 __all__ = ["AddedCheckpoint", "add_checkpoint", "add_state"]
@@ -38,7 +39,7 @@ def add_checkpoint(
     retention: Retention | None = None,
     pinned: bool | None = None,
 ) -> AddedCheckpoint:
-    """Have a session's present state on disk under a name, then remove what the retention does not keep.
+    """Have a session's present state on disk under a name; what a retention does not keep goes in that moment.
 
     Where the same state is there already under that name, with the same metrics, that is it.
 
@@ -53,36 +54,39 @@ def add_checkpoint(
         CheckpointError: another state has the name, or the same one with other metrics.
         NothingKeptError: the service keeps nothing.
         DiskQuotaError: the tenant would have too much on the disk.
-        StoreError: it could not be kept; nothing was removed.
+        StoreError: the system refuses; nothing was kept, and nothing removed.
     """
     figures = dict(metrics or {})
     checkpoints = held.checkpoints
     present = checkpoints.find(name)
     if present is None:
-        lasting = retention is None if pinned is None else pinned
         state = held.state()
         _check_room(held, name, state)
-        present = checkpoints.add(name, state, figures, pinned=lasting)
-    elif (present.digest, _text(present.metrics)) != (held.digest(), _text(figures)):  # a NaN is equal to none
+        lasting = retention is None if pinned is None else pinned
+        new = Checkpoint(name, state.number, state.digest, state.nbytes, time.time(), figures, lasting)
+        surplus = _surplus(held, retention, [*checkpoints.all(), new], name)
+        return AddedCheckpoint(checkpoints.add(name, state, figures, pinned=lasting, replaced=surplus), surplus)
+    if (present.digest, _text(present.metrics)) != (held.digest(), _text(figures)):  # a NaN is equal to none
         raise CheckpointError(
             f'the checkpoint "{name}" has the state of step {present.step} and the metrics {present.metrics}; '
             "delete it first, or take another name"
         )
-    return AddedCheckpoint(present, [] if retention is None else _remove_surplus(checkpoints, held.id, retention, name))
+    surplus = _surplus(held, retention, checkpoints.all(), name)
+    if surplus:
+        checkpoints.remove(surplus)
+    return AddedCheckpoint(present, surplus)
 
 
-def _remove_surplus(checkpoints: CheckpointFiles, session: str, retention: Retention, made: str) -> list[str]:
-    """Remove the checkpoints that a retention does not keep, but for `made`; the names of those that are gone."""
-    removed: list[str] = []
+def _surplus(held: HeldSession, retention: Retention | None, checkpoints: Sequence[Checkpoint], made: str) -> list[str]:
+    """The names of those that a retention does not keep, but for `made`. Damaged rows decide nothing."""
+    if retention is None:
+        return []
     try:
-        checkpoints.check()
-        for item in retention.surplus(checkpoints.all()):
-            if item.name != made:
-                checkpoints.remove(item.name)
-                removed.append(item.name)
-    except StoreError as error:  # the new checkpoint counts; what is too many goes with the next one
-        _log.warning("session %s: not all surplus checkpoints were removed: %s", session, error)
-    return removed
+        held.checkpoints.check()
+    except DamagedFileError as error:
+        _log.warning("session %s: surplus checkpoints are not removed: %s", held.id, error)
+        return []
+    return [item.name for item in retention.surplus(checkpoints) if item.name != made]
 
 
 def add_state(held: HeldSession, name: str, state: SavedState, metrics: Mapping[str, float]) -> Checkpoint:

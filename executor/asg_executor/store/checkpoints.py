@@ -9,8 +9,9 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, NamedTuple
 
 from asg_executor.store.database import Database, Row
@@ -84,7 +85,13 @@ class CheckpointFiles:
         self._directory = directory
 
     def add(
-        self, name: str, state: SavedState, metrics: Mapping[str, float] | None = None, *, pinned: bool = True
+        self,
+        name: str,
+        state: SavedState,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        pinned: bool = True,
+        replaced: Collection[str] = (),
     ) -> Checkpoint:
         """Have a state on disk under a name that no other has.
 
@@ -93,12 +100,13 @@ class CheckpointFiles:
             state: the state.
             metrics: figures that belong to it, by name.
             pinned: whether no retention removes it.
+            replaced: the names of the checkpoints that are removed in the same moment.
 
         Raises:
-            StorageFullError: there is no room; nothing is kept.
+            StorageFullError: there is no room; nothing is kept of it, and nothing removed.
             StoreError: the system refuses; likewise.
         """
-        folder = f"{state.number:020d}-{secrets.token_hex(4)}"
+        folder, folders_replaced = f"{state.number:020d}-{secrets.token_hex(4)}", self._folders(replaced)
         manifest, size = write_state(self._directory / folder, state, {"name": name})
         # A clock that was set back must not make this one older than those before it.
         created = max([time.time(), *(item.created + _TICK_SECONDS for item in self.all()[-1:])])
@@ -114,13 +122,15 @@ class CheckpointFiles:
             "created": created,
         }
         try:
-            with self._database.transaction():
+            with self._database.transaction() as connection:
                 self._database.insert("checkpoints", row)
                 note = {"metrics": json.dumps(checkpoint.metrics), "pinned": int(pinned)}
                 self._database.insert("checkpoint_notes", {**own, **note})
+                self._delete_rows(connection, replaced)
         except BaseException:
             remove_tree(self._directory / folder)
             raise
+        self._discard(folders_replaced)
         return checkpoint
 
     def all(self) -> list[Checkpoint]:
@@ -168,22 +178,34 @@ class CheckpointFiles:
         self._database.check_row("checkpoints", row)
         return read_state(self._directory / row["directory"], row["manifest"])[0]
 
-    def remove(self, name: str) -> None:
-        """Remove a checkpoint.
+    def remove(self, names: Collection[str]) -> None:
+        """Remove checkpoints: all of these, or none.
 
         Raises:
-            StorageFullError: there is no room for the database's record of it; the checkpoint is still there.
+            StorageFullError: there is no room for the database's record of it; they are still there.
             StoreError: the system refuses; likewise.
         """
-        folder = self._row(name)["directory"]
+        folders = self._folders(names)
         with self._database.transaction() as connection:
-            for table in ("checkpoints", "checkpoint_notes"):
-                connection.execute(f"DELETE FROM {table} WHERE session = ? AND name = ?", [self._session, name])
-        self.removals += 1
-        try:
-            remove_tree(self._directory / folder)
-        except StoreError as error:  # it does not count any more, whatever becomes of its files
-            _log.warning("session %s: files of the removed checkpoint %s are left: %s", self._session, name, error)
+            self._delete_rows(connection, names)
+        self._discard(folders)
+
+    def _folders(self, names: Collection[str]) -> list[str]:
+        return [self._row(name)["directory"] for name in names]
+
+    def _delete_rows(self, connection: Connection, names: Collection[str]) -> None:
+        for table in ("checkpoints", "checkpoint_notes"):
+            query = f"DELETE FROM {table} WHERE session = ? AND name = ?"
+            connection.executemany(query, [(self._session, name) for name in names])
+
+    def _discard(self, folders: Collection[str]) -> None:
+        """Remove the files of checkpoints that do not count any more; those that stay are removed at the next start."""
+        self.removals += len(folders)
+        for folder in folders:
+            try:
+                remove_tree(self._directory / folder)
+            except StoreError as error:
+                _log.warning("session %s: files of a removed checkpoint are left: %s", self._session, error)
 
     def _row(self, name: str) -> Row:
         query = "SELECT * FROM checkpoints WHERE session = ? AND name = ?"

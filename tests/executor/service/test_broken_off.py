@@ -18,6 +18,8 @@ FEW = {
     "deletion": (5,),
     "parameters": (-8,),
     "removed checkpoint": (-1,),
+    "checkpoint in the place of another": (-5, -4, -1),
+    "start after a torn write": (-1,),
     "step of parts": (-4,),
     "data set": (-3,),
     "export": (-5,),

@@ -4,6 +4,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from hypothesis import strategies as st
 
 from asg_executor.sessions.retention import KeepBest, Retention
 from asg_executor.store.checkpoints import Checkpoint
-from asg_executor.store.database import Database
-from asg_executor.store.errors import DamagedFileError, StoreError
+from asg_executor.store.errors import DamagedFileError
 from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
 
@@ -127,23 +127,24 @@ def test_nothing_is_removed_before_the_new_one_is_on_disk(kept: Server, monkeypa
     assert create(kept, session, "b", keep_last=1)["removed"] == ["a"]
 
 
-def test_a_removal_that_fails_is_made_up_for_by_the_next(kept: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "removed"), [("b", ["older", "a"]), ("a", ["older"])])
+def test_where_the_surplus_cannot_be_removed_nothing_is_made(
+    kept: Server, tmp_path: Path, name: str, removed: list[str]
+) -> None:
     session = kept.create_session()
-    create(kept, session, "a", keep_last=1)
-    original = Database.transaction
-    calls: list[Database] = []
-
-    def fail_second(self: Database) -> Any:
-        calls.append(self)
-        if len(calls) == 2:
-            raise StoreError("disk I/O error")
-        return original(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Database, "transaction", fail_second)
-        assert create(kept, session, "b", keep_last=1)["removed"] == []
-    assert names(kept, session) == ["a", "b"]
-    assert create(kept, session, "c", keep_last=1)["removed"] == ["a", "b"]
+    create(kept, session, "older", pinned=False)
+    create(kept, session, "a", pinned=False)
+    with closing(sqlite3.connect(tmp_path / "asg.sqlite3")) as database:
+        database.execute(
+            "CREATE TRIGGER refuse BEFORE DELETE ON checkpoint_notes WHEN OLD.name = 'older' "
+            "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        problem(kept.http.post(f"{session}/checkpoints", json={"name": name, "keep_last": 1}), "store_error")
+        database.execute("DROP TRIGGER refuse")
+    assert names(kept, session) == ["older", "a"]
+    assert len(list(tmp_path.glob("sessions/*/checkpoints/*"))) == 2
+    assert create(kept, session, name, keep_last=1)["removed"] == removed
+    assert len(list(tmp_path.glob("sessions/*/checkpoints/*"))) == 1
 
 
 def test_a_changed_row_makes_no_checkpoint_go(tmp_path: Path) -> None:
