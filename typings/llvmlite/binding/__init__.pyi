@@ -8,6 +8,7 @@ initialize_native_asmprinter: Any
 get_host_cpu_name: Any
 get_host_cpu_features: Any
 get_process_triple: Any
+create_context: Any
 parse_assembly: Any
 Target: Any
 ModuleRef: Any

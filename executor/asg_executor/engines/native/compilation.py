@@ -1,0 +1,83 @@
+"""From LLVM's intermediate representation to machine code for the processor that this runs on.
+
+It imports nothing but LLVM, because other processes compile with it, too.
+"""
+
+from functools import cache
+from threading import Lock
+from typing import Any
+
+from llvmlite import binding
+
+__all__ = ["create_linker", "machine_code", "processor"]
+
+_LOCK = Lock()  # a target machine is not for two threads at a time, and llvmlite's own lock holds for a call alone
+
+
+@cache
+def processor() -> str:
+    """What the machine code depends on: LLVM's version, the processor's name, and its features."""
+    version = ".".join(map(str, binding.llvm_version_info))
+    return f"LLVM {version} {binding.get_process_triple()} {binding.get_host_cpu_name()} {_features()}"
+
+
+def machine_code(text: str) -> bytes:
+    """Optimise a module and compile it.
+
+    Args:
+        text: the module, as LLVM writes it.
+
+    Returns:
+        An object file, whose code may lie anywhere in memory.
+
+    Raises:
+        RuntimeError: LLVM does not understand the text; it says where.
+    """
+    with _LOCK:
+        machine = _target_machine()
+        module = binding.parse_assembly(text, context=binding.create_context())
+        module.triple = machine.triple
+        module.data_layout = str(machine.target_data)
+        module.verify()
+        builder = binding.create_pass_builder(machine, _tuning())
+        passes = builder.getModulePassManager()
+        passes.run(module, builder)
+        return machine.emit_object(module)
+
+
+def create_linker() -> Any:
+    """What puts object files into this process's memory: LLVM's LLJIT."""
+    with _LOCK:
+        return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=False)
+
+
+def _tuning() -> Any:
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.loop_interleaving = True
+    options.loop_unrolling = True
+    options.slp_vectorization = True
+    return options
+
+
+@cache
+def _target_machine() -> Any:
+    return _new_target_machine()
+
+
+def _new_target_machine() -> Any:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    target = binding.Target.from_triple(binding.get_process_triple())
+    return target.create_target_machine(
+        cpu=binding.get_host_cpu_name(), features=_features(), opt=3, reloc="pic", codemodel="small"
+    )
+
+
+def _features() -> str:
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        features["prefer-256-bit"] = (
+            False  # LLVM keeps to half the width on processors that once slowed down at the whole
+        )
+    return features.flatten()
