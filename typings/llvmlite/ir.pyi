@@ -46,6 +46,7 @@ class GlobalVariable(Value):
 
 class Function(Value):
     args: tuple[Argument, ...]
+    linkage: str
     def __init__(self, module: Module, ftype: FunctionType, name: str) -> None: ...
 
 class Module:

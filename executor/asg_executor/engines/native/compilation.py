@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import binding
 
-__all__ = ["create_linker", "machine_code", "processor"]
+__all__ = ["create_linker", "machine_code", "optimised_text", "processor"]
 
 _LOCK = Lock()  # a target machine is not for two threads at a time, and llvmlite's own lock holds for a call alone
 
@@ -35,14 +35,30 @@ def machine_code(text: str) -> bytes:
     """
     with _LOCK:
         machine = _target_machine()
-        module = binding.parse_assembly(text, context=binding.create_context())
-        module.triple = machine.triple
-        module.data_layout = str(machine.target_data)
-        module.verify()
-        builder = binding.create_pass_builder(machine, _tuning())
-        passes = builder.getModulePassManager()
-        passes.run(module, builder)
-        return machine.emit_object(module)
+        return machine.emit_object(_optimised(text, machine))
+
+
+def optimised_text(text: str) -> str:
+    """What a module becomes before it is compiled, for those who want to see it.
+
+    Args:
+        text: the module, as LLVM writes it.
+
+    Raises:
+        RuntimeError: LLVM does not understand the text; it says where.
+    """
+    with _LOCK:
+        return str(_optimised(text, _target_machine()))
+
+
+def _optimised(text: str, machine: Any) -> Any:
+    module = binding.parse_assembly(text, context=binding.create_context())
+    module.triple = machine.triple
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    builder = binding.create_pass_builder(machine, _tuning())
+    builder.getModulePassManager().run(module, builder)
+    return module
 
 
 def create_linker() -> Any:
