@@ -5,13 +5,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeAlias
 
 import asg_builder as asg
 from asg_autograd import grad, jvp, simplify, vmap
 from asg_schema.document import Document
 from asg_schema.validation import document_problems
+from benchmarks.held_memory import forget_peak, held_bytes, peak_bytes
 
 __all__ = ["STAGES", "chain"]
 
@@ -88,21 +88,12 @@ STAGES: dict[str, Callable[[int], Stage]] = {
 """For each stage what prepares it for a chain of so many operations, and returns what is to be timed."""
 
 
-def _held(field: str) -> int | None:
-    """Bytes that this process holds (`VmRSS`) or held at most (`VmHWM`), as Linux tells it."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    return next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith(field))
-
-
 def main(name: str, length: int, repeats: int) -> None:
     """Print the least processor time of a stage in seconds and, as JSON has it, the bytes that its first run took."""
     stage = STAGES[name](length)
     gc.collect()
-    before = _held("VmRSS")
-    if before is not None:
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the most that was held so far
+    before = held_bytes()
+    forget_peak()
     seconds: list[float] = []
     peak = None
     for _ in range(repeats):
@@ -110,7 +101,7 @@ def main(name: str, length: int, repeats: int) -> None:
         result = stage()
         seconds.append(time.process_time() - start)
         if peak is None:
-            peak = _held("VmHWM")
+            peak = peak_bytes()
         del result
         gc.collect()
     print(json.dumps({"seconds": min(seconds), "peak": None if peak is None or before is None else peak - before}))

@@ -1,14 +1,18 @@
 """`Engine` and `Executable`: what an engine promises."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.plan import Plan
+from asg_executor.plan.program import Instruction
 from asg_schema.document import Document
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Engine", "Executable"]
+__all__ = ["Engine", "Executable", "TimeRecorder"]
+
+TimeRecorder: TypeAlias = Callable[[Sequence[Instruction], int], None]
+"""What is told of each piece of a call when it is done: the instructions that it computed, and its nanoseconds."""
 
 
 class Executable(Protocol):
@@ -40,6 +44,14 @@ class Executable(Protocol):
             MemoryLimitError: the machine cannot provide the memory for a step or the answer.
             RunStoppedError: the allowance of the work that calls is used up (`asg_executor.allowance`). No bound array
                 has changed then that is not a destination.
+        """
+        ...
+
+    def record_times(self, record: TimeRecorder) -> None:
+        """From now on tell how long each piece of a call takes. The calls themselves take longer so, for good.
+
+        Args:
+            record: called after each piece. What belongs to no instruction, such as copying the inputs in, is not told.
         """
         ...
 

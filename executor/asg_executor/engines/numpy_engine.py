@@ -7,10 +7,13 @@ arrays. A call copies the inputs in, runs the steps, and copies the outputs out;
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
+from math import prod
+from time import perf_counter_ns
 
 import numpy as np
 
 from asg_executor.allowance import current_allowance
+from asg_executor.engines.engine import TimeRecorder
 from asg_executor.engines.memory import Memory
 from asg_executor.errors import InterfaceError, MemoryLimitError, RunError
 from asg_executor.kernels.kernel import Step
@@ -155,6 +158,26 @@ class NumpyExecutable:
             raise MemoryLimitError(f"a step needs more memory than this machine can provide: {error}") from None
         return results
 
+    def record_times(self, record: TimeRecorder) -> None:
+        """See `asg_executor.engines.engine.Executable`."""
+        instructions = _stepwise(self.plan)
+        self.sections = [
+            [partial(_recorded, step, (next(instructions),), record) for step in section] for section in self.sections
+        ]
+
+
+def _stepwise(plan: Plan) -> Iterator[Instruction]:
+    """The instruction of each step, in the order in which `_sections` makes them."""
+    for stage in plan.stages:
+        for _ in range(1 if stage.shape is None else prod(map(len, _tile_begins(stage.shape, stage.block)))):
+            yield from stage.instructions
+
+
+def _recorded(step: Step, instructions: Sequence[Instruction], record: TimeRecorder) -> None:
+    start = perf_counter_ns()
+    step()
+    record(instructions, perf_counter_ns() - start)
+
 
 def _sections(plan: Plan, memory: Memory, workspace: Workspace) -> list[list[Step]]:
     """The steps in order, parted where those before have taken a while."""
@@ -208,11 +231,16 @@ def _tile_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) 
     """For every tile all instructions: what one leaves in the cache the next one reads."""
     assert stage.shape is not None, "only a stage that runs tile by tile has tiles"
     instructions = [(item, concrete_shape(plan.program.types[item.results[0]])) for item in stage.instructions]
-    for begin in product(*(range(0, size, block) for size, block in zip(stage.shape, stage.block, strict=True))):
+    for begin in product(*_tile_begins(stage.shape, stage.block)):
         for item, shape in instructions:
             workspace.reset(_name(item.origin))
             operands = [memory.tile(reference, shape, stage, begin) for reference in item.operands]
             yield _step(item, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
+
+
+def _tile_begins(shape: tuple[int, ...], block: tuple[int, ...]) -> list[range]:
+    """Where tiles begin along each axis."""
+    return [range(0, size, side) for size, side in zip(shape, block, strict=True)]
 
 
 def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], workspace: Workspace) -> list[Step]:

@@ -1,7 +1,7 @@
 """The compiled graphs that a session keeps: `ExecutableCache`, and `CompiledGraphs`, which fills it."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from time import monotonic
 from typing import Any, NamedTuple
@@ -78,6 +78,9 @@ class ExecutableCache:
             while len(self._executables) > 1 and self._is_full():
                 self._executables.popitem(last=False)
 
+    def __iter__(self) -> Iterator[tuple[ExecutableKey, Executable]]:
+        return iter(list(self._executables.items()))  # threads may add others
+
     def reclaim(self) -> bool:
         """Let go of the executable that was not used for longest; whether there was one. Any thread may call it."""
         with self._lock:
@@ -124,6 +127,10 @@ class CompiledGraphs:
     def held_bytes(self) -> int:
         """The memory that the executables take between calls, about."""
         return self._cache.held_bytes
+
+    def __iter__(self) -> Iterator[tuple[str, Executable]]:
+        """The executables that are kept, each with the name of its graph."""
+        return ((key.graph, executable) for key, executable in self._cache)
 
     def known(self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array]) -> Executable | None:
         """What `executable` would return without destinations, if it was compiled before."""

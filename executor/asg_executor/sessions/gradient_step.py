@@ -1,6 +1,6 @@
 """`GradientStep`: what a step does with the gradients that lie in the arenas, each part a document that is compiled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -90,6 +90,10 @@ class GradientStep:
             raise RunError(
                 error.node, error.op, f"{error.reason}; the node is one of the optimizer's document"
             ) from None
+
+    def __iter__(self) -> Iterator[Executable]:
+        """What `apply` calls, in order; nothing before it was prepared."""
+        return iter(self._calls or ())
 
     def _compile(self, document: Document, changed: Mapping[str, Array], read: Mapping[str, Array]) -> Executable:
         """Compile a document whose outputs are written over `changed`, and which reads these and `read`."""

@@ -1,12 +1,12 @@
 """`Session`: graphs that share parameters, and steps that train these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from asg_executor.allowance import current_allowance
-from asg_executor.engines.engine import Engine
+from asg_executor.engines.engine import Engine, Executable
 from asg_executor.engines.lookup import engine_named
 from asg_executor.errors import InterfaceError, MemoryLimitError
 from asg_executor.optimizers.choice import parse_optimizer
@@ -147,6 +147,12 @@ class Session:
     def compiled_bytes(self) -> int:
         """The memory of the compiled graphs that are kept, in bytes, about."""
         return self._compiled.held_bytes
+
+    def executables(self) -> Iterator[tuple[str, Executable]]:
+        """What is compiled at present: each graph under its name, and what applies gradients as `optimizer`."""
+        yield from self._compiled
+        for executable in self._steps.gradient_step or ():
+            yield "optimizer", executable
 
     @property
     def seed(self) -> int:

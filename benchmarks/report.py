@@ -1,0 +1,144 @@
+"""The tables of `benchmarks.results.Results`, for a terminal and as Markdown."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.results import Results, Row, Timed
+from benchmarks.steps import ASG, HTTP, JAX, NUMPY, PEERS, TORCH, TORCH_COMPILE
+
+__all__ = ["ReportTable", "markdown", "print_report", "report_tables"]
+
+_MEBIBYTE = 1024 * 1024
+_NOT_INSTALLED, _FAILED = "not installed", "failed"
+
+
+class ReportTable(NamedTuple):
+    """A table of texts.
+
+    Attributes:
+        title: what it shows, and in which units.
+        columns: the heads; the first column names the rows.
+        rows: the cells.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def report_tables(results: Results) -> list[ReportTable]:
+    """The tables: times, first steps, and memory."""
+    own = [name for name in (ASG, NUMPY, HTTP) if name in results.machine.releases]
+    in_process = [ASG, *PEERS]
+    return [
+        ReportTable(
+            "A step, or an answer to one example: minimum / median in ms, and in brackets our median to a peer's.",
+            ["workload", *_heads(results, [*own, *PEERS]), "to the fastest peer", "products", "GFLOP/s"],
+            [[row.description, *_times(row, [*own, *PEERS]), *_products(row)] for row in results.rows],
+        ),
+        ReportTable(
+            "The first step, from the model's description on, in s: with nothing kept on disk / in a later process.",
+            ["workload", *_heads(results, in_process)],
+            [[row.description, *_cells(row, in_process, _first_steps)] for row in results.rows],
+        ),
+        ReportTable(
+            "The most memory, beyond libraries and data, in MiB: while it takes steps / from the beginning on.",
+            ["workload", *_heads(results, in_process)],
+            [[row.description, *_cells(row, in_process, _memory)] for row in results.rows],
+        ),
+    ]
+
+
+def _heads(results: Results, names: Sequence[str]) -> list[str]:
+    """The names of candidates, peers with their version."""
+    releases = results.machine.releases
+    shown = {
+        ASG: f"ASG, {results.rows[0].engine} engine" if results.rows else ASG,
+        TORCH: f"PyTorch {releases.get(TORCH, '')} eager",
+        TORCH_COMPILE: "torch.compile",
+        JAX: f"JAX {releases.get(JAX, '')} jit",
+    }
+    return [" ".join(shown.get(name, name).split()) for name in names]
+
+
+def _cells(row: Row, names: Sequence[str], show: Callable[[Timed], str]) -> list[str]:
+    """What is shown of each candidate, or why there is nothing."""
+    return [
+        show(row.timed[name]) if name in row.timed else _FAILED if name in row.problems else _NOT_INSTALLED
+        for name in names
+    ]
+
+
+def _times(row: Row, names: Sequence[str]) -> list[str]:
+    cells = _cells(row, names, lambda timed: f"{_figure(timed.minimum)} / {_figure(timed.median)}")
+    return [
+        f"{cell} ({row.ratio(name):.2f})" if name in PEERS and name in row.timed else cell
+        for name, cell in zip(names, cells, strict=True)
+    ]
+
+
+def _products(row: Row) -> list[str]:
+    """The ratio to the fastest peer, the part of our time that products take, and how fast they are in all of it."""
+    fastest = row.fastest_peer
+    ratio = None if fastest is None else row.ratio(fastest)
+    rate = row.product_operations / row.timed[ASG].median / 1e6
+    return ["" if ratio is None else f"**{ratio:.2f}**", f"{row.product_share:.0%}", _figure(rate)]
+
+
+def _first_steps(timed: Timed) -> str:
+    return f"{timed.first_step_seconds:.2f} / {timed.later_first_step_seconds:.2f}"
+
+
+def _memory(timed: Timed) -> str:
+    if timed.stepping_bytes is None or timed.most_bytes is None:
+        return "?"
+    return f"{timed.stepping_bytes / _MEBIBYTE:.0f} / {timed.most_bytes / _MEBIBYTE:.0f}"
+
+
+def _figure(value: float) -> str:
+    """A number with as many digits as matter."""
+    digits = 3 if value < 1 else 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{digits}f}"
+
+
+def _sentences(results: Results) -> list[str]:
+    """What is no table."""
+    sentences = [
+        f"Two sessions of the {item.workload} at once, each on one thread, take {item.ratio:.2f} times as many steps "
+        f"as one alone ({item.together:.0f} and {item.alone:.0f} in a second)."
+        for item in results.concurrency
+    ]
+    for row in results.rows:
+        sentences += [f"{name} failed on the {row.workload}: {problem}" for name, problem in row.problems.items()]
+    return sentences
+
+
+def print_report(console: Console, results: Results) -> None:
+    """Print the tables."""
+    for table in report_tables(results):
+        shown = Table(title=table.title, title_justify="left", box=SIMPLE)
+        for index, column in enumerate(table.columns):
+            shown.add_column(column, justify="right" if index else "left")
+        for cells in table.rows:
+            shown.add_row(*(cell.replace("**", "") for cell in cells))
+        console.print(shown)
+    for sentence in _sentences(results):
+        console.print(sentence, highlight=False)
+
+
+def markdown(results: Results) -> str:
+    """The tables as Markdown, with a line that says where they are from."""
+    machine = results.machine
+    parts = [f"One run on {machine.cores} cores of an {machine.processor}, float32."]
+    for table in report_tables(results):
+        lines = [_line(table.columns), "|" + "---|" * len(table.columns), *map(_line, table.rows)]
+        parts += [table.title, "\n".join(lines)]
+    return "\n\n".join([*parts, *_sentences(results)])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

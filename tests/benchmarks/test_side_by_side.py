@@ -1,0 +1,139 @@
+"""A run of the benchmark that takes no longer than it must: what it finds has to be there, however long it takes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.asg_steps import LocalSteps, first_weights
+from benchmarks.candidate import Candidate, CandidateError
+from benchmarks.candidate_process import COMPARED_STEPS
+from benchmarks.concurrency import measure_concurrency
+from benchmarks.profiling import product_operations, profiled
+from benchmarks.side_by_side import figures_difference, measure_row
+from benchmarks.steps import ASG, HTTP
+from benchmarks.workloads import WORKLOADS, workload_named
+
+ROOT = Path(__file__).parents[2]
+DEMO = workload_named("demo block")
+
+
+@pytest.fixture
+def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Candidates are modules of this folder, and are found where they are started."""
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.usefixtures("in_root")
+def test_candidates_are_measured_in_turns_and_compared() -> None:
+    row = measure_row(DEMO, [ASG, HTTP, "nobody"], seconds=0.1, rounds=2, start_seconds=60)
+    assert set(row.timed) == {ASG, HTTP}
+    for timed in row.timed.values():
+        assert len(timed.rounds) == 2
+        assert timed.steps >= 2
+        assert 0 < timed.minimum <= timed.median
+        assert timed.first_step_seconds > 0
+        assert timed.later_first_step_seconds > 0
+    assert row.most_difference < 1e-6
+    assert row.problems == {"nobody": "the process ended with 1: KeyError: 'nobody'"}
+    assert 0 < row.product_share < 1
+    assert row.fastest_peer is None
+
+
+@pytest.mark.usefixtures("in_root")
+def test_a_round_begins_with_the_first_weights(tmp_path: Path) -> None:
+    steps = LocalSteps(DEMO, first_weights(DEMO))
+    losses = [float(np.asarray(steps.step())) for _ in range(COMPARED_STEPS)]
+    assert losses[-1] < 0.5 * losses[0], "the losses that are compared change"
+    steps.restart()
+    assert [float(np.asarray(steps.step())) for _ in range(COMPARED_STEPS)] == losses
+
+
+@pytest.mark.usefixtures("in_root")
+def test_a_candidate_answers_errors_and_goes_on(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.npz"
+    np.savez(weights, allow_pickle=False, **first_weights(DEMO))
+    with Candidate(ASG, DEMO.name, weights, {}, 60) as candidate:
+        with pytest.raises(CandidateError, match="AttributeError"):
+            candidate.round(0.01)  # before it was started
+        losses = candidate.start().figures
+        assert len(losses) == COMPARED_STEPS
+        assert candidate.round(0.01)
+        held = candidate.memory()
+        if held.most_bytes is not None and held.stepping_bytes is not None:
+            assert 0 <= held.stepping_bytes <= held.most_bytes
+
+
+@pytest.mark.usefixtures("in_root")
+def test_a_candidate_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.npz"
+    np.savez(weights, allow_pickle=False, **first_weights(DEMO))
+    with (
+        Candidate(ASG, DEMO.name, weights, {}, 0.0) as candidate,
+        pytest.raises(CandidateError, match="no answer within 0 s"),
+    ):
+        candidate.start()
+    assert candidate.ended
+
+
+@pytest.mark.parametrize("figures", [[1.0, 2.01], [1.0, float("nan")], [1.0]])
+def test_figures_that_differ_are_no_candidate(figures: list[float]) -> None:
+    with pytest.raises(CandidateError, match="something else"):
+        figures_difference(figures, [1.0, 2.0])
+
+
+def test_figures_may_differ_by_rounding() -> None:
+    assert figures_difference([1.0, 2.0001], [1.0, 2.0]) == pytest.approx(5e-5, rel=1e-3)
+
+
+@pytest.mark.usefixtures("in_root")
+def test_two_sessions_take_steps_at_once() -> None:
+    found = measure_concurrency(DEMO.name, 0.2)
+    assert found.workload == DEMO.name
+    assert found.alone > 0
+    assert found.together > 0
+    assert found.ratio > 0
+
+
+def test_a_profile_has_the_products_of_a_model() -> None:
+    workload = workload_named("MLP, 1 example")
+    steps = LocalSteps(workload, first_weights(workload))
+    profile = profiled(steps.session, steps.step, seconds=0.01)
+    assert product_operations(steps.session) == 2 * (784 * 512 + 512 * 256 + 256 * 10)
+    assert sum(piece.has_product for piece in profile.pieces) == 3
+    assert {piece.calls for piece in profile.pieces} == {profile.steps}
+    assert 0 < profile.product_share < 1
+    assert profile.rest_nanoseconds > 0
+
+
+def test_a_profile_has_the_optimizer() -> None:
+    steps = LocalSteps(DEMO, first_weights(DEMO))
+    profile = profiled(steps.session, steps.step, seconds=0.01)
+    assert {piece.graph for piece in profile.pieces} == {"train", "optimizer"}
+
+
+def test_the_profile_is_printed() -> None:
+    done = run_module("benchmarks.profile", DEMO.name, "--seconds", "0.05")
+    assert done.returncode == 0, done.stderr
+    assert "matmul" in done.stdout
+    assert "optimizer" in done.stdout
+    assert "Matrix products and convolutions" in done.stdout
+
+
+def test_an_unknown_workload_is_refused() -> None:
+    done = run_module("benchmarks.profile", "demo")
+    assert done.returncode == 2
+    assert 'no workload "demo"' in done.stderr
+
+
+def run_module(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", name, *arguments]
+    environment = {**os.environ, "COLUMNS": "160", "TERM": "dumb"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_names_of_workloads_are_different() -> None:
+    assert len({workload.name for workload in WORKLOADS}) == len(WORKLOADS)
