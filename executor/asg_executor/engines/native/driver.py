@@ -1,36 +1,35 @@
-"""The native functions that run programs: what stands between kernels, without Python.
+"""The native function that runs a program on one thread: what stands between kernels, without Python.
 
-A program lies in memory as a table of 64-bit words (see `program.py`): its head is
+A program is a list of *segments*, one after another. A segment is a set of *items*, which do not depend on one another,
+so that different threads may do them at a time. An item is a list of *entries*, one after another, on one thread. An
+entry is a call of a kernel for one part of its work. `program.py` writes them as tables of 64-bit words:
 
-    0  entries     where the entries lie
-    1  entry count
-    2  scratch     memory of the kernels' own
-
-and an entry is one call of a kernel, for one part of its work:
-
-    0  function    1  arguments    2  begin    3  end    4  part
+    program     entries, items, segments (where the tables lie), number of entries, number of segments,
+                threads (how many may take part), scratch (where the first thread's lies), bytes between two threads'
+    segments    the number of the first item of each segment, and then the number of items
+    items       the number of the first entry of each item, and then the number of entries
+    entry       function, arguments, begin, end, part
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 from asg_executor.engines.native.object_code import NativeFunction, text_functions
 
-__all__ = ["ENTRY_WORDS", "HEAD_WORDS", "Driver", "driver"]
+__all__ = ["DRIVER_TEXT", "ENTRY_WORDS", "PROGRAM_WORDS", "alone_driver"]
 
-HEAD_WORDS = 3
+PROGRAM_WORDS = 8
 ENTRY_WORDS = 5
 
-_TEXT = """
-%head = type { ptr, i64, ptr }
+DRIVER_TEXT = """
+%program = type { ptr, ptr, ptr, i64, i64, i64, ptr, i64 }
 %entry = type { ptr, ptr, i64, i64, i64 }
 
 define void @run_alone(ptr %program) nounwind {
 begin:
   %entries = load ptr, ptr %program
-  %count_at = getelementptr %head, ptr %program, i64 0, i32 1
+  %count_at = getelementptr %program, ptr %program, i64 0, i32 3
   %count = load i64, ptr %count_at
-  %scratch_at = getelementptr %head, ptr %program, i64 0, i32 2
+  %scratch_at = getelementptr %program, ptr %program, i64 0, i32 6
   %scratch = load ptr, ptr %scratch_at
   call void @run_entries(ptr %entries, i64 0, i64 %count, ptr %scratch)
   ret void
@@ -60,20 +59,11 @@ end:
   ret void
 }
 """
-
-
-@dataclass(frozen=True)
-class Driver:
-    """The functions that run programs.
-
-    Attributes:
-        run_alone: `void (ptr program)`: every entry, in order, on the thread that calls.
-    """
-
-    run_alone: NativeFunction
+"""In LLVM's language: `run_alone`, and `run_entries`, which makes some of the entries."""
 
 
 @cache
-def driver() -> Driver:
-    """The driver of this process."""
-    return Driver(*text_functions(_TEXT, ["run_alone"]))
+def alone_driver() -> NativeFunction:
+    """`void run_alone(ptr program)`: makes every entry, in order, on the thread that calls."""
+    (run_alone,) = text_functions(DRIVER_TEXT, ["run_alone"])
+    return run_alone
