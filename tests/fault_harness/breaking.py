@@ -116,30 +116,29 @@ class Breaker:
 
     def crash(self, numbers: Iterable[int]) -> int:
         """Let the process end before each of these operations; how many were tried."""
-        return self._try(numbers, lambda _, directory: directory)
+        return self._try(numbers, lambda disk, directory: None)
 
     def lose_power(self, numbers: Iterable[int], chance: random.Random | None) -> int:
         """Let the power fail before each of these operations; what was not flushed is lost, or left to chance."""
 
-        def remains(disk: FaultyDisk, _: Path) -> Path:
-            target = self._directory / "remains"
-            if target.exists():
-                shutil.rmtree(target)
+        def leave_remains(disk: FaultyDisk, directory: Path) -> None:
+            remains = self._directory / "remains"
             assert disk.durable is not None
-            disk.durable.write_remains(target, chance)
-            return target
+            disk.durable.write_remains(remains, chance)
+            shutil.rmtree(directory)
+            remains.rename(directory)  # URLs of exports have its name
 
-        return self._try(numbers, remains)
+        return self._try(numbers, leave_remains)
 
-    def _try(self, numbers: Iterable[int], remains: Callable[[FaultyDisk, Path], Path]) -> int:
+    def _try(self, numbers: Iterable[int], leave_remains: Callable[[FaultyDisk, Path], None]) -> int:
         tried = 0
         for number in numbers:
             directory = self._copy("broken")
             with FaultyDisk(directory, number, CRASH) as disk:
                 outcome = self._act(directory)
-                left = remains(disk, directory)
             assert disk.happened, "there is no such operation"
-            self._check(left, outcome, f"{self._case.name}, before {disk.operations[number]} ({number})")
+            leave_remains(disk, directory)
+            self._check(directory, outcome, f"{self._case.name}, before {disk.operations[number]} ({number})")
             tried += 1
         return tried
 

@@ -67,7 +67,8 @@ def test_only_the_transports_know_the_http_library() -> None:
     found = {
         file.relative_to(builder).as_posix() for file in builder.rglob("*.py") if importing.search(file.read_text())
     }
-    assert found == {"client/transport.py", "client/async_transport.py"}
+    transports = ("transport", "transport_direct", "transport_failures", "async_transport")
+    assert found == {f"client/{name}.py" for name in transports}
 
 
 def test_only_the_layout_knows_the_library_that_computes_it() -> None:

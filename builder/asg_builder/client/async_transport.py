@@ -22,12 +22,12 @@ from asg_builder.client.transport import (
     check_open,
     check_received,
     checked_url,
-    connection_failure,
     http_timeout,
     is_awaited,
     lower_case,
     sent_in_pieces,
 )
+from asg_builder.client.transport_failures import connection_failure
 
 __all__ = ["AsyncHttpTransport", "AsyncTransport"]
 

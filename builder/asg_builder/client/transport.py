@@ -1,7 +1,5 @@
-"""Requests over the network, one after the other. Only this module and `async_transport` know httpx."""
+"""Requests over the network, one after the other. Only the modules of transports know httpx."""
 
-import socket
-import ssl
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ import httpx
 import tenacity
 
 from asg_builder.client.answer import NO_CONTENT, Answer, answer_to, note
-from asg_builder.client.errors import ClientError, ConnectionFailed, TimedOut, TlsFailed
+from asg_builder.client.errors import ClientError, ConnectionFailed
 from asg_builder.client.options import SendOptions, base_url, common_headers, is_local
 from asg_builder.client.request import (
     JSON,
@@ -28,6 +26,8 @@ from asg_builder.client.request import (
 )
 from asg_builder.client.retry_budget import RetryBudget
 from asg_builder.client.retrying import may_repeat, stop_after, wait_before_repetition
+from asg_builder.client.transport_direct import DirectConnections, is_direct
+from asg_builder.client.transport_failures import connection_failure
 from asg_schema.errors import AsgError
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
     "check_received",
     "checked_url",
     "chunks",
-    "connection_failure",
     "http_timeout",
     "is_awaited",
     "lower_case",
@@ -53,7 +52,6 @@ T = TypeVar("T")
 
 _CONNECT_SECONDS = 10.0
 _CHUNK_BYTES = 256 * 1024
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class Transport:
@@ -94,7 +92,9 @@ class Transport:
     ) -> None:
         self.url = checked_url(url)
         self.options = SendOptions(timeout, retries, total_timeout).checked()
-        self._http = httpx.Client(headers=common_headers(api_key, headers), transport=http, trust_env=not is_local(url))
+        common = common_headers(api_key, headers)
+        self._http = httpx.Client(headers=common, transport=http, trust_env=not is_local(url))
+        self._direct = DirectConnections(self.url, common) if http is None and is_direct(url) else None
         self._sleep = sleep
         self._budget = RetryBudget(retry_budget)
         self.diagnose: Callable[[], str] = lambda: ""
@@ -124,6 +124,8 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        if self._direct is not None:
+            self._direct.close()
 
     def perform(self, exchange: Exchange[T]) -> T:
         """Carry an exchange out: send what it asks, one request after the other, and return what it comes to.
@@ -221,13 +223,20 @@ class Transport:
     def _send_once(self, request: Request, headers: Mapping[str, str]) -> Answer:
         started = time.perf_counter()
         try:
-            response, body = self._respond(request, headers)
+            status, found, body = self._respond(request, headers)
         except httpx.RequestError as error:
             raise connection_failure(request, self.url, error, headers, self.diagnose()) from error
         elapsed = time.perf_counter() - started
-        return answer_to(request, self.url, response.status_code, lower_case(response.headers), body, elapsed)
+        return answer_to(request, self.url, status, found, body, elapsed)
 
-    def _respond(self, request: Request, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
+    def _respond(self, request: Request, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        if self._direct is not None and request.receiver is None and request.sent is None:
+            limits = {"timeout": self._options.timeout, "connect_timeout": self._timeout.connect or 0.0}
+            return self._direct.request(request.method, request.path, request.body, headers, **limits)
+        response, body = self._respond_in_pieces(request, headers)
+        return response.status_code, lower_case(response.headers), body
+
+    def _respond_in_pieces(self, request: Request, headers: Mapping[str, str]) -> tuple[httpx.Response, bytes]:
         url = self.url + request.path  # a whole URL, because httpx parses a relative one twice
         content, sized = sent_in_pieces(request, headers)
         if request.receiver is None:
@@ -351,48 +360,3 @@ def check_received(
         raise ConnectionFailed(
             f"{request.method} {url}{request.path}: {fault}", sent=True, request_id=headers[REQUEST_ID]
         )
-
-
-def connection_failure(
-    request: Request, url: str, error: httpx.RequestError, headers: Mapping[str, str], known: str
-) -> ConnectionFailed:
-    """The error of a request that has no answer.
-
-    Args:
-        request: what was asked.
-        url: the executor's address.
-        error: what httpx says of it.
-        headers: the headers with which it was sent.
-        known: what is known of the server, or nothing.
-    """
-    kind, hint = _kind_and_hint(error, url)
-    what = "timed out" if isinstance(error, httpx.TimeoutException) else "got no answer"
-    reason = str(error) or type(error).__name__
-    message = "; ".join(filter(None, [f"{request.method} {url}{request.path} {what}: {reason}", known or hint]))
-    return kind(message, sent=not isinstance(error, _NEVER_SENT), request_id=headers[REQUEST_ID])
-
-
-def _kind_and_hint(error: httpx.RequestError, url: str) -> tuple[type[ConnectionFailed], str]:
-    """What became of a connection, and what can be done about it."""
-    causes = set(map(type, _causes(error)))
-    if isinstance(error, httpx.ConnectError) and any(issubclass(cause, ssl.SSLError) for cause in causes):
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return TlsFailed, "the environment variable SSL_CERT_FILE names a file of further certificates to trust"
-        return TlsFailed, "a server without TLS has an address that begins with http://"
-    if isinstance(error, httpx.TimeoutException):
-        return TimedOut, ""
-    if socket.gaierror in causes:
-        return ConnectionFailed, f'the host name in "{url}" is not known'
-    if isinstance(error, httpx.ConnectError):
-        return ConnectionFailed, 'no executor listens there; "asg serve" starts one, Client.local() one of its own'
-    return ConnectionFailed, ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
-    found: BaseException | None = error
-    seen: set[int] = set()
-    while found is not None and id(found) not in seen:
-        seen.add(id(found))
-        yield found
-        found = found.__cause__ or found.__context__
