@@ -6,14 +6,13 @@ from typing import Any, cast
 from matplotlib.figure import Figure
 
 from benchmarks.results import Results, Row
-from benchmarks.steps import ASG, HTTP, JAX, NUMPY, TORCH, TORCH_COMPILE
+from benchmarks.steps import ASG, JAX, NUMPY, TORCH, TORCH_COMPILE
 
 __all__ = ["draw_chart"]
 
 _COLORS = {
     ASG: "#1f6fb4",
     NUMPY: "#7fb2dc",
-    HTTP: "#bcd7ee",
     TORCH: "#d9793b",
     TORCH_COMPILE: "#edb98f",
     JAX: "#6a9c5b",
@@ -23,21 +22,22 @@ _DOTS_PER_INCH = 120
 
 
 def draw_chart(results: Results, path: Path) -> None:
-    """Draw one panel a workload, with a bar for each candidate: the median, and a line at the minimum.
+    """Draw one panel a workload, with a bar for each candidate in a process: the median, and a line at the minimum.
 
     Args:
         results: what is drawn.
         path: the PNG file.
     """
     lines = -(-len(results.rows) // _COLUMNS)
-    figure = cast("Any", Figure(figsize=(10, 0.6 + 1.9 * lines), layout="constrained"))
+    figure = cast("Any", Figure(figsize=(11, 0.3 + 1.7 * lines), layout="constrained"))
     panels = figure.subplots(lines, _COLUMNS, squeeze=False).flatten()
     for panel, row in zip(panels, results.rows, strict=False):
         _draw_panel(panel, row)
     for panel in panels[len(results.rows) :]:
         panel.set_axis_off()
     machine = results.machine
-    figure.suptitle(f"ms, median (line: minimum), on {machine.cores} cores of an {machine.processor}", fontsize=10)
+    where = f"{machine.cores} cores, {machine.processor}, float32"
+    figure.suptitle(f"Milliseconds: the median of all steps, and a line at the minimum ({where})", fontsize=10)
     figure.savefig(path, dpi=_DOTS_PER_INCH, metadata={"Software": None})
 
 
@@ -53,7 +53,7 @@ def _draw_panel(panel: Any, row: Row) -> None:
         linewidth=0.8,
     )
     panel.bar_label(bars, labels=[f"{median:.3g}" for median in medians], padding=3, fontsize=8)
-    panel.set_title(row.description, fontsize=9, loc="left")
+    panel.set_title(row.description, fontsize=8.5, loc="left")
     panel.invert_yaxis()  # the first on top
     panel.set_xlim(0, 1.12 * max(medians))
     panel.tick_params(labelsize=8)

@@ -11,7 +11,7 @@ _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 def pages() -> list[Path]:
-    folders = ("schema", "builder", "autograd", "executor", "tests")
+    folders = ("schema", "builder", "autograd", "executor", "tests", "benchmarks")
     return [*ROOT.glob("*.md"), *(page for folder in folders for page in (ROOT / folder).rglob("*.md"))]
 
 
