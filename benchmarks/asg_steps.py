@@ -68,7 +68,7 @@ class RemoteSteps:
 
     def __init__(self, workload: Workload, weights: Batch) -> None:
         self._client = Client.local()
-        atexit.register(self._client.close)
+        atexit.register(self.close)
         self._graphs = _graphs(workload)
         self._settings: dict[str, Any] = {"optimizer": workload.optimizer, "seed": 0, "parameters": weights}
         session = self._session = self._client.create_session(self._graphs, **self._settings)
@@ -84,3 +84,7 @@ class RemoteSteps:
         if self._trains:
             self._session.delete()
             self._session = self._client.create_session(self._graphs, **self._settings)
+
+    def close(self) -> None:
+        """End the server."""
+        self._client.close()

@@ -31,7 +31,7 @@ class ReportTable(NamedTuple):
 
 
 def report_tables(results: Results) -> list[ReportTable]:
-    """The tables: times, first steps, and memory."""
+    """The tables: times, first steps, memory, and sessions at once."""
     own = [name for name in (ASG, NUMPY, HTTP) if name in results.machine.releases]
     in_process = [ASG, *PEERS]
     return [
@@ -49,6 +49,14 @@ def report_tables(results: Results) -> list[ReportTable]:
             "The most memory, beyond libraries and data, in MiB: while it takes steps / from the beginning on.",
             ["workload", *_heads(results, in_process)],
             [[row.description, *_cells(row, in_process, _memory)] for row in results.rows],
+        ),
+        ReportTable(
+            "Two sessions at once, each on one thread: steps in a second.",
+            ["workload", "one alone", "both together", "ratio"],
+            [
+                [item.workload, _figure(item.alone), _figure(item.together), f"{item.ratio:.2f}"]
+                for item in results.concurrency
+            ],
         ),
     ]
 
@@ -105,16 +113,13 @@ def _figure(value: float) -> str:
     return f"{value:.{digits}f}"
 
 
-def _sentences(results: Results) -> list[str]:
-    """What is no table."""
-    sentences = [
-        f"Two sessions of the {item.workload} at once, each on one thread, take {item.ratio:.2f} times as many steps "
-        f"as one alone ({item.together:.0f} and {item.alone:.0f} in a second)."
-        for item in results.concurrency
+def _failures(results: Results) -> list[str]:
+    """Why a cell says `failed`."""
+    return [
+        f"{name} failed on the {row.workload}: {problem}"
+        for row in results.rows
+        for name, problem in row.problems.items()
     ]
-    for row in results.rows:
-        sentences += [f"{name} failed on the {row.workload}: {problem}" for name, problem in row.problems.items()]
-    return sentences
 
 
 def print_report(console: Console, results: Results) -> None:
@@ -126,8 +131,8 @@ def print_report(console: Console, results: Results) -> None:
         for cells in table.rows:
             shown.add_row(*(cell.replace("**", "") for cell in cells))
         console.print(shown)
-    for sentence in _sentences(results):
-        console.print(sentence, highlight=False)
+    for failure in _failures(results):
+        console.print(failure, highlight=False)
 
 
 def markdown(results: Results) -> str:
@@ -137,7 +142,7 @@ def markdown(results: Results) -> str:
     for table in report_tables(results):
         lines = [_line(table.columns), "|" + "---|" * len(table.columns), *map(_line, table.rows)]
         parts += [table.title, "\n".join(lines)]
-    return "\n\n".join([*parts, *_sentences(results)])
+    return "\n\n".join([*parts, *_failures(results)])
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -28,13 +28,12 @@ PEERS = (TORCH, TORCH_COMPILE, JAX)
 
 
 class Steps(Protocol):
-    """Training steps of a workload, or answers of its model, as one library computes them.
+    """Training steps of a workload, or answers of its model, as one library computes them."""
 
-    Attributes:
-        step: does the next one, and gives its loss, or the answer, as a number or an array of this process.
-    """
-
-    step: Callable[[], object]
+    @property
+    def step(self) -> Callable[[], object]:
+        """Does the next one, and gives its loss, or the answer, as a number or an array of this process."""
+        ...
 
     def restart(self) -> None:
         """Give the parameters their first values, and the optimizer its first state."""

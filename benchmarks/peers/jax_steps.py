@@ -112,7 +112,10 @@ class JaxSteps:
         """Give the parameters their first values, and the optimizer its first state."""
         self._parameters = {name: jnp.array(array) for name, array in self._weights.items()}
         if self._adapts:
-            self._state = jnp.zeros((), jnp.float32), *(jax.tree.map(jnp.zeros_like, self._parameters) for _ in range(2))
+            self._state = (
+                jnp.zeros((), jnp.float32),
+                *(jax.tree.map(jnp.zeros_like, self._parameters) for _ in range(2)),
+            )
 
     def _answer(self, workload: Workload, x: Any) -> Callable[[], object]:
         compiled = jax.jit(_forward(workload.model))

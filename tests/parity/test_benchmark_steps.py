@@ -1,4 +1,4 @@
-"""What `make bench` times beside ASG computes the same: losses of steps, and answers, from the same weights and data."""
+"""What `make bench` times beside ASG computes the same losses and answers, from the same weights and data."""
 
 import numpy as np
 import pytest
