@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+Undefined: object
+
 class Type:
     def __getattr__(self, name: str) -> Any: ...
     def __call__(self, value: object) -> Constant: ...

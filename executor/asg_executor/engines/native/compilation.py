@@ -3,6 +3,7 @@
 It imports nothing but LLVM, because other processes compile with it, too.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import Any
@@ -12,6 +13,30 @@ from llvmlite import binding
 __all__ = ["create_linker", "machine_code", "optimised_text", "processor"]
 
 _LOCK = Lock()  # a target machine is not for two threads at a time, and llvmlite's own lock holds for a call alone
+
+
+@dataclass(frozen=True)
+class VectorUnit:
+    """What a processor computes with.
+
+    Attributes:
+        bytes: the width of a vector.
+        registers: how many vectors it holds.
+    """
+
+    bytes: int
+    registers: int
+
+
+@cache
+def vector_unit() -> VectorUnit:
+    """The vectors of this processor."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return VectorUnit(64, 32)
+    if features.get("avx"):
+        return VectorUnit(32, 16)
+    return VectorUnit(16, 32 if features.get("neon") else 16)
 
 
 @cache

@@ -1,0 +1,125 @@
+"""The inner loop of a matrix product: one tile of the result, which stays in registers."""
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code
+
+__all__ = ["Microkernel", "define_microkernel"]
+
+
+@dataclass(frozen=True)
+class Microkernel:
+    """A tile and how its operands lie. Strides count elements.
+
+    Attributes:
+        rows: how many rows the tile has.
+        columns: how many columns.
+        left_row: from one row of the left matrix to the next.
+        left_step: from one column of the left matrix to the next.
+        right_step: from one row of the right matrix to the next; its columns are neighbours.
+        padded: whether the right matrix has whole vectors, at multiples of a vector's size.
+        result_row: from one row of the result to the next.
+    """
+
+    rows: int
+    columns: int
+    left_row: int
+    left_step: int
+    right_step: int
+    padded: bool
+    result_row: int
+
+
+def define_microkernel(module: ir.Module, kernel: Microkernel, element: ir.Type, lanes: int) -> ir.Function:
+    """Define `void (ptr left, ptr right, ptr result, i64 depth, i1 first)` in a module.
+
+    The pointers are those of the first elements. The function adds the product to the result, or, where `first`, writes
+    the product there.
+    """
+    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, CONDITION])
+    function = ir.Function(module, type, module.get_unique_name("tile"))
+    function.linkage = "internal"
+    for attribute in ("nounwind", "noinline"):
+        function.attributes.add(attribute)
+    for pointer in function.args[:3]:
+        pointer.add_attribute("noalias")
+    _Tile(Code(function, element, lanes), kernel).emit()
+    return function
+
+
+class _Tile:
+    """Emits the code of a microkernel."""
+
+    def __init__(self, code: Code, kernel: Microkernel) -> None:
+        self.code = code
+        self.kernel = kernel
+        self.left, self.right, self.result, self.depth, self.first = code.function.args
+        self.vectors = -(-kernel.columns // code.lanes)
+
+    def emit(self) -> None:
+        """Emit all of it."""
+        code, builder = self.code, self.code.builder
+        zero = ir.Constant(code.vector, None)
+        sums: list[ir.Value] = [zero] * (self.kernel.rows * self.vectors)
+        sums = self._terms(sums)
+        add, write = code.function.append_basic_block("add"), code.function.append_basic_block("write")
+        builder.cbranch(self.first, write, add)
+        for block, adds in ((add, True), (write, False)):
+            builder.position_at_end(block)
+            self._write(sums, adds=adds)
+            builder.ret_void()
+
+    def _terms(self, sums: list[ir.Value]) -> list[ir.Value]:
+        """The sums with all terms; there is at least one."""
+        code, builder = self.code, self.code.builder
+        before = builder.block
+        body, after = code.function.append_basic_block("terms"), code.function.append_basic_block("then")
+        builder.branch(body)
+        builder.position_at_end(body)
+        index = builder.phi(INDEX)
+        running = [builder.phi(code.vector) for _ in sums]
+        left = code.at(self.left, code.multiply(index, self.kernel.left_step))
+        right = code.at(self.right, code.multiply(index, self.kernel.right_step))
+        added = self._term(left, right, list(running))
+        following = builder.add(index, INDEX(1), flags=("nsw",))
+        builder.cbranch(builder.icmp_signed("<", following, self.depth), body, after)
+        index.add_incoming(INDEX(0), before)
+        index.add_incoming(following, body)
+        for start, phi, new in zip(sums, running, added, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(new, body)
+        builder.position_at_end(after)
+        return added
+
+    def _term(self, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+        """The sums with the product of one column of the left matrix and one row of the right one."""
+        code = self.code
+        row = [
+            code.load_vector(
+                code.at(right, number * code.lanes),
+                None if self.kernel.padded else self._mask(number),
+                aligned=self.kernel.padded,
+            )
+            for number in range(self.vectors)
+        ]
+        added: list[ir.Value] = []
+        for number in range(self.kernel.rows):
+            factor = code.splat(code.load(code.at(left, number * self.kernel.left_row)))
+            for place, vector in enumerate(row):
+                added.append(code.fma(factor, vector, sums[number * self.vectors + place]))
+        return added
+
+    def _write(self, sums: list[ir.Value], *, adds: bool) -> None:
+        code = self.code
+        for number, total in enumerate(sums):
+            row, place = divmod(number, self.vectors)
+            pointer = code.at(self.result, row * self.kernel.result_row + place * code.lanes)
+            mask = self._mask(place)
+            written = code.builder.fadd(code.load_vector(pointer, mask), total) if adds else total
+            code.store_vector(written, pointer, mask)
+
+    def _mask(self, number: int) -> ir.Value | None:
+        """Which elements of the vector with this number belong to the tile."""
+        return self.code.first_lanes(self.kernel.columns - number * self.code.lanes)

@@ -1,0 +1,158 @@
+"""How a matrix product is cut: into tiles of the result that stay in registers, blocks for the cache, and units."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import gcd
+
+from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.matmul.matrices import Matrices
+
+__all__ = ["Tiles", "Tiling", "choose_tiling"]
+
+_MOST_VECTORS = 8  # of a tile's row
+_LATENCY = 4  # cycles from a multiplication to its result
+_FUSED_PER_CYCLE = 2
+_LOADING = 0.15  # cycles for each load, twice for a vector, which comes from the second level of the cache
+_READING = 1 / 16  # cycles for an element
+_PACKING = 1 / 4
+_KIND = 0.02  # what another kind of tile may gain at least, since it is to be compiled
+_DEEPEST = 384  # elements: a tile's rows of the left matrix stay in the first level of the cache
+_FEW_TILES = 2  # for so many rows of tiles the right matrix is read where it lies
+_PACKED_BYTES = 512 * 1024  # of the right matrix, in the second level
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """An axis cut into tiles, of which the first `large` have `size` elements and the others one less.
+
+    Attributes:
+        size: how many elements the large tiles have.
+        large: how many of them there are.
+        count: how many tiles there are.
+    """
+
+    size: int
+    large: int
+    count: int
+
+    @classmethod
+    def balanced(cls, extent: int, most: int) -> "Tiles":
+        """As few tiles of at most `most` elements as there can be, as equal as possible."""
+        count = -(-extent // most)
+        size = -(-extent // count)
+        return cls(size, extent - count * (size - 1), count)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The different sizes."""
+        return (self.size,) if self.large == self.count else (self.size, self.size - 1)
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How one product is cut.
+
+    Attributes:
+        lanes: the elements of a vector.
+        rows: the tiles' rows.
+        vectors: how many vectors a tile has in a row; the last tile may have fewer.
+        depth: how many terms are added before the result is written, and read again for the next ones.
+        row_blocks: into how many units the rows are divided.
+        column_blocks: into how many the columns are.
+        packed_tiles: how many tiles of the right matrix are packed at a time; 0: it is read where it lies.
+        packs_left: whether the rows of a tile of the left matrix are packed.
+    """
+
+    lanes: int
+    rows: Tiles
+    vectors: int
+    depth: int
+    row_blocks: int
+    column_blocks: int
+    packed_tiles: int
+    packs_left: bool
+
+    @property
+    def columns(self) -> int:
+        """How many columns a tile has."""
+        return self.vectors * self.lanes
+
+
+def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, lanes: int) -> Tiling:
+    """The tiling of matrix products.
+
+    Args:
+        matrices: the products.
+        parts: into how many parts all of them are divided.
+        unit: the processor's vectors.
+        lanes: how many elements one has.
+    """
+    rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
+    vectors_across = -(-columns // lanes)
+    tile_rows, vectors = _choose_tile(rows, vectors_across, unit.registers)
+    tiles = Tiles.balanced(rows, tile_rows)
+    column_tiles = -(-vectors_across // vectors)
+    cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth
+    blocks = _divide(tiles.count, column_tiles, rows * depth, columns * depth, cycles, matrices.batches, parts)
+    row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
+    deep = _piece(depth, lanes)
+    wanted = -(-column_tiles // column_blocks)
+    is_read_once = -(-tiles.count // row_blocks) <= _FEW_TILES
+    is_packed = matrices.right.column != 1 or not is_read_once
+    most = max(_PACKED_BYTES // (deep * vectors * unit.bytes), 1)
+    packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
+    packs_left = matrices.left.column != 1 and wanted > 1
+    return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left)
+
+
+def _piece(depth: int, lanes: int) -> int:
+    """How many terms are added at a time: equal pieces, in whole vectors."""
+    pieces = -(-depth // _DEEPEST)
+    return depth if pieces == 1 else -(-depth // (pieces * lanes)) * lanes
+
+
+def _choose_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+    """Rows and vectors of the tile by which the whole result takes the fewest cycles for each of its terms, about."""
+    return min(_tiles(rows, vectors, registers), key=lambda tile: _cycles(rows, vectors, *tile))
+
+
+def _tiles(rows: int, vectors: int, registers: int) -> Iterator[tuple[int, int]]:
+    for wide in range(1, min(vectors, _MOST_VECTORS) + 1):
+        # The sums, a row of the right matrix, and an element of the left one.
+        high = (registers - 1 - wide) // wide
+        if high >= 1:
+            yield Tiles.balanced(rows, high).size, wide
+
+
+def _cycles(rows: int, vectors: int, high: int, wide: int) -> float:
+    tiles = Tiles.balanced(rows, high)
+    heights = {tiles.size: tiles.large, tiles.size - 1: tiles.count - tiles.large}
+    widths = {wide: vectors // wide, vectors % wide: 1}
+    kinds = [(h, w, heights[h] * widths[w]) for h in heights for w in widths if h * w * heights[h] * widths[w]]
+    cycles = sum(number * (max(h * w / _FUSED_PER_CYCLE, _LATENCY) + (h + 2 * w) * _LOADING) for h, w, number in kinds)
+    return cycles * (1 + _KIND * len(kinds))
+
+
+def _divide(
+    row_tiles: int, column_tiles: int, left: int, right: int, cycles: float, batches: int, parts: int
+) -> tuple[int, int]:
+    """Into how many blocks rows and columns are divided, so that the parts take the least time.
+
+    Args:
+        row_tiles: the tiles in a column of the result.
+        column_tiles: those in a row.
+        left: the elements of the left matrix, which are read for each block of columns.
+        right: those of the right one, which are packed for each block of rows.
+        cycles: how long the whole product takes on one thread, about.
+        batches: how many products there are.
+        parts: into how many parts all of them are divided.
+    """
+    blocks = parts // gcd(batches, parts)
+    if batches >= 8 * parts:
+        return 1, 1
+
+    def time(by: tuple[int, int]) -> float:
+        share = -(-row_tiles // by[0]) * -(-column_tiles // by[1]) / (row_tiles * column_tiles)
+        return cycles * share + left / by[0] * _READING + right / by[1] * _PACKING
+
+    return min(((by, blocks // by) for by in range(1, blocks + 1) if blocks % by == 0), key=time)

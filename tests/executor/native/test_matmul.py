@@ -1,0 +1,242 @@
+"""Native matrix products against NumPy's in double precision, for any shapes and strides, without a read too far."""
+
+import ctypes
+import mmap
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.matmul.matrices import Matrices, Matrix
+from asg_executor.engines.native.matmul.spec import MatmulSpec, matmul_spec
+from asg_executor.engines.native.matmul.tiling import Tiles, choose_tiling
+from asg_executor.engines.native.object_code import functions
+from asg_executor.engines.native.program import Call, NativeProgram
+from asg_executor.engines.native.team import Team
+from asg_executor.plan.arrays import Array
+from asg_schema.dtype import DType
+
+SHAPES = [  # rows, depth, columns
+    (1, 1, 1),
+    (1, 4, 16),
+    (3, 5, 7),
+    (14, 8, 32),
+    (15, 9, 33),
+    (29, 400, 17),
+    (64, 31, 100),
+    (2, 800, 3),
+    (100, 3, 2),
+    (1, 784, 130),
+    (130, 16, 48),
+]
+
+
+def matrices(a: Array, b: Array) -> Matrices:
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+
+    def matrix(array: Array) -> Matrix:
+        whole = np.broadcast_to(array, batch + array.shape[-2:])
+        *outer, row, column = (stride // array.itemsize for stride in whole.strides)
+        return Matrix(tuple(outer), row, column)
+
+    return Matrices(batch, a.shape[-2], b.shape[-1], a.shape[-1], matrix(a), matrix(b))
+
+
+def product(a: Array, b: Array, parts: int = 1, team: Team | None = None, result: Array | None = None) -> Array:
+    spec = matmul_spec(DType(a.dtype.name), matrices(a, b), parts)
+    (function,) = functions([spec])
+    shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+    result = np.full(shape, np.nan, a.dtype) if result is None else result
+    arguments = (a.ctypes.data, b.ctypes.data, result.ctypes.data)
+    call = Call(function, arguments, spec.units, min(parts, spec.units), spec.scratch_bytes)
+    NativeProgram([call], team).run()
+    return result
+
+
+def check(a: Array, b: Array, found: Array) -> None:
+    """Each of the terms and of their sums is rounded once: at most depth + 1 roundings."""
+    exact = np.matmul(a.astype(np.float64), b.astype(np.float64))
+    size = np.matmul(np.abs(a).astype(np.float64), np.abs(b).astype(np.float64))
+    bound = (a.shape[-1] + 1) * np.finfo(a.dtype).eps / 2
+    if a.dtype == np.float64:
+        bound *= 2  # NumPy's product is no better
+    assert (np.abs(found - exact) <= bound * size).all()
+
+
+def random(*shape: int, dtype: str = "float32", seed: int = 0) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("order", ["NN", "NT", "TN", "TT"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_products_are_as_exact_as_their_roundings_allow(shape: tuple[int, int, int], order: str, dtype: str) -> None:
+    rows, depth, columns = shape
+    a = random(rows, depth, dtype=dtype) if order[0] == "N" else random(depth, rows, dtype=dtype).T
+    b = random(depth, columns, dtype=dtype) if order[1] == "N" else random(columns, depth, dtype=dtype).T
+    check(a, b, product(a, b))
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((3, 5, 7), (3, 7, 9)),
+        ((2, 3, 5, 7), (7, 9)),
+        ((5, 7), (2, 3, 7, 9)),
+        ((2, 1, 5, 7), (3, 7, 9)),
+        ((4, 1, 7), (7, 9)),
+        ((2, 3, 1, 7), (2, 1, 7, 9)),
+    ],
+)
+def test_batches_broadcast(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    a, b = random(*left), random(*right, seed=1)
+    check(a, b, product(a, b))
+
+
+def test_heads_of_attention_are_read_where_they_lie() -> None:
+    a, b = random(2, 16, 4, 8).transpose(0, 2, 1, 3), random(2, 16, 4, 8, seed=1).transpose(0, 2, 3, 1)
+    check(a, b, product(a, b))
+
+
+@pytest.mark.parametrize("strided", ["left", "right"])
+def test_any_strides_will_do(strided: str) -> None:
+    base = random(40, 60)
+    views = [
+        base[::3, ::2][:13, :29],
+        base[::-1, ::-1][:13, :29],
+        base.T[5:18, ::-1][:, 2:31],
+        np.broadcast_to(base[0, :29], (13, 29)),
+    ]
+    for view in views:
+        other = random(29, 21) if strided == "left" else random(21, 13)
+        a, b = (view, other) if strided == "left" else (other, view)
+        check(a, b, product(a, b))
+
+
+def test_products_of_one_right_matrix_are_one_product() -> None:
+    simple = matrices(random(4, 3, 5, 7), random(7, 9)).simplified()
+    assert (simple.batch, simple.rows) == ((), 60)
+    turned = matrices(random(4, 5, 3, 7).transpose(0, 2, 1, 3), random(7, 9)).simplified()
+    assert (turned.batch, turned.rows) == ((4, 3), 5)
+    apart = matrices(random(4, 3, 5, 7), random(4, 3, 7, 9)).simplified()
+    assert (apart.batch, apart.rows) == ((12,), 5)
+
+
+@pytest.mark.parametrize("shape", [(300, 40, 50), (20, 40, 500), (5, 900, 33), (2, 3, 4)])
+@pytest.mark.parametrize("batch", [(), (3,), (20,)])
+def test_the_parts_and_the_threads_do_not_change_a_bit(shape: tuple[int, int, int], batch: tuple[int, ...]) -> None:
+    rows, depth, columns = shape
+    a, b = random(*batch, rows, depth), random(*batch, depth, columns, seed=1)
+    expected = product(a, b)
+    for threads in (2, 3):
+        team = Team(threads)
+        for parts in (1, 2, 4):
+            assert (product(a, b, parts, team) == expected).all()
+        team.stop()
+
+
+def test_work_is_divided_into_as_many_units_as_parts() -> None:
+    unit = VectorUnit(64, 32)
+    for a, b in [
+        (random(1024, 256), random(256, 256)),
+        (random(8, 784), random(784, 512)),
+        (random(3, 64, 64), random(3, 64, 64)),
+    ]:
+        for parts in (2, 4, 6):
+            tiling = choose_tiling(matrices(a, b), parts, unit, 16)
+            units = tiling.row_blocks * tiling.column_blocks * (a.shape[0] if a.ndim == 3 else 1)
+            assert units % parts == 0
+
+
+def test_not_a_number_and_infinity_go_where_they_go_in_numpy() -> None:
+    a, b = random(20, 40), random(40, 35, seed=1)
+    a[3, 5], a[7, 9], b[11, 34], b[0, 3], a[19, 0] = np.nan, np.inf, -np.inf, 0, np.inf
+    with np.errstate(invalid="ignore"):
+        expected = np.matmul(a, b)
+    found = product(a, b)
+    finite = np.isfinite(expected)
+    assert (np.isnan(found) == np.isnan(expected)).all()
+    assert (found[~finite & ~np.isnan(expected)] == expected[~finite & ~np.isnan(expected)]).all()
+    assert np.allclose(found[finite], expected[finite], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("extent", "most"), [(1, 1), (14, 14), (15, 14), (100, 14), (29, 9)])
+def test_tiles_are_balanced(extent: int, most: int) -> None:
+    tiles = Tiles.balanced(extent, most)
+    assert tiles.large * tiles.size + (tiles.count - tiles.large) * (tiles.size - 1) == extent
+    assert tiles.size <= most
+    assert 1 <= tiles.large <= tiles.count
+
+
+class Guarded:
+    """Memory between two pages that nobody may touch.
+
+    Args:
+        bytes: how much.
+        end: whether its end is at the second page, or its beginning at the first.
+    """
+
+    def __init__(self, bytes: int, *, end: bool) -> None:
+        page = mmap.PAGESIZE
+        pages = -(-bytes // page)
+        self._map = mmap.mmap(-1, (pages + 2) * page)
+        self._buffer = (ctypes.c_char * len(self._map)).from_buffer(self._map)
+        address = ctypes.addressof(self._buffer)
+        libc = ctypes.CDLL(None, use_errno=True)
+        for place in (address, address + (pages + 1) * page):
+            assert libc.mprotect(ctypes.c_void_p(place), ctypes.c_size_t(page), 0) == 0
+        self.offset = page + (pages * page - bytes if end else 0)
+
+    def array(self, like: Array) -> Array:
+        array = np.frombuffer(self._map, like.dtype, like.size, self.offset).reshape(like.shape)
+        array[...] = like
+        return array
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected otherwise there")
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("order", ["NN", "NT", "TN", "TT"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_is_read_or_written_beside_the_matrices(shape: tuple[int, int, int], order: str, end: bool) -> None:
+    rows, depth, columns = shape
+    a = random(rows, depth) if order[0] == "N" else random(depth, rows)
+    b = random(depth, columns) if order[1] == "N" else random(columns, depth)
+    c = np.zeros((rows, columns), np.float32)
+    left, right, result = (Guarded(array.nbytes, end=end).array(array) for array in (a, b, c))
+    product(left if order[0] == "N" else left.T, right if order[1] == "N" else right.T, result=result)
+    check(a if order[0] == "N" else a.T, b if order[1] == "N" else b.T, result)
+
+
+dims = st.integers(1, 40)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    batch=st.lists(st.integers(1, 3), max_size=2),
+    shape=st.tuples(dims, st.one_of(dims, st.integers(380, 800)), dims),
+    turned=st.tuples(st.booleans(), st.booleans()),
+    single=st.booleans(),
+    parts=st.integers(1, 3),
+)
+def test_any_products(
+    batch: list[int], shape: tuple[int, int, int], turned: tuple[bool, bool], single: bool, parts: int
+) -> None:
+    rows, depth, columns = shape
+    dtype = "float32" if single else "float64"
+    a = (
+        random(*batch, depth, rows, dtype=dtype).swapaxes(-1, -2)
+        if turned[0]
+        else random(*batch, rows, depth, dtype=dtype)
+    )
+    b = random(columns, depth, dtype=dtype).T if turned[1] else random(depth, columns, dtype=dtype)
+    check(a, b, product(a, b, parts))
+
+
+def test_equal_products_have_equal_specs() -> None:
+    a, b = random(4, 8, 16), random(16, 8)
+    first, second = (matmul_spec(DType.FLOAT32, matrices(a, b), 2) for _ in range(2))
+    assert isinstance(first, MatmulSpec)
+    assert repr(first) == repr(second)
