@@ -44,6 +44,9 @@ class Argument(Value): ...
 class Block(Value): ...
 
 class GlobalVariable(Value):
+    linkage: str
+    global_constant: bool
+    initializer: Constant
     def __init__(self, module: Module, typ: Type, name: str, addrspace: int = ...) -> None: ...
 
 class Function(Value):

@@ -7,7 +7,7 @@ import numpy as np
 from llvmlite import ir
 
 from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_executor.engines.native.math.functions import FUNCTIONS, math_function
+from asg_executor.engines.native.math.functions import math_function, polygamma_function
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.program import Call, NativeProgram
 from asg_schema.dtype import DType
@@ -18,7 +18,10 @@ _POINTER = ir.PointerType()
 
 @dataclass(frozen=True)
 class MathLoop:
-    """y[i] = f(x[i]) or f(x1[i], x2[i]); the arguments are the operands, then the result."""
+    """y[i] = f(x[i]) or f(x1[i], x2[i]); the arguments are the operands, then the result.
+
+    The name of `polygamma` has its order behind it: `polygamma 2`.
+    """
 
     name: str
     dtype: DType
@@ -27,7 +30,11 @@ class MathLoop:
 
     def define(self, module: ir.Module) -> None:
         function = define_kernel(module)
-        callee = math_function(module, self.name, self.dtype)
+        name, _, order = self.name.partition(" ")
+        if order:
+            callee = polygamma_function(module, int(order), self.dtype)
+        else:
+            callee = math_function(module, name, self.dtype)
         number = ir.FloatType() if self.dtype == DType.FLOAT32 else ir.DoubleType()
         arguments, begin, end, _, _ = function.args
         builder = ir.IRBuilder(function.append_basic_block("begin"))
@@ -55,7 +62,6 @@ def evaluate(name: str, *operands: Any) -> Any:
     """The function at each element of one-dimensional arrays, of single or double precision, of one length."""
     arrays = [np.ascontiguousarray(operand) for operand in operands]
     result = np.empty_like(arrays[0])
-    assert len(arrays) == FUNCTIONS[name].operands
     (code,) = functions([MathLoop(name, DType(result.dtype.name), result.size)])
     addresses = tuple(array.ctypes.data for array in (*arrays, result))
     NativeProgram([Call(code, addresses, result.size)]).run()

@@ -20,22 +20,40 @@ def _sigmoid(x: Any) -> Any:
 
 # By name, in a precision above the one that is tested: float64 for float32, and long double for float64.
 REFERENCES: dict[str, Callable[..., Any]] = {
+    "acos": np.arccos,
+    "acosh": np.arccosh,
+    "asin": np.arcsin,
+    "asinh": np.arcsinh,
+    "atan": np.arctan,
+    "atan2": np.arctan2,
+    "atanh": np.arctanh,
     "ceil": np.ceil,
+    "cos": np.cos,
+    "cosh": np.cosh,
     "exp": np.exp,
     "expm1": np.expm1,
     "floor": np.floor,
     "log": np.log,
     "log1p": np.log1p,
+    "pow": np.power,
+    "remainder": np.remainder,
     "round": np.rint,
     "rsqrt": _rsqrt,
     "sigmoid": _sigmoid,
+    "sin": np.sin,
+    "sinh": np.sinh,
     "sqrt": np.sqrt,
+    "tan": np.tan,
     "tanh": np.tanh,
 }
 
-# Functions of SciPy, in double precision alone, and how many units of the last digit they are off themselves.
-SPECIAL_REFERENCES: dict[str, tuple[Callable[..., Any], float]] = {
-    "erf": (special.erf, 3),
+# Functions of SciPy, for single precision. They are in double precision, and some are off by thousands of units of its
+# last digit; so double precision is tested at `special_points.POINTS`.
+SPECIAL_REFERENCES: dict[str, Callable[..., Any]] = {
+    "digamma": special.digamma,
+    "erf": special.erf,
+    "erfinv": special.erfinv,
+    "lgamma": special.gammaln,
 }
 
 
@@ -49,6 +67,23 @@ def float64_points() -> Any:
     """Random bit patterns, and where functions are hard."""
     patterns = np.random.default_rng(0).integers(0, 2**64, size=300_000, dtype=np.uint64).view(np.float64)
     return np.concatenate([patterns, usual_points(np.float64)])
+
+
+def pairs(dtype: Any) -> tuple[Any, Any]:
+    """Pairs of random bit patterns, of numbers of ordinary size, of small integers and halves, and of edges."""
+    rng = np.random.default_rng(2)
+    count, bits = 300_000, np.dtype(dtype).itemsize * 8
+    patterns = [rng.integers(0, 2**bits, count, np.uint64).astype(f"uint{bits}").view(dtype) for _ in range(2)]
+    sized = [np.exp(rng.uniform(-20, 20, count)) * rng.choice([-1.0, 1.0], count) for _ in range(2)]
+    near = [rng.uniform(-4, 4, count) for _ in range(2)]
+    halves = [rng.integers(-30, 30, count) / 2 for _ in range(2)]
+    edges = [0.0, -0.0, 1, -1, 2, -2, 0.5, 3, -3, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-30, -1e-30, 2.0**60 + 2**20]
+    grid = np.meshgrid(edges, edges)
+    both = [
+        np.concatenate([patterns[i], *(part[i].ravel().astype(dtype) for part in (sized, near, halves, grid))])
+        for i in range(2)
+    ]
+    return both[0], both[1]
 
 
 def usual_points(dtype: Any) -> Any:

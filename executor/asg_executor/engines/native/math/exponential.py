@@ -23,7 +23,10 @@ from asg_executor.engines.native.math.values import (
 __all__ = [
     "LOG_2",
     "exp",
+    "exp_of_sum",
     "expm1",
+    "half_exp",
+    "half_expm1",
     "normal_exp",
     "power_of_two",
     "reduce_by_log2",
@@ -127,6 +130,18 @@ def exp(x: Real) -> Real:
     return scaled(_reduced_exp(r), k.integer)
 
 
+def exp_of_sum(high: Real, low: Real) -> Real:
+    """The exponential of a sum of which the second part is small, in double precision.
+
+    Args:
+        high: what would be asked for if there were no low part.
+        low: what rounding took from it; it may be anything where the first part is infinite or NaN.
+    """
+    clipped = smaller(larger(high, -746.0), 710.0)
+    k, r = reduce_by_log2(clipped)
+    return scaled(_reduced_exp(r + select(clipped.equals(high), low, 0.0)), k.integer)
+
+
 def expm1(x: Real) -> Real:
     """E raised to x, less 1.
 
@@ -144,6 +159,19 @@ def normal_exp(x: Real) -> Real:
     """exp(x) where it is neither subnormal nor infinite; elsewhere a meaningless number."""
     k, r = reduce_by_log2(x)
     return _reduced_exp(r) * power_of_two(k.integer)
+
+
+def half_exp(x: Real) -> Real:
+    """½ · exp(x), which is finite a little longer than exp(x); for x from 0 to 710.5, in double precision."""
+    k, r = reduce_by_log2(x)
+    return _reduced_exp(r) * 2.0 * power_of_two(k.integer - 2)
+
+
+def half_expm1(x: Real) -> Real:
+    """½ · expm1(x), for x from 0 to 710.5, in double precision."""
+    k, r = reduce_by_log2(x)
+    quarter = power_of_two(k.integer - 2)
+    return 2.0 * fma(_reduced_expm1(r), quarter, quarter - 0.25)
 
 
 def sigmoid(x: Real) -> Real:

@@ -10,7 +10,7 @@ from asg_executor.engines.native.math.exponential import LOG_2, power_of_two
 from asg_executor.engines.native.math.polynomial import exact_sum, polynomial
 from asg_executor.engines.native.math.values import FLOAT32, Integer, Real, copysign, fma, select
 
-__all__ = ["log", "log1p", "split_exponent"]
+__all__ = ["log", "log1p", "normal_parts", "split_exponent"]
 
 # (log(1 + f) - f + ½ f²) / f³ for √½ ≤ 1 + f ≤ √2, in single precision. Relative error of log(1 + f): 6.0e-9.
 _LOG_FLOAT32 = (
@@ -58,6 +58,22 @@ def split_exponent(x: Real) -> SplitExponent:
     return SplitExponent(exponent, (bits - (exponent << x.format.fraction_bits)).as_real())
 
 
+@dataclass(frozen=True)
+class NormalParts:
+    """As `SplitExponent`, with the exponent as a floating-point number."""
+
+    exponent: Real
+    fraction: Real
+
+
+def normal_parts(x: Real) -> NormalParts:
+    """The exponent and the fraction of a positive number, also of a subnormal one."""
+    is_subnormal = x < x.format.smallest_normal
+    digits = float(x.format.fraction_bits + 2)
+    parts = split_exponent(select(is_subnormal, x * 2.0**digits, x))
+    return NormalParts(parts.exponent.to_real() - select(is_subnormal, x.constant(digits), 0.0), parts.fraction)
+
+
 def _log_of_parts(exponent: Real, f: Real) -> Real:
     """The sum e · ln 2 + log(1 + f), the small parts summed first."""
     high, low = LOG_2[f.format.bits]
@@ -81,11 +97,8 @@ def _at_the_edges(x: Real, y: Real, zero: float) -> Real:
 
 def log(x: Real) -> Real:
     """The natural logarithm, also of subnormal numbers."""
-    is_subnormal = x < x.format.smallest_normal
-    digits = float(x.format.fraction_bits + 2)
-    parts = split_exponent(select(is_subnormal, x * 2.0**digits, x))
-    exponent = parts.exponent.to_real() - select(is_subnormal, x.constant(digits), 0.0)
-    return _at_the_edges(x, _log_of_parts(exponent, parts.fraction - 1.0), 0.0)
+    parts = normal_parts(x)
+    return _at_the_edges(x, _log_of_parts(parts.exponent, parts.fraction - 1.0), 0.0)
 
 
 def log1p(x: Real) -> Real:

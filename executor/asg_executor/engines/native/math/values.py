@@ -248,6 +248,8 @@ def select(condition: Condition, first: Real, second: Number) -> Real: ...
 def select(condition: Condition, first: float, second: Real) -> Real: ...
 @overload
 def select(condition: Condition, first: Integer | int, second: Integer) -> Integer: ...
+@overload
+def select(condition: Condition, first: Integer, second: int) -> Integer: ...
 def select(condition: Condition, first: Real | Integer | float, second: Real | Integer | float) -> Real | Integer:
     """The first where the condition holds, else the second; both are computed.
 
@@ -263,13 +265,11 @@ def select(condition: Condition, first: Real | Integer | float, second: Real | I
         TypeError: the two are of different kinds, or both constants.
     """
     chosen = condition.builder.select
-    if isinstance(second, Integer):
-        if not isinstance(first, float | Real):
-            return second.result(chosen(condition.value, second.coerced(first).value, second.value))
-    elif isinstance(first, Real):
-        return first.result(chosen(condition.value, first.value, first.coerced(second).value))
-    elif isinstance(second, Real) and not isinstance(first, Integer):
-        return second.result(chosen(condition.value, second.constant(first).value, second.value))
+    for sample in (first, second):
+        if isinstance(sample, Real) and not isinstance(first, Integer) and not isinstance(second, Integer):
+            return sample.result(chosen(condition.value, sample.coerced(first).value, sample.coerced(second).value))
+        if isinstance(sample, Integer) and not isinstance(first, Real | float) and not isinstance(second, Real | float):
+            return sample.result(chosen(condition.value, sample.coerced(first).value, sample.coerced(second).value))
     raise TypeError(f"one of {first!r} and {second!r} cannot be selected")
 
 
