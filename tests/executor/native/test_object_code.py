@@ -4,12 +4,14 @@ import gc
 import os
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from llvmlite import ir
 
+from asg_executor.engines.native.compilation import machine_code
 from asg_executor.engines.native.kernel_files import KernelFiles, kernel_directory
 from asg_executor.engines.native.object_code import NativeFunction, ObjectCode
 from asg_executor.engines.native.program import Call, NativeProgram
@@ -190,3 +192,29 @@ def test_code_that_nothing_needs_leaves_memory(tmp_path: Path) -> None:
     gc.collect()
     assert code.loaded == 3  # two that are kept, and the one that is held
     assert result(held[0]) == 1.0
+
+
+def test_many_kernels_are_compiled_together_and_one_that_fails_leaves_the_others(tmp_path: Path) -> None:
+    code = code_at(tmp_path)
+    wanted = [Affine(SIZE, float(factor)) for factor in range(20)]
+    with pytest.raises(RuntimeError, match="LLVM"):
+        code.functions([*wanted[:10], Broken(), *wanted[10:]])
+    assert code.compiled == 20
+    assert [result(function) for function in code.functions(wanted)] == [float(factor) for factor in range(20)]
+    assert code.compiled == 20
+
+
+def test_threads_compile_as_one_does() -> None:
+    texts: list[str] = []
+    for factor in range(8):
+        module = ir.Module()
+        Affine(SIZE, float(factor)).define(module)
+        texts.append(str(module))
+    alone = [machine_code(text) for text in texts]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(machine_code, texts * 5)) == alone * 5
+
+
+def test_what_llvm_cannot_read_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="expected"):
+        machine_code("define nothing")

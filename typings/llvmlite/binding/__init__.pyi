@@ -21,3 +21,4 @@ JITLibraryBuilder: Any
 address_of_symbol: Any
 add_symbol: Any
 set_option: Any
+ffi: Any

@@ -1,18 +1,14 @@
-"""From LLVM's intermediate representation to machine code for the processor that this runs on.
-
-It imports nothing but LLVM, because other processes compile with it, too.
-"""
+"""From LLVM's intermediate representation to machine code for the processor that this runs on."""
 
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any
 
 from llvmlite import binding
 
-__all__ = ["create_linker", "machine_code", "optimised_text", "processor"]
+from asg_executor.engines.native.unlocked import emit_object, run_passes
 
-_LOCK = Lock()  # a target machine is not for two threads at a time, and llvmlite's own lock holds for a call alone
+__all__ = ["VectorUnit", "create_linker", "machine_code", "optimised_text", "processor", "vector_unit"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ def processor() -> str:
 
 
 def machine_code(text: str) -> bytes:
-    """Optimise a module and compile it.
+    """Optimise a module and compile it. Several threads may do that at the same time.
 
     Args:
         text: the module, as LLVM writes it.
@@ -58,9 +54,8 @@ def machine_code(text: str) -> bytes:
     Raises:
         RuntimeError: LLVM does not understand the text; it says where.
     """
-    with _LOCK:
-        machine = _target_machine()
-        return machine.emit_object(_optimised(text, machine))
+    machine = _new_target_machine()
+    return emit_object(machine, _optimised(text, machine))
 
 
 def optimised_text(text: str) -> str:
@@ -72,8 +67,7 @@ def optimised_text(text: str) -> str:
     Raises:
         RuntimeError: LLVM does not understand the text; it says where.
     """
-    with _LOCK:
-        return str(_optimised(text, _target_machine()))
+    return str(_optimised(text, _new_target_machine()))
 
 
 def _optimised(text: str, machine: Any) -> Any:
@@ -82,14 +76,13 @@ def _optimised(text: str, machine: Any) -> Any:
     module.data_layout = str(machine.target_data)
     module.verify()
     builder = binding.create_pass_builder(machine, _tuning())
-    builder.getModulePassManager().run(module, builder)
+    run_passes(builder.getModulePassManager(), module, builder)
     return module
 
 
 def create_linker() -> Any:
     """What puts object files into this process's memory: LLVM's LLJIT."""
-    with _LOCK:
-        return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=False)
+    return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=False)
 
 
 def _tuning() -> Any:
@@ -99,11 +92,6 @@ def _tuning() -> Any:
     options.loop_unrolling = True
     options.slp_vectorization = True
     return options
-
-
-@cache
-def _target_machine() -> Any:
-    return _new_target_machine()
 
 
 def _new_target_machine() -> Any:

@@ -3,7 +3,7 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from llvmlite import binding, ir
 
+from asg_executor.cores import available_cores
 from asg_executor.engines.native.compilation import create_linker, machine_code, processor
 from asg_executor.engines.native.kernel_files import KernelFiles, kernel_directory
 from asg_executor.engines.native.kernel_spec import KernelSpec
@@ -140,11 +141,20 @@ class ObjectCode:
                 missing.append(source)
             else:
                 futures[source.key].set_result(self._link(source, code))
-        for source in missing:
-            code = machine_code(source.text())
+        if len(missing) == 1:
+            self._compile(missing[0], futures[missing[0].key])
+        elif missing:
+            with ThreadPoolExecutor(min(available_cores(), len(missing))) as threads:
+                made = [threads.submit(self._compile, source, futures[source.key]) for source in missing]
+            for each in made:
+                each.result()  # an error, if there is one; what else was compiled is kept
+
+    def _compile(self, source: _Source, future: "Future[_Library]") -> None:
+        code = machine_code(source.text())
+        future.set_result(self._link(source, code))
+        self._files.write(source.key, code)
+        with self._lock:
             self.compiled += 1
-            futures[source.key].set_result(self._link(source, code))
-            self._files.write(source.key, code)
 
     def _link(self, source: _Source, code: bytes) -> _Library:
         with self._lock:
