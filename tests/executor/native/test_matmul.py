@@ -10,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices, Matrix
 from asg_executor.engines.native.matmul.spec import MatmulSpec, matmul_spec
 from asg_executor.engines.native.matmul.tiling import Tiles, choose_tiling
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.program import Call, NativeProgram
 from asg_executor.engines.native.team import Team
-from asg_executor.plan.arrays import Array
+from asg_executor.plan.arrays import Array, dtype_of
 from asg_schema.dtype import DType
 
 SHAPES = [  # rows, depth, columns
@@ -33,6 +34,8 @@ SHAPES = [  # rows, depth, columns
     (130, 16, 48),
 ]
 
+_HALF_EPSILON = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+
 
 def matrices(a: Array, b: Array) -> Matrices:
     batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -46,7 +49,7 @@ def matrices(a: Array, b: Array) -> Matrices:
 
 
 def product(a: Array, b: Array, parts: int = 1, team: Team | None = None, result: Array | None = None) -> Array:
-    spec = matmul_spec(DType(a.dtype.name), matrices(a, b), parts)
+    spec = matmul_spec(dtype_of(a) or DType.FLOAT32, matrices(a, b), parts)
     (function,) = functions([spec])
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
     result = np.full(shape, np.nan, a.dtype) if result is None else result
@@ -101,6 +104,33 @@ def test_heads_of_attention_are_read_where_they_lie() -> None:
     check(a, b, product(a, b))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("order", ["NN", "NT", "TN", "TT"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_half_precision_is_rounded_once(shape: tuple[int, int, int], order: str, dtype: str) -> None:
+    rows, depth, columns = shape
+    a = random(rows, depth, dtype=dtype) if order[0] == "N" else random(depth, rows, dtype=dtype).T
+    b = random(depth, columns, dtype=dtype) if order[1] == "N" else random(columns, depth, dtype=dtype).T
+    wide = product(a.astype(np.float32), b.astype(np.float32))
+    found = product(a, b).astype(np.float32)
+    # The float32 sums of a long product are added in pieces, those of half precision one after another.
+    bound = _HALF_EPSILON[dtype] * np.abs(wide) + 2e-7 * depth * np.matmul(
+        *(np.abs(x).astype(np.float32) for x in (a, b))
+    )
+    assert (np.abs(found - wide) <= bound).all()
+    if depth <= 384:
+        assert (found == wide.astype(a.dtype).astype(np.float32)).all()
+
+
+def test_half_precision_overflows_as_it_is_rounded_and_keeps_what_is_no_number() -> None:
+    for dtype in ("float16", "bfloat16"):
+        a = np.array([[3e38 if dtype == "bfloat16" else 60000, np.nan, -np.inf, 1e-7]], dtype).T
+        found = product(a, np.array([[1.5, 1, 1.0078125]], dtype)).astype(np.float32)
+        with np.errstate(over="ignore"):
+            expected = (a.astype(np.float32) @ np.array([[1.5, 1, 1.0078125]], np.float32)).astype(a.dtype)
+        assert np.array_equal(found, expected.astype(np.float32), equal_nan=True)
+
+
 @pytest.mark.parametrize("strided", ["left", "right"])
 def test_any_strides_will_do(strided: str) -> None:
     base = random(40, 60)
@@ -146,7 +176,7 @@ def test_work_is_divided_into_as_many_units_as_parts() -> None:
         (random(3, 64, 64), random(3, 64, 64)),
     ]:
         for parts in (2, 4, 6):
-            tiling = choose_tiling(matrices(a, b), parts, unit, 16)
+            tiling = choose_tiling(matrices(a, b), parts, unit, Elements(DType.FLOAT32))
             units = tiling.row_blocks * tiling.column_blocks * (a.shape[0] if a.ndim == 3 else 1)
             assert units % parts == 0
 

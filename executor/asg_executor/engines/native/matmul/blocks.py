@@ -5,6 +5,7 @@ from collections.abc import Callable
 from llvmlite import ir
 
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
 from asg_executor.engines.native.matmul.microkernel import Microkernel, define_microkernel
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
@@ -18,7 +19,7 @@ def scratch_elements(matrices: Matrices, tiling: Tiling) -> int:
     return _right_elements(tiling) + _left_elements(matrices, tiling)
 
 
-def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, element: ir.Type) -> ir.Function:
+def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, elements: Elements) -> ir.Function:
     """Define a function that computes a block of the result of one product.
 
     It is `void (ptr left, ptr right, ptr result, i64 row begin, i64 row end, i64 column begin, i64 column end, ptr
@@ -28,14 +29,14 @@ def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, element:
         module: where to define it.
         matrices: the products.
         tiling: how they are cut.
-        element: the type of the elements.
+        elements: those of the matrices.
     """
     type = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INDEX] * 4 + [POINTER])
     function = ir.Function(module, type, "block")
     function.linkage = "internal"
     for attribute in ("nounwind", "noinline"):
         function.attributes.add(attribute)
-    _Block(Code(function, element, tiling.lanes), matrices, tiling).emit()
+    _Block(Code(function, elements, tiling.lanes), matrices, tiling).emit()
     return function
 
 
@@ -61,7 +62,7 @@ class _Block:
         self.left, self.right, self.result, *bounds, scratch = code.function.args
         self.row_begin, self.row_end, self.column_begin, self.column_end = bounds
         self.packed_right = scratch
-        self.packed_left = code.at(scratch, _right_elements(tiling))
+        self.packed_left = code.at_number(scratch, _right_elements(tiling))
         self.whole_tiles, rest = divmod(matrices.columns, tiling.columns)
         self.widths = [tiling.columns, rest] if rest else [tiling.columns]
         self.defined: dict[Microkernel | Panel, ir.Function] = {}
@@ -122,7 +123,14 @@ class _Block:
         def tile(number: Index, width: int) -> None:
             right, right_step = self._right_tile(number, width, begin, term)
             kernel = Microkernel(
-                size, width, left_row, left_step, right_step, bool(tiling.packed_tiles), matrices.columns
+                size,
+                width,
+                left_row,
+                left_step,
+                right_step,
+                tiling.packs_left,
+                bool(tiling.packed_tiles),
+                matrices.columns,
             )
             result = code.at(self.result, code.add(result_row, code.multiply(number, tiling.columns)))
             code.builder.call(self._microkernel(kernel), [left, right, result, code.value(count), first])
@@ -146,7 +154,7 @@ class _Block:
 
     def _panel(self, number: Index, begin: Index) -> ir.Value:
         place = self.code.builder.sub(self.code.value(number), self.code.value(begin))
-        return self.code.at(self.packed_right, self.code.multiply(place, self.panel_elements))
+        return self.code.at_number(self.packed_right, self.code.multiply(place, self.panel_elements))
 
     def _over_columns(self, begin: Index, end: Index, emit: Callable[[Index, int], None]) -> None:
         """A loop over whole tiles, and then the last one, where that is narrower."""
@@ -160,13 +168,13 @@ class _Block:
     def _microkernel(self, kernel: Microkernel) -> ir.Function:
         if kernel not in self.defined:
             module = self.code.function.module
-            self.defined[kernel] = define_microkernel(module, kernel, self.code.element, self.tiling.lanes)
+            self.defined[kernel] = define_microkernel(module, kernel, self.code.elements, self.tiling.lanes)
         return self.defined[kernel]
 
     def _packing(self, panel: Panel) -> ir.Function:
         if panel not in self.defined:
             module = self.code.function.module
-            self.defined[panel] = define_packing(module, panel, self.code.element, self.tiling.lanes)
+            self.defined[panel] = define_packing(module, panel, self.code.elements, self.tiling.lanes)
         return self.defined[panel]
 
     def _least(self, a: Index, b: Index) -> Index:

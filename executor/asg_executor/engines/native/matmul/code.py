@@ -6,12 +6,13 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
-__all__ = ["BYTE", "CONDITION", "INDEX", "POINTER", "Code", "Index"]
+from asg_executor.engines.native.matmul.elements import Elements
+
+__all__ = ["CONDITION", "INDEX", "POINTER", "Code", "Index"]
 
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 CONDITION = ir.IntType(1)
-BYTE = ir.IntType(8)
 _LANE = ir.IntType(32)
 
 Index: TypeAlias = "ir.Value | int"
@@ -23,16 +24,19 @@ class Code:
 
     Args:
         function: the function; it has no code yet.
-        element: the type of the elements that pointers count in.
-        lanes: how many of them a vector has.
+        elements: the elements of the matrices.
+        lanes: how many numbers a vector has.
+
+    Attributes:
+        vector: the type of a vector of numbers that are computed with.
     """
 
-    def __init__(self, function: ir.Function, element: ir.Type, lanes: int) -> None:
+    def __init__(self, function: ir.Function, elements: Elements, lanes: int) -> None:
         self.function = function
         self.builder = ir.IRBuilder(function.append_basic_block("begin"))
-        self.element = element
+        self.elements = elements
         self.lanes = lanes
-        self.vector = ir.VectorType(element, lanes)
+        self.vector = ir.VectorType(elements.wide.type, lanes)
 
     def value(self, index: Index) -> ir.Value:
         """An index as a value."""
@@ -55,41 +59,61 @@ class Code:
         return self.builder.mul(a, INDEX(b), flags=("nsw",))
 
     def at(self, pointer: ir.Value, offset: Index) -> ir.Value:
-        """The pointer to the element `offset` elements further."""
-        if isinstance(offset, int) and offset == 0:
-            return pointer
-        return self.builder.gep(pointer, [self.value(offset)], source_etype=self.element, inbounds=True)
+        """The pointer to the element of a matrix `offset` elements further."""
+        return self._at(pointer, offset, self.elements)
+
+    def at_number(self, pointer: ir.Value, offset: Index) -> ir.Value:
+        """The pointer to the number `offset` numbers further: where packed numbers lie."""
+        return self._at(pointer, offset, self.elements.wide)
 
     def load(self, pointer: ir.Value) -> ir.Value:
-        """One element."""
-        return self.builder.load(pointer, typ=self.element)
+        """One element of a matrix, as a number."""
+        stored = self.builder.load(pointer, typ=self.elements.type, align=self.elements.bytes)
+        return self.elements.widen(self.builder, stored)
 
-    def load_vector(self, pointer: ir.Value, mask: ir.Value | None = None, *, aligned: bool = False) -> ir.Value:
-        """A vector of elements.
+    def load_vector(self, pointer: ir.Value, mask: ir.Value | None = None) -> ir.Value:
+        """Elements of a matrix that are neighbours, as a vector of numbers.
 
         Args:
             pointer: where the first one lies.
             mask: which elements are read; the others are 0. Absent: all.
-            aligned: whether it lies at a multiple of a vector's size.
         """
-        align = self._bytes * (self.lanes if aligned else 1)
+        elements = self.elements
+        type = ir.VectorType(elements.type, self.lanes)
         if mask is None:
-            return self.builder.load(pointer, typ=self.vector, align=align)
-        type = ir.FunctionType(self.vector, [POINTER, _LANE, mask.type, self.vector])
-        function = self._intrinsic(f"llvm.masked.load.{self._suffix}.p0", type)
-        return self.builder.call(function, [pointer, _LANE(align), mask, ir.Constant(self.vector, None)])
+            stored = self.builder.load(pointer, typ=type, align=elements.bytes)
+        else:
+            function = self._intrinsic(
+                f"llvm.masked.load.v{self.lanes}{elements.suffix}.p0",
+                ir.FunctionType(type, [POINTER, _LANE, mask.type, type]),
+            )
+            stored = self.builder.call(function, [pointer, _LANE(elements.bytes), mask, ir.Constant(type, None)])
+        return elements.widen(self.builder, stored, self.lanes)
 
-    def store_vector(
-        self, value: ir.Value, pointer: ir.Value, mask: ir.Value | None = None, *, aligned: bool = False
-    ) -> None:
-        """Write a vector of elements; see `load_vector`."""
-        align = self._bytes * (self.lanes if aligned else 1)
+    def store_vector(self, value: ir.Value, pointer: ir.Value, mask: ir.Value | None = None) -> None:
+        """Write a vector of numbers as elements of a matrix that are neighbours; see `load_vector`."""
+        elements = self.elements
+        value = elements.narrow(self.builder, value, self.lanes)
         if mask is None:
-            self.builder.store(value, pointer, align=align)
+            self.builder.store(value, pointer, align=elements.bytes)
             return
-        type = ir.FunctionType(ir.VoidType(), [self.vector, POINTER, _LANE, mask.type])
-        function = self._intrinsic(f"llvm.masked.store.{self._suffix}.p0", type)
-        self.builder.call(function, [value, pointer, _LANE(align), mask])
+        function = self._intrinsic(
+            f"llvm.masked.store.v{self.lanes}{elements.suffix}.p0",
+            ir.FunctionType(ir.VoidType(), [value.type, POINTER, _LANE, mask.type]),
+        )
+        self.builder.call(function, [value, pointer, _LANE(elements.bytes), mask])
+
+    def load_number(self, pointer: ir.Value) -> ir.Value:
+        """One number of those that are packed."""
+        return self.builder.load(pointer, typ=self.elements.wide.type)
+
+    def load_numbers(self, pointer: ir.Value) -> ir.Value:
+        """A vector of those that are packed, which lies at a multiple of its size."""
+        return self.builder.load(pointer, typ=self.vector, align=self._vector_bytes)
+
+    def store_numbers(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Write a vector to where it is packed; see `load_numbers`."""
+        self.builder.store(value, pointer, align=self._vector_bytes)
 
     def first_lanes(self, count: Index) -> ir.Value | None:
         """The mask of the first `count` elements of a vector; None for all of them."""
@@ -114,7 +138,8 @@ class Code:
     def fma(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """Of vectors a · b + c, with one rounding where the processor has an instruction for that."""
         type = ir.FunctionType(self.vector, [self.vector] * 3)
-        return self.builder.call(self._intrinsic(f"llvm.fmuladd.{self._suffix}", type), [a, b, c])
+        name = f"llvm.fmuladd.v{self.lanes}{self.elements.wide.suffix}"
+        return self.builder.call(self._intrinsic(name, type), [a, b, c])
 
     @contextmanager
     def loop(self, begin: Index, end: Index, step: int = 1) -> Generator[ir.Value]:
@@ -133,12 +158,13 @@ class Code:
         builder.position_at_end(after)
 
     @property
-    def _bytes(self) -> int:
-        return 8 if isinstance(self.element, ir.DoubleType) else 4
+    def _vector_bytes(self) -> int:
+        return self.lanes * self.elements.wide.bytes
 
-    @property
-    def _suffix(self) -> str:
-        return f"v{self.lanes}f{8 * self._bytes}"
+    def _at(self, pointer: ir.Value, offset: Index, elements: Elements) -> ir.Value:
+        if isinstance(offset, int) and offset == 0:
+            return pointer
+        return self.builder.gep(pointer, [self.value(offset)], source_etype=elements.type, inbounds=True)
 
     def _intrinsic(self, name: str, type: ir.FunctionType) -> ir.Function:
         return self.builder.module.declare_intrinsic(name, (), type)

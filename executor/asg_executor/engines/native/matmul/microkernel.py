@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code
+from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
+from asg_executor.engines.native.matmul.elements import Elements
 
 __all__ = ["Microkernel", "define_microkernel"]
 
@@ -19,7 +20,8 @@ class Microkernel:
         left_row: from one row of the left matrix to the next.
         left_step: from one column of the left matrix to the next.
         right_step: from one row of the right matrix to the next; its columns are neighbours.
-        padded: whether the right matrix has whole vectors, at multiples of a vector's size.
+        left_is_packed: whether the left matrix consists of packed numbers.
+        right_is_packed: whether the right one does, which then has whole vectors at multiples of a vector's size.
         result_row: from one row of the result to the next.
     """
 
@@ -28,11 +30,12 @@ class Microkernel:
     left_row: int
     left_step: int
     right_step: int
-    padded: bool
+    left_is_packed: bool
+    right_is_packed: bool
     result_row: int
 
 
-def define_microkernel(module: ir.Module, kernel: Microkernel, element: ir.Type, lanes: int) -> ir.Function:
+def define_microkernel(module: ir.Module, kernel: Microkernel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr left, ptr right, ptr result, i64 depth, i1 first)` in a module.
 
     The pointers are those of the first elements. The function adds the product to the result, or, where `first`, writes
@@ -45,7 +48,7 @@ def define_microkernel(module: ir.Module, kernel: Microkernel, element: ir.Type,
         function.attributes.add(attribute)
     for pointer in function.args[:3]:
         pointer.add_attribute("noalias")
-    _Tile(Code(function, element, lanes), kernel).emit()
+    _Tile(Code(function, elements, lanes), kernel).emit()
     return function
 
 
@@ -80,8 +83,8 @@ class _Tile:
         builder.position_at_end(body)
         index = builder.phi(INDEX)
         running = [builder.phi(code.vector) for _ in sums]
-        left = code.at(self.left, code.multiply(index, self.kernel.left_step))
-        right = code.at(self.right, code.multiply(index, self.kernel.right_step))
+        left = self._left_at(self.left, code.multiply(index, self.kernel.left_step))
+        right = self._right_at(self.right, code.multiply(index, self.kernel.right_step))
         added = self._term(left, right, list(running))
         following = builder.add(index, INDEX(1), flags=("nsw",))
         builder.cbranch(builder.icmp_signed("<", following, self.depth), body, after)
@@ -96,20 +99,26 @@ class _Tile:
     def _term(self, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """The sums with the product of one column of the left matrix and one row of the right one."""
         code = self.code
-        row = [
-            code.load_vector(
-                code.at(right, number * code.lanes),
-                None if self.kernel.padded else self._mask(number),
-                aligned=self.kernel.padded,
-            )
-            for number in range(self.vectors)
-        ]
+        row = [self._right_vector(right, number) for number in range(self.vectors)]
+        load = code.load_number if self.kernel.left_is_packed else code.load
         added: list[ir.Value] = []
         for number in range(self.kernel.rows):
-            factor = code.splat(code.load(code.at(left, number * self.kernel.left_row)))
+            factor = code.splat(load(self._left_at(left, number * self.kernel.left_row)))
             for place, vector in enumerate(row):
                 added.append(code.fma(factor, vector, sums[number * self.vectors + place]))
         return added
+
+    def _left_at(self, pointer: ir.Value, offset: Index) -> ir.Value:
+        return (self.code.at_number if self.kernel.left_is_packed else self.code.at)(pointer, offset)
+
+    def _right_at(self, pointer: ir.Value, offset: Index) -> ir.Value:
+        return (self.code.at_number if self.kernel.right_is_packed else self.code.at)(pointer, offset)
+
+    def _right_vector(self, right: ir.Value, number: int) -> ir.Value:
+        pointer = self._right_at(right, number * self.code.lanes)
+        if self.kernel.right_is_packed:
+            return self.code.load_numbers(pointer)
+        return self.code.load_vector(pointer, self._mask(number))
 
     def _write(self, sums: list[ir.Value], *, adds: bool) -> None:
         code = self.code

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
+from asg_executor.engines.native.matmul.elements import Elements
 
 __all__ = ["Panel", "define_packing"]
 
@@ -30,7 +31,7 @@ class Panel:
     along: int
 
 
-def define_packing(module: ir.Module, panel: Panel, element: ir.Type, lanes: int) -> ir.Function:
+def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr matrix, ptr panel, i64 depth)` in a module.
 
     Where steps are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0.
@@ -43,7 +44,7 @@ def define_packing(module: ir.Module, panel: Panel, element: ir.Type, lanes: int
         function.attributes.add(attribute)
     for pointer in function.args[:2]:
         pointer.add_attribute("noalias")
-    code = Code(function, element, lanes)
+    code = Code(function, elements, lanes)
     if panel.across == 1:
         _copy_steps(code, panel)
     elif panel.along == 1:
@@ -58,10 +59,10 @@ def _copy_steps(code: Code, panel: Panel) -> None:
     matrix, target, depth = code.function.args
     with code.loop(0, depth) as step:
         source = code.at(matrix, code.multiply(step, panel.along))
-        place = code.at(target, code.multiply(step, panel.padded))
+        place = code.at_number(target, code.multiply(step, panel.padded))
         for begin in range(0, panel.padded, code.lanes):
             vector = code.load_vector(code.at(source, begin), code.first_lanes(panel.width - begin))
-            code.store_vector(vector, code.at(place, begin), aligned=True)
+            code.store_numbers(vector, code.at_number(place, begin))
 
 
 def _transpose(code: Code, panel: Panel) -> None:
@@ -79,14 +80,14 @@ def _transpose(code: Code, panel: Panel) -> None:
 def _transpose_block(code: Code, panel: Panel, step: Index, begin: Index, width: int, mask: ir.Value | None) -> None:
     matrix, target, _ = code.function.args
     source = code.at(matrix, code.add(step, code.multiply(begin, panel.across)))
-    place = code.at(target, code.add(code.multiply(step, panel.padded), begin))
+    place = code.at_number(target, code.add(code.multiply(step, panel.padded), begin))
     zero = ir.Constant(code.vector, None)
     block = [
         code.load_vector(code.at(source, lane * panel.across), mask) if lane < width else zero
         for lane in range(code.lanes)
     ]
     for number, vector in enumerate(_transposed(code, block)):
-        code.store_vector(vector, code.at(place, number * panel.padded), aligned=True)
+        code.store_numbers(vector, code.at_number(place, number * panel.padded))
 
 
 def _transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
@@ -108,11 +109,13 @@ def _transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
 
 def _gather(code: Code, panel: Panel) -> None:
     matrix, target, depth = code.function.args
-    zero = code.element(0.0)
+    zero = code.elements.wide.type(0.0)
     with code.loop(0, depth) as step:
         source = code.at(matrix, code.multiply(step, panel.along))
-        place = code.at(target, code.multiply(step, panel.padded))
+        place = code.at_number(target, code.multiply(step, panel.padded))
         with code.loop(0, panel.width) as lane:
-            code.builder.store(code.load(code.at(source, code.multiply(lane, panel.across))), code.at(place, lane))
+            code.builder.store(
+                code.load(code.at(source, code.multiply(lane, panel.across))), code.at_number(place, lane)
+            )
         with code.loop(panel.width, panel.padded) as lane:
-            code.builder.store(zero, code.at(place, lane))
+            code.builder.store(zero, code.at_number(place, lane))

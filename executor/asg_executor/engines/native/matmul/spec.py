@@ -8,14 +8,12 @@ from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.matmul.blocks import define_block, scratch_elements
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
 from asg_executor.engines.native.matmul.tiling import Tiling, choose_tiling
 from asg_schema.dtype import DType
 
 __all__ = ["MatmulSpec", "matmul_spec"]
-
-_TYPES = {DType.FLOAT32: ir.FloatType(), DType.FLOAT64: ir.DoubleType()}
-_BYTES = {DType.FLOAT32: 4, DType.FLOAT64: 8}
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class MatmulSpec:
     The results lie one after another, row by row. A unit is a block of one result.
 
     Attributes:
-        dtype: float32 or float64.
+        dtype: that of operands and results; float16 and bfloat16 are multiplied and added in float32, and rounded once.
         matrices: the products.
         tiling: how they are cut.
     """
@@ -42,14 +40,15 @@ class MatmulSpec:
     @property
     def scratch_bytes(self) -> int:
         """What the packed pieces take."""
-        return scratch_elements(self.matrices, self.tiling) * _BYTES[self.dtype]
+        return scratch_elements(self.matrices, self.tiling) * Elements(self.dtype).wide.bytes
 
     def define(self, module: ir.Module) -> None:
         """See `KernelSpec`."""
         matrices, tiling = self.matrices, self.tiling
         kernel = define_kernel(module)
-        block = define_block(module, matrices, tiling, _TYPES[self.dtype])
-        code = Code(kernel, _TYPES[self.dtype], tiling.lanes)
+        elements = Elements(self.dtype)
+        block = define_block(module, matrices, tiling, elements)
+        code = Code(kernel, elements, tiling.lanes)
         builder = code.builder
         arguments, begin, end, _, scratch = kernel.args
         pointers = [
@@ -83,13 +82,13 @@ def matmul_spec(dtype: DType, matrices: Matrices, parts: int) -> MatmulSpec:
     """The spec of matrix products, none of whose axes is empty.
 
     Args:
-        dtype: float32 or float64.
+        dtype: that of operands and results; float16 and bfloat16 are multiplied and added in float32, and rounded once.
         matrices: the products.
         parts: into how many parts they are to be divided, if they have so many units.
     """
     unit = vector_unit()
     simplified = matrices.simplified()
-    return MatmulSpec(dtype, simplified, choose_tiling(simplified, parts, unit, unit.bytes // _BYTES[dtype]))
+    return MatmulSpec(dtype, simplified, choose_tiling(simplified, parts, unit, Elements(dtype)))
 
 
 def _split(code: Code, number: Index, size: int) -> tuple[Index, Index]:

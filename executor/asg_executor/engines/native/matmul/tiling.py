@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
 
 __all__ = ["Tiles", "Tiling", "choose_tiling"]
@@ -78,15 +79,16 @@ class Tiling:
         return self.vectors * self.lanes
 
 
-def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, lanes: int) -> Tiling:
+def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: Elements) -> Tiling:
     """The tiling of matrix products.
 
     Args:
         matrices: the products.
         parts: into how many parts all of them are divided.
         unit: the processor's vectors.
-        lanes: how many elements one has.
+        elements: those of the matrices.
     """
+    lanes = unit.bytes // elements.wide.bytes
     rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
     vectors_across = -(-columns // lanes)
     tile_rows, vectors = _choose_tile(rows, vectors_across, unit.registers)
@@ -95,13 +97,14 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, lanes: int) 
     cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth
     blocks = _divide(tiles.count, column_tiles, rows * depth, columns * depth, cycles, matrices.batches, parts)
     row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
-    deep = _piece(depth, lanes)
+    # Half precision is packed, as float32, and its sums are rounded when they are complete.
+    deep = depth if elements.is_half else _piece(depth, lanes)
     wanted = -(-column_tiles // column_blocks)
     is_read_once = -(-tiles.count // row_blocks) <= _FEW_TILES
-    is_packed = matrices.right.column != 1 or not is_read_once
+    is_packed = elements.is_half or matrices.right.column != 1 or not is_read_once
     most = max(_PACKED_BYTES // (deep * vectors * unit.bytes), 1)
     packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
-    packs_left = matrices.left.column != 1 and wanted > 1
+    packs_left = elements.is_half or (matrices.left.column != 1 and wanted > 1)
     return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left)
 
 
