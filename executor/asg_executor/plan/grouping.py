@@ -12,7 +12,7 @@ from asg_executor.plan.program import Instruction
 from asg_executor.plan.traits import is_pointwise
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["group", "iteration_layout"]
+__all__ = ["Begun", "group", "iteration_layout", "numbers_apart"]
 
 _TILE = 65_536  # elements: enough to hide the cost of a call, so few that several arrays of them stay in the cache
 _LEAST = 2 * _TILE  # below this a whole array is as good as a tile
@@ -45,8 +45,8 @@ def group(
     """
     drafts: list[_Draft] = []
     made: dict[str, int] = {}  # the draft in which a root is computed
-    numbers, others = _numbers_apart(computed, types, layouts, pinned)
-    begun = _Begun(computed, numbers, walls)
+    numbers, others = numbers_apart(computed, types, layouts, pinned)
+    begun = Begun(computed, numbers, walls)
     for instruction in (*numbers, *others):
         draft = _Draft.of(instruction, types, layouts)
         begun.note(instruction, len(drafts))
@@ -62,7 +62,7 @@ def group(
     return [draft.stage(most_tiles, sum(operations(item, types) for item in draft.instructions)) for draft in drafts]
 
 
-def _numbers_apart(
+def numbers_apart(
     computed: Sequence[Instruction],
     types: Mapping[str, TensorType],
     layouts: Mapping[str, Layout],
@@ -131,7 +131,7 @@ class _Draft:
         return Stage(tuple(self.instructions), shape, _block(shape, most_tiles), operations)
 
 
-class _Begun:
+class Begun:
     """How many stages there are when what stands behind a barrier begins.
 
     Attributes:

@@ -5,7 +5,7 @@ it. Roots that do not live at the same time share memory; a pointwise result tak
 an output is computed in its destination where nothing can still need what stood there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -110,21 +110,26 @@ class Placement:
         overlapped = self.overlaps.of(array)
         if overlapped and self.last_failure >= made[0]:
             return
-        if all(self._read_before(source, array, made) for source in overlapped):
+        if all(self._read_before(source, array, layout.root) for source in overlapped):
             self.places[layout.root] = Place("destination", name)
             self.direct.add(name)
 
-    def _read_before(self, source: str, array: Array, made: tuple[int, int]) -> bool:
-        """Whether every read of a bound source is over, or of the same element, when `array` is written over it."""
+    def _read_before(self, source: str, array: Array, root: str) -> bool:
+        """Whether every read of a bound source is over, or of the same element, when `root` is computed over it."""
         if self.last.get(source, -1) == len(self.stages):
             return False
+        made = self.made[root]
+        over = self.stages[made[0]].in_place
         memory = self.bound[source]
         same = memory.nbytes == array.nbytes and memory.ctypes.data == array.ctypes.data
         same = same and memory.itemsize == array.itemsize
         for number, position, layout, instruction in self.reads.get(source, ()):
             if number < made[0]:
                 continue
-            in_step = (number, position) <= made and is_pointwise(instruction.op) and number == made[0]
+            if over is not None:
+                in_step = number == made[0] and source in over.get(root, ())
+            else:
+                in_step = (number, position) <= made and is_pointwise(instruction.op) and number == made[0]
             if not (in_step and same and self._is_whole(layout)):
                 return False
         return True
@@ -140,9 +145,12 @@ class Placement:
             self._place_temporaries(number, stage)
             for position, instruction in enumerate(stage.instructions):
                 for result in instruction.results:
-                    if result in self.places:
+                    if result in self.places or result in stage.local:
                         continue
-                    giver = self._dying_operand(instruction, number, position, inherited)
+                    if stage.in_place is None:
+                        giver = self._dying_operand(instruction, number, position, inherited)
+                    else:
+                        giver = self._dying_root(result, stage.in_place.get(result, ()), number, inherited)
                     if giver is None:
                         self._allocate(result)
                     else:
@@ -205,6 +213,17 @@ class Placement:
                 continue
             final = self._final_reads(root)
             if final.whole and final.position <= position and (is_pointwise(instruction.op) or final.reads == 1):
+                return root
+        return None
+
+    def _dying_root(self, result: str, candidates: Collection[str], number: int, inherited: set[str]) -> str | None:
+        """One of `candidates` whose memory a result of a fused kernel can take over."""
+        wanted = self.program.types[result]
+        for root in candidates:
+            if root in inherited or self.places[root].kind != "arena" or self.last[root] != number:
+                continue
+            owner = self.program.types[root]
+            if owner.dtype.itemsize == wanted.dtype.itemsize and _count(owner) == _count(wanted):
                 return root
         return None
 

@@ -1,6 +1,6 @@
 """`Plan`: what runs in which order and where every value lies, before any memory is taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -28,19 +28,24 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """Instructions that run together: one, or several pointwise ones that run tile by tile.
+    """Instructions that run together: one, several pointwise ones that run tile by tile, or those of a fused kernel.
 
     Attributes:
         instructions: in order.
         shape: the shape that all results have, up to a reshape, where the stage runs tile by tile; else None.
         block: the size of a tile along each axis of `shape`; the last one along an axis may be smaller.
         operations: how many operations on one element it takes (`asg_executor.plan.cost`).
+        local: the roots that a fused kernel computes for itself alone: they have no memory.
+        in_place: of a fused kernel, for each root that may be computed over what the kernel reads, the roots over which;
+            None where the instructions' ops decide it.
     """
 
     instructions: tuple[Instruction, ...]
     shape: tuple[int, ...] | None = None
     block: tuple[int, ...] = ()
     operations: int = 0
+    local: frozenset[str] = frozenset()
+    in_place: Mapping[str, Collection[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,17 +1,18 @@
 """Planning: a simplified program becomes a `Plan`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from asg_executor.plan.arrays import Array, stored_elements
 from asg_executor.plan.grouping import group
 from asg_executor.plan.layout import Layout, contiguous, natural_strides
 from asg_executor.plan.placement import Placement
-from asg_executor.plan.plan import Plan
+from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.program import Instruction, Program
 from asg_executor.plan.views import view_of
 from asg_schema.ops.control import Barrier
 
-__all__ = ["make_plan"]
+__all__ = ["Layouts", "finish_plan", "find_layouts", "make_plan"]
 
 
 def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> Plan:
@@ -25,14 +26,25 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
     Raises:
         InterfaceError: two destinations overlap.
     """
+    found = find_layouts(program)
+    pinned = {found.of[program.outputs[name]].root for name in destinations}
+    stages = group(found.computed, program.types, found.of, pinned, found.walls)
+    return finish_plan(program, stages, found.of, bound, destinations)
+
+
+def finish_plan(
+    program: Program,
+    stages: Sequence[Stage],
+    layouts: Mapping[str, Layout],
+    bound: Mapping[str, Array],
+    destinations: Mapping[str, Array],
+) -> Plan:
+    """Decide where every value lies, the stages being known. See `make_plan`."""
     in_place = {name: array for name, array in bound.items() if array.flags.c_contiguous}
-    layouts, computed, walls = _layouts(program)
-    pinned = {layouts[program.outputs[name]].root for name in destinations}
-    stages = group(computed, program.types, layouts, pinned, walls)
     placement = Placement(program, stages, layouts, in_place, destinations)
     placement.run()
     used = {layouts[reference].root for reference in program.outputs.values()}
-    used.update(layouts[operand].root for item in computed for operand in item.operands)
+    used.update(layouts[operand].root for stage in stages for item in stage.instructions for operand in item.operands)
     return Plan(
         program=program,
         stages=stages,
@@ -47,8 +59,22 @@ def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mappin
     )
 
 
-def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction], dict[str, int]]:
-    """The layout of every value, the instructions that are not views, and the walls that `group` asks for."""
+class Layouts(NamedTuple):
+    """Which instructions of a program are only views.
+
+    Attributes:
+        of: how each value lies in its root's memory.
+        computed: the instructions that are not views, in order.
+        walls: for each value that is seen through a barrier, how many of `computed` stand before the barrier.
+    """
+
+    of: dict[str, Layout]
+    computed: list[Instruction]
+    walls: dict[str, int]
+
+
+def find_layouts(program: Program) -> Layouts:
+    """The layout of every value of a program."""
     types = program.types
     layouts = {name: contiguous(name, types[name].shape) for name in program.sources}  # pyright: ignore[reportArgumentType] - without symbols
     layouts.update((name, _constant_layout(name, array)) for name, array in program.constants.items())
@@ -68,7 +94,7 @@ def _layouts(program: Program) -> tuple[dict[str, Layout], list[Instruction], di
                 continue
         computed.append(instruction)
         layouts.update((name, contiguous(name, types[name].shape)) for name in (result, *others))  # pyright: ignore[reportArgumentType] - without symbols
-    return layouts, computed, walls
+    return Layouts(layouts, computed, walls)
 
 
 def _constant_layout(name: str, array: Array) -> Layout:
