@@ -1,6 +1,7 @@
 """Looking up an engine by its name."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from asg_executor.engines.engine import Engine
 from asg_executor.engines.numpy_engine import NumpyEngine
@@ -9,7 +10,18 @@ from asg_schema.wire import nearest
 
 __all__ = ["engine_named", "engine_names"]
 
-_ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in (NumpyEngine(),)}  # the fastest first
+
+def _engines() -> list[Engine]:
+    """Those that are at hand, the fastest first."""
+    found: list[Engine] = [NumpyEngine()]
+    if find_spec("llvmlite") is not None:
+        from asg_executor.engines.native.native_engine import NativeEngine
+
+        found.insert(0, NativeEngine())
+    return found
+
+
+_ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _engines()}
 
 
 def engine_names() -> tuple[str, ...]:

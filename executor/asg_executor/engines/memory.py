@@ -30,6 +30,11 @@ class Memory:
         layout = self._plan.layouts[reference]
         return strided(self._root(layout.root), layout.shape, layout.strides, layout.offset)
 
+    def address(self, root: str, offset: int = 0) -> int:
+        """The address of the element number `offset` of a root's memory."""
+        line = self._root(root)
+        return line.ctypes.data + offset * line.itemsize
+
     def tile(self, reference: str, result: tuple[int, ...], stage: Stage, begin: tuple[int, ...]) -> Array:
         """The array in which the part of a value that belongs to one tile of a stage stands during a call.
 

@@ -4,159 +4,47 @@ Compiling lays every value out in one arena and turns each instruction into a st
 arrays. A call copies the inputs in, runs the steps, and copies the outputs out; nothing is decided on the way.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
 from time import perf_counter_ns
 
-import numpy as np
+from typing_extensions import override
 
 from asg_executor.allowance import current_allowance
+<<<<<<< HEAD
 from asg_executor.engines.engine import TimeRecorder
+=======
+from asg_executor.engines.evaluation import node_name, numpy_step
+from asg_executor.engines.executable import Sections
+>>>>>>> fb6c656 (wip native engine)
 from asg_executor.engines.memory import Memory
-from asg_executor.errors import InterfaceError, MemoryLimitError, RunError
+from asg_executor.engines.planned_engine import PlannedEngine
 from asg_executor.kernels.kernel import Step
-from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
-from asg_executor.memory_budget import MemoryClaim
-from asg_executor.plan.arrays import Array, array_type, concrete_shape, dtype_of, numpy_dtype
-from asg_executor.plan.binding import bind_shape
-from asg_executor.plan.lowering import lower
-from asg_executor.plan.overlaps import Overlaps
+from asg_executor.plan.arrays import Array, concrete_shape
 from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.planning import make_plan
-from asg_executor.plan.program import Instruction
-from asg_executor.plan.simplification import simplify
-from asg_executor.plan.traits import can_fail
-from asg_schema.document import Document
-from asg_schema.garbage_collection import garbage_collection_paused
-from asg_schema.op import Op
-from asg_schema.tensor_type import TensorType
-from asg_schema.traversal import prune
-from asg_schema.wire import nearest
+from asg_executor.plan.program import Program
 
-__all__ = ["NumpyEngine", "NumpyExecutable"]
+__all__ = ["NumpyEngine", "numpy_steps"]
 
-_STEP_BYTES = 4096  # about what the objects of one instruction and its step take
 _STEP_OPERATIONS = 1000  # about as many operations take as long as one call of a step
 _SECTION_OPERATIONS = 1_000_000  # about a millisecond
-_MOST_FOLDING_BYTES = 256 * 1024 * 1024  # of scratch memory, for what is computed while planning
 
 
-class NumpyEngine:
+class NumpyEngine(PlannedEngine):
     """Runs documents with NumPy and SciPy."""
 
     name = "numpy"
 
-    def plan(
-        self,
-        document: Document,
-        symbols: Mapping[str, int],
-        *,
-        bound: Mapping[str, Array] | None = None,
-        destinations: Mapping[str, Array] | None = None,
-        outputs: Sequence[str] | None = None,
-    ) -> Plan:
-        """How a document would run, and what memory that takes, before any is taken. See `Engine.compile`."""
-        bound, destinations = bound or {}, destinations or {}
-        if outputs is not None:
-            _refuse_unknown("output", outputs, [output.name for output in document.outputs])
-            document = prune(document, outputs)
-        _check_arrays(document, symbols, bound, destinations)
-        return make_plan(simplify(lower(document, symbols, KERNELS), _evaluate), bound, destinations)
+    @override
+    def make_plan(self, program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> Plan:
+        return make_plan(program, bound, destinations)
 
-    def compile(
-        self,
-        document: Document,
-        symbols: Mapping[str, int],
-        *,
-        bound: Mapping[str, Array] | None = None,
-        destinations: Mapping[str, Array] | None = None,
-        outputs: Sequence[str] | None = None,
-        memory_limit: int | None = None,
-    ) -> "NumpyExecutable":
-        """See `asg_executor.engines.engine.Engine.compile`."""
-        with garbage_collection_paused():
-            return self._compile(document, symbols, bound or {}, destinations or {}, outputs, memory_limit)
-
-    def _compile(
-        self,
-        document: Document,
-        symbols: Mapping[str, int],
-        bound: Mapping[str, Array],
-        destinations: Mapping[str, Array],
-        outputs: Sequence[str] | None,
-        memory_limit: int | None,
-    ) -> "NumpyExecutable":
-        plan = self.plan(document, symbols, bound=bound, destinations=destinations, outputs=outputs)
-        needed = plan.peak_bytes + plan.answer_bytes
-        if memory_limit is not None and needed > memory_limit:
-            raise MemoryLimitError(
-                f'document "{document.name}" takes {needed:,} bytes for these shapes; the limit is {memory_limit:,}'
-            )
-        allowance = current_allowance()
-        allowance.check_operations(f'document "{document.name}"', plan.operations)
-        claim = allowance.claim_memory(f'the compiled document "{document.name}"', plan.peak_bytes)
-        workspace = Workspace(None if memory_limit is None else memory_limit - needed, claim.grow)
-        return NumpyExecutable(plan, bound, destinations, workspace, claim)
-
-
-class NumpyExecutable:
-    """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it.
-
-    Attributes:
-        sections: the steps of a call, in order; between two sections it looks at the time.
-    """
-
-    def __init__(
-        self,
-        plan: Plan,
-        bound: Mapping[str, Array],
-        destinations: Mapping[str, Array],
-        workspace: Workspace,
-        claim: MemoryClaim,
-    ) -> None:
-        self.plan = plan
-        self._claim = claim
-        types = plan.program.types
-        self.inputs: Mapping[str, TensorType] = {name: types[name] for name in plan.inputs if name not in bound}
-        memory = Memory(plan, bound, destinations)
-        self._buffers = [
-            (name, memory.array(name), concrete_shape(types[name]), numpy_dtype(types[name].dtype))
-            for name in self.inputs
-        ]
-        # A bound array that is not contiguous is copied in at each call.
-        self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
-        self.sections = _sections(plan, memory, workspace)
-        self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
-        self._stores = _stores(plan, memory, destinations, workspace)
-        steps = _STEP_BYTES * sum(map(len, self.sections))
-        claim.grow(steps)
-        self.held_bytes = plan.peak_bytes + workspace.size + steps
-
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `asg_executor.engines.engine.Executable`."""
-        for name, buffer, shape, dtype in self._buffers:
-            array = inputs.get(name)
-            if array is None or array.shape != shape or array.dtype != dtype:
-                raise _unfit(name, self.inputs[name], array)
-            np.copyto(buffer, array)
-        allowance = current_allowance()
-        try:
-            with np.errstate(all="ignore"):
-                for load in self._loads:
-                    load()
-                for section in self.sections:
-                    allowance.check_time()
-                    for step in section:
-                        step()
-                results = {name: array.copy() for name, array in self._returned}
-                for store in self._stores:
-                    store()
-        except MemoryError as error:
-            raise MemoryLimitError(f"a step needs more memory than this machine can provide: {error}") from None
-        return results
+    @override
+    def make_sections(self, plan: Plan, memory: Memory, workspace: Workspace) -> Sections:
+        return _sections(plan, memory, workspace)
 
     def record_times(self, record: TimeRecorder) -> None:
         """See `asg_executor.engines.engine.Executable`."""
@@ -186,7 +74,7 @@ def _sections(plan: Plan, memory: Memory, workspace: Workspace) -> list[list[Ste
     left = 0
     for stage in plan.stages:
         allowance.check_time()
-        steps = list(_stage_steps(plan, stage, memory, workspace))
+        steps = list(numpy_steps(plan, stage, memory, workspace))
         each = _STEP_OPERATIONS + stage.operations // max(len(steps), 1)
         for step in steps:
             if left <= 0:
@@ -197,34 +85,16 @@ def _sections(plan: Plan, memory: Memory, workspace: Workspace) -> list[list[Ste
     return sections
 
 
-def _stage_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
+def numpy_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
+    """The steps of a stage, each instruction with its NumPy kernel."""
     if stage.shape is not None:
         yield from _tile_steps(plan, stage, memory, workspace)
         return
     for instruction in stage.instructions:
-        workspace.reset(_name(instruction.origin))
+        workspace.reset(node_name(instruction.origin))
         operands = [memory.array(reference) for reference in instruction.operands]
         results = [memory.array(reference) for reference in instruction.results]
-        yield _step(instruction, operands, results, workspace)
-
-
-def _step(instruction: Instruction, operands: Sequence[Array], results: Sequence[Array], workspace: Workspace) -> Step:
-    """The kernel's step; where it may fail, one whose error names the document's node."""
-    step = KERNELS[type(instruction.op)](instruction.op, operands, results, workspace)
-    if instruction.op is instruction.origin or not can_fail(instruction.op):
-        return step
-    return partial(_run_for, instruction.origin, step)
-
-
-def _run_for(origin: Op, step: Step) -> None:
-    try:
-        step()
-    except RunError as error:
-        raise error.within(origin.id, origin.name) from None
-
-
-def _name(node: Op) -> str:
-    return f'node "{node.id}" ({node.name})'
+        yield numpy_step(instruction, operands, results, workspace)
 
 
 def _tile_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) -> Iterator[Step]:
@@ -233,8 +103,9 @@ def _tile_steps(plan: Plan, stage: Stage, memory: Memory, workspace: Workspace) 
     instructions = [(item, concrete_shape(plan.program.types[item.results[0]])) for item in stage.instructions]
     for begin in product(*_tile_begins(stage.shape, stage.block)):
         for item, shape in instructions:
-            workspace.reset(_name(item.origin))
+            workspace.reset(node_name(item.origin))
             operands = [memory.tile(reference, shape, stage, begin) for reference in item.operands]
+<<<<<<< HEAD
             yield _step(item, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
 
 
@@ -297,3 +168,6 @@ def _unfit(name: str, wanted: TensorType, array: Array | None) -> InterfaceError
     if array is None:
         return InterfaceError(f'input "{name}" is missing; {wanted} is needed')
     return InterfaceError(f'input "{name}" is {array_type(array)}; {wanted} is needed')
+=======
+            yield numpy_step(item, operands, [memory.tile(item.results[0], shape, stage, begin)], workspace)
+>>>>>>> fb6c656 (wip native engine)

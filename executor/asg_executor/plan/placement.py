@@ -147,10 +147,7 @@ class Placement:
                 for result in instruction.results:
                     if result in self.places or result in stage.local:
                         continue
-                    if stage.in_place is None:
-                        giver = self._dying_operand(instruction, number, position, inherited)
-                    else:
-                        giver = self._dying_root(result, stage.in_place.get(result, ()), number, inherited)
+                    giver = self._giver(stage, instruction, result, (number, position), inherited)
                     if giver is None:
                         self._allocate(result)
                     else:
@@ -193,6 +190,14 @@ class Placement:
 
     def _allocate(self, root: str) -> None:
         self.places[root] = Place("arena", begin=self.arena.allocate(_bytes(self.program.types[root])))
+
+    def _giver(
+        self, stage: Stage, instruction: Instruction, result: str, place: tuple[int, int], inherited: set[str]
+    ) -> str | None:
+        """A root that dies in a stage and whose memory a result of the stage can take over."""
+        if stage.in_place is None:
+            return self._dying_operand(instruction, *place, inherited)
+        return self._dying_root(result, stage.in_place.get(result, ()), place[0], inherited)
 
     def _dying_operand(self, instruction: Instruction, number: int, position: int, inherited: set[str]) -> str | None:
         """An operand whose memory the result can take over: it is read here for the last time, element by element."""

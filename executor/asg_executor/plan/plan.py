@@ -36,8 +36,8 @@ class Stage:
         block: the size of a tile along each axis of `shape`; the last one along an axis may be smaller.
         operations: how many operations on one element it takes (`asg_executor.plan.cost`).
         local: the roots that a fused kernel computes for itself alone: they have no memory.
-        in_place: of a fused kernel, for each root that may be computed over what the kernel reads, the roots over which;
-            None where the instructions' ops decide it.
+        in_place: of a native kernel, for each root that may be computed over what the kernel reads, the roots over
+            which; None where the instructions' ops decide it.
     """
 
     instructions: tuple[Instruction, ...]

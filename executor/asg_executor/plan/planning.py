@@ -12,7 +12,7 @@ from asg_executor.plan.program import Instruction, Program
 from asg_executor.plan.views import view_of
 from asg_schema.ops.control import Barrier
 
-__all__ = ["Layouts", "finish_plan", "find_layouts", "make_plan"]
+__all__ = ["Layouts", "find_layouts", "finish_plan", "make_plan"]
 
 
 def make_plan(program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> Plan:

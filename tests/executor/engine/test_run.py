@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from asg_executor import run
+from asg_executor.engines.executable import PlannedExecutable
 from asg_executor.engines.lookup import engine_named, engine_names
-from asg_executor.engines.numpy_engine import NumpyEngine, NumpyExecutable
+from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_executor.errors import IndexOutOfRangeError, InterfaceError, MemoryLimitError, SymbolError, UnknownEngineError
 from asg_schema.document import Document
 
@@ -116,7 +117,7 @@ def test_a_run_again_compiles_nothing_and_old_executables_are_forgotten(monkeypa
     compiled: list[int] = []
     compile_ = NumpyEngine.compile
 
-    def counting(self: NumpyEngine, document: Document, symbols: Mapping[str, int], **rest: Any) -> NumpyExecutable:
+    def counting(self: NumpyEngine, document: Document, symbols: Mapping[str, int], **rest: Any) -> PlannedExecutable:
         compiled.append(symbols["n"])
         return compile_(self, document, symbols, **rest)
 

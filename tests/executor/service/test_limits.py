@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from starlette.types import Message
 
-from asg_executor.engines.numpy_engine import NumpyEngine, NumpyExecutable
+from asg_executor.engines.executable import PlannedExecutable
+from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_executor.kernels.table import KERNELS
 from asg_executor.settings import Settings
 from asg_schema.document import Document
@@ -160,13 +161,13 @@ def matmuls(count: int) -> dict[str, Any]:
 
 def test_arithmetic_is_counted_before_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[object] = []
-    original = NumpyExecutable.__init__
+    original = PlannedExecutable.__init__
 
-    def counted(self: NumpyExecutable, *args: Any) -> None:
+    def counted(self: PlannedExecutable, *args: Any) -> None:
         made.append(self)
         original(self, *args)
 
-    monkeypatch.setattr(NumpyExecutable, "__init__", counted)
+    monkeypatch.setattr(PlannedExecutable, "__init__", counted)
     with in_process(max_operations=1000) as server:
         x = np.eye(5).tolist()
         limit(run(server, matmuls(5), x=x), "max_operations", 5 * 2 * 5**3, 1000)

@@ -8,7 +8,7 @@ import pytest
 
 from asg_autograd import grad
 from asg_executor import Session
-from asg_executor.engines import numpy_engine
+from asg_executor.engines.executable import PlannedExecutable
 from asg_executor.errors import IndexOutOfRangeError, InterfaceError, SymbolError
 from asg_executor.sessions.arenas import Arenas
 from asg_schema.document import Document
@@ -100,10 +100,10 @@ def test_an_interruption_within_the_update(
 ) -> None:
     """The executables of a step are called in turn: `train`, then the update. Any of their kernels may fail."""
     session = embedding_session()
-    original = numpy_engine.NumpyExecutable.__call__
+    original = PlannedExecutable.__call__
     calls = 0
 
-    def failing(executable: numpy_engine.NumpyExecutable, inputs: Any) -> Any:
+    def failing(executable: PlannedExecutable, inputs: Any) -> Any:
         nonlocal calls
         calls += 1
         result = original(executable, inputs) if calls - 1 != call // 2 or call % 2 else None
@@ -113,7 +113,7 @@ def test_an_interruption_within_the_update(
 
     def fail() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(numpy_engine.NumpyExecutable, "__call__", failing)
+            patch.setattr(PlannedExecutable, "__call__", failing)
             session.step({"rows": [0, 3]})
 
     assert_unharmed(session, fail, error)
@@ -123,14 +123,14 @@ def test_an_interruption_within_the_update(
 def test_a_state_update_that_cannot_be_committed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last thing that a step does fails after the optimizer has already written the parameters."""
     session = embedding_session()
-    executable = numpy_engine.NumpyExecutable.__call__
+    executable = PlannedExecutable.__call__
 
-    def without_updates(self: numpy_engine.NumpyExecutable, inputs: Any) -> Any:
+    def without_updates(self: PlannedExecutable, inputs: Any) -> Any:
         return {name: value for name, value in executable(self, inputs).items() if name != "count.next"}
 
     def fail() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(numpy_engine.NumpyExecutable, "__call__", without_updates)
+            patch.setattr(PlannedExecutable, "__call__", without_updates)
             session.step({"rows": [0, 3]})
 
     assert_unharmed(session, fail, KeyError)
@@ -140,9 +140,9 @@ def test_the_injected_failures_would_be_seen(monkeypatch: pytest.MonkeyPatch) ->
     """Without the restoration the state does differ after a failure: the tests above can fail."""
     session = embedding_session()
     before = session.digest()
-    executable = numpy_engine.NumpyExecutable.__call__
+    executable = PlannedExecutable.__call__
 
-    def failing_after_updates(self: numpy_engine.NumpyExecutable, inputs: Any) -> Any:
+    def failing_after_updates(self: PlannedExecutable, inputs: Any) -> Any:
         result = executable(self, inputs)
         if not inputs:  # what an update needs it reads in place
             raise MemoryError
@@ -151,7 +151,7 @@ def test_the_injected_failures_would_be_seen(monkeypatch: pytest.MonkeyPatch) ->
     def forget(arenas: Arenas) -> None:
         """In the place of `Arenas.restore`."""
 
-    monkeypatch.setattr(numpy_engine.NumpyExecutable, "__call__", failing_after_updates)
+    monkeypatch.setattr(PlannedExecutable, "__call__", failing_after_updates)
     monkeypatch.setattr(Arenas, "restore", forget)
     with pytest.raises(MemoryError):
         session.step({"rows": [0, 3]})

@@ -70,7 +70,7 @@ Value: TypeAlias = Load | Literal | Apply | Reduce
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A value that is written to an array; strides as in `Load`. A row value has row strides of 0 alone.
+    """A value that is written to an array; strides as in `Load`. One number for each unit has row strides of 0 alone.
 
     Attributes:
         late: whether the kernel reads the array as well, element for element, so that it may be written in the last
@@ -84,22 +84,29 @@ class Store:
     row_strides: tuple[int, ...]
     late: bool = False
 
+    @property
+    def along_row(self) -> bool:
+        """Whether there is an element of the array for each element of the row."""
+        return any(self.row_strides)
+
 
 @dataclass(frozen=True, slots=True)
 class Accumulation:
     """A reduction over units. Each part writes what it finds for its units into a row of its own of an array.
 
     Attributes:
-        value: an element value, so that a part's row is as long as the domain's; or a row value, and it is one number.
+        value: what is reduced.
         op: sum, prod, max or min.
         argument: the array.
         dtype: the array's dtype.
+        along_row: whether a part's row is as long as the domain's; else it is one number, from a row value.
     """
 
     value: int
     op: str
     argument: int
     dtype: DType
+    along_row: bool
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How elements of each dtype stand in memory and in registers.
 
-A bool takes a byte in memory and a bit in a register; float16 and bfloat16 are widened to 32 bits when they are read, and
-rounded, to even where two are as near, when they are written.
+A bool takes a byte in memory and a bit in a register; float16 and bfloat16 are widened to 32 bits when they are read,
+and rounded, to even where two are as near, when they are written.
 """
 
 from llvmlite import ir

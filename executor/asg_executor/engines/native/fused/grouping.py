@@ -90,6 +90,11 @@ class Group:
         assert self.domain is not None, "only a fused kernel has a domain"
         return self.domain[: len(self.domain) - (self.row or 0)]
 
+    def reads_alike(self, seen: Layout, role: Role) -> bool:
+        """Whether a layout, in the shape of the domain or the units, is that in which results of this role lie."""
+        wanted = self.natural() if role is Role.ELEMENT else natural_strides(self.unit_shape)
+        return is_seen_as(seen, wanted)
+
     def natural(self) -> tuple[int, ...]:
         """The strides of an element value along the domain's axes."""
         assert self.domain is not None, "only a fused kernel has a domain"
@@ -243,8 +248,7 @@ class _Fusion:
             wanted = units if role is Role.UNIT else units + (0,) * (group.row or 0)
         else:
             return False
-        pairs = zip(seen.shape, seen.strides, wanted, strict=True)
-        return seen.offset == 0 and all(size == 1 or stride == natural for size, stride, natural in pairs)
+        return is_seen_as(seen, wanted)
 
     def _reduction(self, group: Group, number: int, instruction: Instruction, op: Reduction) -> Member | None:
         (operand,) = instruction.operands
@@ -278,6 +282,12 @@ class _Fusion:
         return group
 
 
+def is_seen_as(seen: Layout, wanted: Sequence[int]) -> bool:
+    """Whether a layout begins where its root does and has these strides, wherever a stride has a meaning."""
+    pairs = zip(seen.shape, seen.strides, wanted, strict=True)
+    return seen.offset == 0 and all(size == 1 or stride == natural for size, stride, natural in pairs)
+
+
 def _reduction_plan(
     group: Group, shape: tuple[int, ...], reduced: set[int]
 ) -> tuple[Role, int | None, tuple[int, ...]] | None:
@@ -292,6 +302,8 @@ def _reduction_plan(
     if not reduced:
         return Role.ELEMENT, group.row, group.axes
     if not kept:
+        if group.size <= _SMALL and group.row in (None, len(group.domain)):
+            return Role.UNIT, len(group.domain), group.axes
         return Role.TOTAL, group.row, group.axes
     in_order = group.axes == tuple(range(len(group.axes)))
     if in_order and min(reduced) > max(kept):

@@ -1,6 +1,6 @@
 """The loops of a fused kernel: over its units, for each over the passes, for each over the elements of a row."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from llvmlite import ir
@@ -78,7 +78,7 @@ class _Loops:
         self.entry.branch(self.builder.function.blocks[1])
 
     @contextmanager
-    def _loop(self, begin: ir.Value, end: ir.Value) -> Iterator[ir.Value]:
+    def _loop(self, begin: ir.Value, end: ir.Value) -> Generator[ir.Value]:
         """A loop over the indices from `begin` to just before `end`; the body goes into the context."""
         builder = self.builder
         head = builder.block
@@ -127,10 +127,10 @@ class _Loops:
             self._over_row(lambda indices, number=number: self._emit_element(number, indices))
             self._emit_row_values(number + 1)
         for store in self.body.stores:
-            if self.passes.of_rows[store.value]:
+            if not store.along_row:
                 self._store(store, self.row_values[store.value], ())
         for item in self.body.accumulations:
-            if self.passes.of_rows[item.value]:
+            if not item.along_row:
                 self._accumulate(item, self.row_values[item.value], ())
 
     def _emit_row_values(self, number: int) -> None:
@@ -258,7 +258,7 @@ class _Loops:
 
     def _accumulator(self, item: Accumulation, indices: Sequence[ir.Value]) -> ir.Value:
         offset = self.part
-        if not self.passes.of_rows[item.value]:
+        if item.along_row:
             offset = self.builder.mul(self.part, _INDEX(self.body.row_size))
             offset = self.builder.add(offset, self._position(indices))
         return self.builder.gep(self.pointers[item.argument], [offset], source_etype=memory_type(item.dtype))
@@ -267,10 +267,10 @@ class _Loops:
         def begin(indices: Sequence[ir.Value]) -> None:
             store_element(self.builder, identity(item.op, item.dtype), self._accumulator(item, indices), item.dtype)
 
-        if self.passes.of_rows[item.value]:
-            begin(())
-        else:
+        if item.along_row:
             self._over_row(begin)
+        else:
+            begin(())
 
     def _accumulate(self, item: Accumulation, value: ir.Value, indices: Sequence[ir.Value]) -> None:
         value = convert(self.builder, value, self.body.values[item.value].dtype, item.dtype)

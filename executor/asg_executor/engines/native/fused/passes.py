@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from asg_executor.engines.native.fused.body import Accumulation, Apply, Body, Literal, Load, Reduce, Store, Value
 from asg_schema.dtype import DType
 
-__all__ = ["Passes"]
+__all__ = ["Passes", "operation_weight"]
 
 _CHEAP = frozenset(
     {
         *("add", "subtract", "multiply", "negative", "abs", "where", "maximum", "minimum", "astype", "stop_gradient"),
         *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
         *("isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor", "logical_not"),
-        *("floor", "ceil", "round"),
+        *("floor", "ceil", "round", "sum", "prod", "max", "min"),
     }
 )
 _DEAR = 16  # as many cheap operations any other one counts for
@@ -48,7 +48,10 @@ class Passes:
         self.stored = {
             store.value: store
             for store in body.stores
-            if not store.late and not self.of_rows[store.value] and store.dtype is body.values[store.value].dtype
+            if not store.late
+            and store.along_row
+            and not self.of_rows[store.value]
+            and store.dtype is body.values[store.value].dtype
         }
         self.kept: dict[int, int] = {}
         self.scratch_bytes = 0
@@ -66,7 +69,7 @@ class Passes:
             case Apply():
                 of_rows = all(self.of_rows[operand] for operand in value.operands)
                 first = max((self.first[operand] for operand in value.operands), default=0)
-                own = 1 if value.op in _CHEAP else _DEAR
+                own = operation_weight(value.op)
                 cost = own + sum(self._costs[operand] for operand in value.operands if not self.of_rows[operand])
                 entry = of_rows, first, cost
         self.of_rows.append(entry[0])
@@ -75,18 +78,13 @@ class Passes:
 
     def _element_roots(self) -> list[tuple[int, int]]:
         """The pass in which each element value is wanted that a reduction, accumulation or store takes."""
-        body = self.body
-        reduced = [value.operand for value in body.values if isinstance(value, Reduce)]
-        wanted = [*reduced, *(item.value for item in (*body.accumulations, *body.stores))]
-        last = max((self.first[value] for value in wanted if not self.of_rows[value]), default=-1)
-        roots = [(self.first[value], value) for value in reduced]
-        roots += [(self.first[item.value], item.value) for item in body.accumulations if not self.of_rows[item.value]]
-        roots += [
-            (last if item.late else self.first[item.value], item.value)
-            for item in body.stores
-            if not self.of_rows[item.value]
-        ]
-        return roots
+        reduced = [value.operand for value in self.body.values if isinstance(value, Reduce)]
+        accumulated = [item.value for item in self.body.accumulations if item.along_row]
+        stores = [store for store in self.body.stores if store.along_row]
+        wanted = [*reduced, *accumulated, *(store.value for store in stores)]
+        last = max((self.first[value] for value in wanted), default=-1)
+        roots = [(self.first[value], value) for value in (*reduced, *accumulated)]
+        return roots + [(last if store.late else self.first[store.value], store.value) for store in stores]
 
     def _keep_for(self, number: int) -> None:
         """Find what the pass `number` takes from earlier ones. Later passes are known already."""
@@ -116,7 +114,7 @@ class Passes:
     def stores_in(self, number: int) -> Iterable[Store]:
         """The element values that are stored in a pass."""
         for store in self.body.stores:
-            if not self.of_rows[store.value]:
+            if store.along_row:
                 place = self.count - 1 if store.late else self.first[store.value]
                 if place == number:
                     yield store
@@ -124,7 +122,7 @@ class Passes:
     def accumulations_in(self, number: int) -> Iterable[Accumulation]:
         """The element values that are accumulated in a pass."""
         for item in self.body.accumulations:
-            if not self.of_rows[item.value] and self.first[item.value] == number:
+            if item.along_row and self.first[item.value] == number:
                 yield item
 
     def reductions_in(self, number: int) -> Iterable[int]:
@@ -138,6 +136,11 @@ class Passes:
         for value, begin in self.kept.items():
             if self.first[value] == number:
                 yield value, begin
+
+
+def operation_weight(op: str) -> int:
+    """As many cheap operations an op takes about as long as."""
+    return 1 if op in _CHEAP else _DEAR
 
 
 def _scratch_itemsize(dtype: DType) -> int:

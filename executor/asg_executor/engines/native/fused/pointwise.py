@@ -196,7 +196,11 @@ _ALL: Mapping[str, Emitter] = {
     **{
         name: _comparison(sign)
         for name, sign in {
-            **{"equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">"},
+            "equal": "==",
+            "not_equal": "!=",
+            "less": "<",
+            "less_equal": "<=",
+            "greater": ">",
             "greater_equal": ">=",
         }.items()
     },

@@ -1,0 +1,100 @@
+"""`PlannedExecutable`: a plan with its memory and its steps."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+
+from asg_executor.allowance import current_allowance
+from asg_executor.engines.interface_checks import unfit
+from asg_executor.engines.memory import Memory
+from asg_executor.errors import MemoryLimitError
+from asg_executor.kernels.kernel import Step
+from asg_executor.kernels.workspace import Workspace
+from asg_executor.memory_budget import MemoryClaim
+from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype
+from asg_executor.plan.overlaps import Overlaps
+from asg_executor.plan.plan import Plan
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["PlannedExecutable", "Sections"]
+
+Sections: TypeAlias = Sequence[Sequence[Step]]
+"""The steps of a call, in order; between two sections it looks at the time."""
+
+_STEP_BYTES = 4096  # about what the objects of one instruction and its step take
+
+
+class PlannedExecutable:
+    """See `asg_executor.engines.engine.Executable`. Its calls share buffers: one thread at a time may call it.
+
+    Attributes:
+        sections: the steps of a call.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        bound: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        workspace: Workspace,
+        claim: MemoryClaim,
+        make_sections: Callable[[Memory], Sections],
+    ) -> None:
+        self.plan = plan
+        self._claim = claim
+        types = plan.program.types
+        self.inputs: Mapping[str, TensorType] = {name: types[name] for name in plan.inputs if name not in bound}
+        memory = Memory(plan, bound, destinations)
+        self._buffers = [
+            (name, memory.array(name), concrete_shape(types[name]), numpy_dtype(types[name].dtype))
+            for name in self.inputs
+        ]
+        # A bound array that is not contiguous is copied in at each call.
+        self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
+        self.sections = make_sections(memory)
+        self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
+        self._stores = _stores(plan, memory, destinations, workspace)
+        steps = _STEP_BYTES * sum(map(len, self.sections))
+        claim.grow(steps)
+        self.held_bytes = plan.peak_bytes + workspace.size + steps
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `asg_executor.engines.engine.Executable`."""
+        for name, buffer, shape, dtype in self._buffers:
+            array = inputs.get(name)
+            if array is None or array.shape != shape or array.dtype != dtype:
+                raise unfit(name, self.inputs[name], array)
+            np.copyto(buffer, array)
+        allowance = current_allowance()
+        try:
+            with np.errstate(all="ignore"):
+                for load in self._loads:
+                    load()
+                for section in self.sections:
+                    allowance.check_time()
+                    for step in section:
+                        step()
+                results = {name: array.copy() for name, array in self._returned}
+                for store in self._stores:
+                    store()
+        except MemoryError as error:
+            raise MemoryLimitError(f"a step needs more memory than this machine can provide: {error}") from None
+        return results
+
+
+def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], workspace: Workspace) -> list[Step]:
+    """The copies into destinations. What stands in a bound array is set aside first: another may overwrite it."""
+    aside: list[Step] = []
+    stores: list[Step] = []
+    overlaps = Overlaps(destinations)
+    workspace.reset("setting outputs aside")
+    for name, value in plan.written.items():
+        source = memory.array(value)
+        if overlaps.of(source):
+            kept = workspace.empty(source.shape, source.dtype)
+            aside.append(partial(np.copyto, kept, source))
+            source = kept
+        stores.append(partial(np.copyto, destinations[name], source))
+    return aside + stores

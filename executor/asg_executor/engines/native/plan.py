@@ -1,0 +1,221 @@
+"""`NativePlan`: a plan whose stages are fused kernels, other native kernels, or NumPy's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from math import prod
+from typing import TypeAlias
+
+from asg_executor.engines.native.fused.grouping import Group, Role, fuse
+from asg_executor.engines.native.fused.passes import operation_weight
+from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.plan.arrays import Array, concrete_shape
+from asg_executor.plan.cost import operations
+from asg_executor.plan.layout import Layout, contiguous, element_count
+from asg_executor.plan.plan import Plan, Stage
+from asg_executor.plan.planning import find_layouts, finish_plan
+from asg_executor.plan.program import Instruction, Program
+from asg_schema.dtype import DType
+from asg_schema.tensor_type import TensorType
+
+__all__ = ["Combination", "Fused", "NativePlan", "Single", "Work", "make_native_plan"]
+
+_PART_WORK = 24_000  # cheap operations that take about as long as bringing two threads together twice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fused:
+    """A fused kernel.
+
+    Attributes:
+        group: what it computes.
+        parts: into how many parts its units are divided.
+        totals: for each total, the root into which each part writes a row of its own; or the total itself.
+    """
+
+    group: Group
+    parts: int
+    totals: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Combination:
+    """What the parts of a fused kernel have found, combined.
+
+    Attributes:
+        op: sum, prod, max or min.
+        partial: the root in which each part has a row.
+        total: the root for the combined row.
+        parts: how many rows there are.
+    """
+
+    op: str
+    partial: str
+    total: str
+    parts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single:
+    """One instruction; with its NumPy kernel where it has no native one."""
+
+    instruction: Instruction
+    kernel: NativeKernel | None
+
+
+Work: TypeAlias = Fused | Combination | Single
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NativePlan(Plan):
+    """See `Plan`.
+
+    Attributes:
+        works: what each stage is.
+    """
+
+    works: Sequence[Work] = ()
+
+
+def make_native_plan(
+    program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array], threads: int
+) -> NativePlan:
+    """Decide order, views, fusion and memory.
+
+    Args:
+        program: a simplified program. Types of values that pass between kernels are added to it.
+        bound: see `asg_executor.plan.planning.make_plan`.
+        destinations: see there.
+        threads: into how many parts the work of a kernel is divided at most.
+    """
+    found = find_layouts(program)
+    pinned = {found.of[program.outputs[name]].root for name in destinations}
+    groups = fuse(found.computed, program.types, found.of, pinned, found.walls)
+    staging = _Staging(program, found.of, groups, threads)
+    staging.run()
+    plan = finish_plan(program, staging.stages, found.of, bound, destinations)
+    return NativePlan(**{item.name: getattr(plan, item.name) for item in fields(plan)}, works=staging.works)
+
+
+class _Staging:
+    """Turns groups into stages."""
+
+    def __init__(self, program: Program, layouts: dict[str, Layout], groups: Sequence[Group], threads: int) -> None:
+        self.program = program
+        self.layouts = layouts
+        self.groups = groups
+        self.threads = threads
+        self.stages: list[Stage] = []
+        self.works: list[Work] = []
+        self.outside = {layouts[reference].root for reference in program.outputs.values()}
+        for group in groups:
+            self.outside |= group.reads - group.roles.keys()
+
+    def run(self) -> None:
+        """Fill in the stages and works."""
+        for group in self.groups:
+            if group.domain is None:
+                self._add_single(group.instructions[0])
+            else:
+                self._add_fused(group)
+
+    def _operations(self, instructions: Sequence[Instruction]) -> int:
+        return sum(operations(item, self.program.types) for item in instructions)
+
+    def _add_single(self, instruction: Instruction) -> None:
+        kernel = self._native_kernel(instruction)
+        in_place: Mapping[str, Sequence[str]] | None = None if kernel is None else {}
+        stage = Stage((instruction,), operations=self._operations([instruction]), in_place=in_place)
+        self.stages.append(stage)
+        self.works.append(Single(instruction, kernel))
+
+    def _native_kernel(self, instruction: Instruction) -> NativeKernel | None:
+        rule = native_kernels.get(type(instruction.op))
+        if rule is None:
+            return None
+        types = self.program.types
+        operands = [Operand(self.layouts[name], types[name].dtype) for name in instruction.operands]
+        results = [Operand(self.layouts[name], types[name].dtype) for name in instruction.results]
+        if any(0 in item.layout.shape for item in (*operands, *results)):
+            return None
+        return rule(instruction.op, operands, results, self.threads)
+
+    def _add_fused(self, group: Group) -> None:
+        parts = self._parts(group)
+        totals: dict[str, str] = {}
+        combinations: list[Combination] = []
+        instructions: list[Instruction] = []
+        for member in group.members:
+            instruction = member.instruction
+            if member.role is Role.TOTAL:
+                (total,) = instruction.results
+                partial = self._partial(group, total, parts)
+                totals[total] = partial
+                if partial != total:
+                    instruction = replace(instruction, results=(partial,))
+                    combinations.append(Combination(instruction.op.name, partial, total, parts))
+            instructions.append(instruction)
+        local = {root for root, role in group.roles.items() if role is not Role.TOTAL and root not in self.outside}
+        stage = Stage(
+            tuple(instructions),
+            operations=self._operations(group.instructions),
+            local=frozenset(local),
+            in_place=_in_place(group, local),
+        )
+        self.stages.append(stage)
+        self.works.append(Fused(group, parts, totals))
+        for combination in combinations:
+            self._add_combination(combination, group)
+
+    def _add_combination(self, combination: Combination, group: Group) -> None:
+        member = next(item for item in group.members if item.instruction.results[0] == combination.total)
+        instruction = replace(member.instruction, operands=(combination.partial,))
+        self.stages.append(Stage((instruction,), in_place={}))
+        self.works.append(combination)
+
+    def _parts(self, group: Group) -> int:
+        work = sum(
+            operation_weight(member.instruction.op.name)
+            * element_count(group.domain if member.role is not Role.UNIT or member.reduces else group.unit_shape)
+            for member in group.members
+            if group.domain is not None
+        )
+        units = group.size if group.row is None else prod(group.unit_shape)
+        return max(1, min(self.threads, units, work // _PART_WORK))
+
+    def _partial(self, group: Group, total: str, parts: int) -> str:
+        """The root into which the parts write what they find for a total."""
+        type = self.program.types[total]
+        whole = element_count(concrete_shape(type)) == 1
+        dtype = _accumulator(type.dtype, whole=whole)
+        if parts == 1 and dtype is type.dtype:
+            return total
+        name = f"{total} of each part"
+        shape = (parts, element_count(concrete_shape(type)))
+        self.program.types[name] = TensorType(dtype, shape)
+        self.layouts[name] = contiguous(name, shape)
+        return name
+
+
+def _accumulator(dtype: DType, *, whole: bool) -> DType:
+    """In which dtype parts accumulate.
+
+    A sum over everything is of so many numbers that single precision would lose digits; it costs one addition a row.
+    """
+    if dtype in (DType.FLOAT16, DType.BFLOAT16):
+        return DType.FLOAT32
+    return DType.FLOAT64 if whole and dtype is DType.FLOAT32 else dtype
+
+
+def _in_place(group: Group, local: set[str]) -> dict[str, list[str]]:
+    """For each result the roots over which it may be computed: each unit reads of them what it writes, nothing else."""
+    readers: dict[str, set[Role | None]] = {}
+    for member in group.members:
+        reading = Role.ELEMENT if member.reduces else member.role
+        for layout in member.operands:
+            if layout.root not in group.roles:
+                readers.setdefault(layout.root, set()).add(reading if group.reads_alike(layout, reading) else None)
+    return {
+        result: [root for root, roles in readers.items() if roles == {role}]
+        for result, role in group.roles.items()
+        if role is not Role.TOTAL and result not in local
+    }
