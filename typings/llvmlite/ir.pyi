@@ -51,11 +51,8 @@ class GlobalVariable(Value):
 
 class Function(Value):
     args: tuple[Argument, ...]
-<<<<<<< HEAD
-=======
     attributes: Any
     blocks: Any
->>>>>>> fb6c656 (wip native engine)
     linkage: str
     def __init__(self, module: Module, ftype: FunctionType, name: str) -> None: ...
 

@@ -1,12 +1,15 @@
 """`PlannedExecutable`: a plan with its memory and its steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from time import perf_counter_ns
 from typing import TypeAlias
 
 import numpy as np
 
 from asg_executor.allowance import current_allowance
+from asg_executor.engines.engine import TimeRecorder
 from asg_executor.engines.interface_checks import unfit
 from asg_executor.engines.memory import Memory
 from asg_executor.errors import MemoryLimitError
@@ -16,11 +19,28 @@ from asg_executor.memory_budget import MemoryClaim
 from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype
 from asg_executor.plan.overlaps import Overlaps
 from asg_executor.plan.plan import Plan
+from asg_executor.plan.program import Instruction
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["PlannedExecutable", "Sections"]
+__all__ = ["PlannedExecutable", "PlannedStep", "Sections"]
 
-Sections: TypeAlias = Sequence[Sequence[Step]]
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A piece of a call.
+
+    Attributes:
+        run: does it.
+        instructions: what it computes.
+        apart: makes steps that do the same one after another, for measuring; absent: it is one piece.
+    """
+
+    run: Step
+    instructions: Sequence[Instruction]
+    apart: "Callable[[], Sequence[PlannedStep]] | None" = None
+
+
+Sections: TypeAlias = Sequence[Sequence[PlannedStep]]
 """The steps of a call, in order; between two sections it looks at the time."""
 
 _STEP_BYTES = 4096  # about what the objects of one instruction and its step take
@@ -53,7 +73,9 @@ class PlannedExecutable:
         ]
         # A bound array that is not contiguous is copied in at each call.
         self._loads = [partial(np.copyto, memory.array(name), bound[name]) for name in plan.inputs if name in bound]
-        self.sections = make_sections(memory)
+        self._memory = memory  # native code knows its addresses alone
+        self._planned = make_sections(memory)
+        self.sections = [[step.run for step in section] for section in self._planned]
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
         self._stores = _stores(plan, memory, destinations, workspace)
         steps = _STEP_BYTES * sum(map(len, self.sections))
@@ -82,6 +104,20 @@ class PlannedExecutable:
         except MemoryError as error:
             raise MemoryLimitError(f"a step needs more memory than this machine can provide: {error}") from None
         return results
+
+    def record_times(self, record: TimeRecorder) -> None:
+        """See `asg_executor.engines.engine.Executable`."""
+        apart = [
+            [piece for step in section for piece in ([step] if step.apart is None else step.apart())]
+            for section in self._planned
+        ]
+        self.sections = [[partial(_recorded, step, record) for step in section] for section in apart]
+
+
+def _recorded(step: PlannedStep, record: TimeRecorder) -> None:
+    start = perf_counter_ns()
+    step.run()
+    record(step.instructions, perf_counter_ns() - start)
 
 
 def _stores(plan: Plan, memory: Memory, destinations: Mapping[str, Array], workspace: Workspace) -> list[Step]:

@@ -17,7 +17,7 @@ def _engines() -> list[Engine]:
     if find_spec("llvmlite") is not None:
         from asg_executor.engines.native.native_engine import NativeEngine
 
-        found.insert(0, NativeEngine())
+        found.append(NativeEngine())
     return found
 
 

@@ -1,13 +1,13 @@
 """The `native` engine: kernels that LLVM compiles for this processor, called without Python in between."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from typing_extensions import override
 
 from asg_executor.allowance import current_allowance
-from asg_executor.cores import available_cores
-from asg_executor.engines.executable import Sections
+from asg_executor.engines.executable import PlannedStep, Sections
 from asg_executor.engines.memory import Memory
 from asg_executor.engines.native.fused.assembly import assemble, assemble_combination
 from asg_executor.engines.native.kernel_spec import KernelSpec
@@ -15,13 +15,13 @@ from asg_executor.engines.native.kernel_table import NativeKernel
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.plan import Combination, Fused, NativePlan, Single, Work, make_native_plan
 from asg_executor.engines.native.program import Call, NativeProgram
+from asg_executor.engines.native.team import default_threads, process_team
 from asg_executor.engines.numpy_engine import numpy_steps
 from asg_executor.engines.planned_engine import PlannedEngine
-from asg_executor.kernels.kernel import Step
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.plan import Plan, Stage
-from asg_executor.plan.program import Program
+from asg_executor.plan.program import Instruction, Program
 
 __all__ = ["NativeEngine"]
 
@@ -35,7 +35,7 @@ class NativeEngine(PlannedEngine):
 
     @override
     def make_plan(self, program: Program, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> Plan:
-        return make_native_plan(program, bound, destinations, available_cores())
+        return make_native_plan(program, bound, destinations, default_threads())
 
     @override
     def make_sections(self, plan: Plan, memory: Memory, workspace: Workspace) -> Sections:
@@ -59,14 +59,14 @@ class _Assembler:
         self._memory = memory
         self._workspace = workspace
 
-    def sections(self) -> list[list[Step]]:
+    def sections(self) -> list[list[PlannedStep]]:
         """The steps, parted where those before have taken a while."""
         allowance = current_allowance()
         drafts = [self._draft(stage, work) for stage, work in zip(self._plan.stages, self._plan.works, strict=True)]
         allowance.check_time()
         compiled = iter(functions(draft.spec for draft in drafts if draft is not None))
-        sections: list[list[Step]] = [[]]
-        calls: list[Call] = []
+        sections: list[list[PlannedStep]] = [[]]
+        calls: list[_PlannedCall] = []
         left = _SECTION_OPERATIONS
         for stage, draft in zip(self._plan.stages, drafts, strict=True):
             allowance.check_time()
@@ -80,7 +80,8 @@ class _Assembler:
                 sections[-1].extend(numpy_steps(self._plan, stage, self._memory, self._workspace))
             else:
                 spec = draft.spec
-                calls.append(Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes))
+                call = Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes)
+                calls.append(_PlannedCall(call, stage.instructions))
         _close(calls, sections[-1])
         return sections
 
@@ -104,8 +105,27 @@ class _Assembler:
                 raise AssertionError("a stage is one of these")
 
 
-def _close(calls: list[Call], steps: list[Step]) -> None:
+class _PlannedCall(NamedTuple):
+    """A call, and what it computes."""
+
+    call: Call
+    instructions: Sequence[Instruction]
+
+
+def _close(calls: list[_PlannedCall], steps: list[PlannedStep]) -> None:
     """Make a program of the calls that have come together."""
     if calls:
-        steps.append(NativeProgram(calls).run)
+        steps.append(_program(calls))
         calls.clear()
+
+
+def _program(calls: Sequence[_PlannedCall]) -> PlannedStep:
+    program = NativeProgram([item.call for item in calls], process_team())
+    instructions = [instruction for item in calls for instruction in item.instructions]
+    if len(calls) == 1:
+        return PlannedStep(program.run, instructions)
+    return PlannedStep(program.run, instructions, partial(_each_alone, tuple(calls)))
+
+
+def _each_alone(calls: Sequence[_PlannedCall]) -> list[PlannedStep]:
+    return [_program([call]) for call in calls]

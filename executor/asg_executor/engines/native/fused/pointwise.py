@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.fused.body import Apply
 from asg_executor.engines.native.fused.conversion import convert
-from asg_executor.engines.native.math import MATH_FUNCTIONS, math_function
+from asg_executor.engines.native.math.functions import FUNCTIONS, math_function
 from asg_schema.dtype import DType
 
 __all__ = ["emit_pointwise", "is_emitted"]
@@ -24,7 +24,7 @@ _CONTRACT = ("contract",)
 
 def is_emitted(op: str, operands: Sequence[DType]) -> bool:
     """Whether an op of this name is emitted for operands of these dtypes."""
-    if operands and operands[-1].is_floating and op in MATH_FUNCTIONS:
+    if operands and operands[-1].is_floating and op in FUNCTIONS:
         return True
     return op in _ALL or (op in _FLOATS and operands[-1].is_floating)
 
@@ -45,7 +45,7 @@ def emit_pointwise(
     if emitter is not None:
         return emitter(builder, value, operands, dtype)
     wide = DType.FLOAT64 if dtype is DType.FLOAT64 else DType.FLOAT32
-    function = math_function(builder.module, value.op, wide, **dict(value.attributes))
+    function = math_function(builder.module, value.op, wide)
     return builder.call(function, operands)
 
 
