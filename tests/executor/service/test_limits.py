@@ -178,7 +178,7 @@ def test_arithmetic_is_counted_before_memory_is_taken(monkeypatch: pytest.Monkey
 
 def replace_matmul(monkeypatch: pytest.MonkeyPatch, kernel: Any) -> None:
     kernels = {**{op: KERNELS[op] for op in KERNELS}, Matmul: kernel}
-    monkeypatch.setattr("asg_executor.engines.numpy_engine.KERNELS", kernels)
+    monkeypatch.setattr("asg_executor.engines.evaluation.KERNELS", kernels)
 
 
 class Clock:
