@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from asg_autograd.custom_gradient import custom_vjp, pull_back_call
 from asg_autograd.dependence import dependents, differentiable_operands, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
+from asg_autograd.function_gradients import pull_back_through
 from asg_autograd.inlining import inline
 from asg_autograd.rules import rules
 from asg_autograd.rules.table import Application, Cotangents
+from asg_autograd.sums import added
 from asg_autograd.unbroadcast import unbroadcast
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.editing import Value
 from asg_schema.errors import DimError
 from asg_schema.op import Op
@@ -56,7 +59,8 @@ def backward(
             visit(node)
         operands = tuple(map(value, node.inputs))
         try:
-            pulled = _pull_back(node, Application(operands, tuple(map(value, references)), given))
+            application = Application(operands, tuple(map(value, references)), given)
+            pulled = _pull_back(node, application, reached)
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
             through = error.path if error.node == node.id else references
@@ -80,19 +84,29 @@ def _accumulate(
             if cotangent.dtype is not operand.dtype:
                 raise TypeError(f"the rule of {node.name} yields {cotangent.type} for an operand {operand.type}")
         before = cotangents.get(reference)
-        cotangents[reference] = cotangent if before is None else before + cotangent
+        cotangents[reference] = cotangent if before is None else added(before, cotangent)
 
 
-def _pull_back(node: Op, application: Application) -> Cotangents:
-    vjp = custom_vjp(node)
-    if vjp is not None:
-        return pull_back_call(vjp, application)
+def _pull_back(node: Op, application: Application, reached: set[str]) -> Cotangents:
+    if isinstance(node, Call):
+        return _pull_back_call(node, application, reached)
     rule = rules.find(type(node))
     if rule is not None:
         return rule(node, application)
     if isinstance(node, Composite):
         return _pull_back_expansion(node, application)
     raise NotDifferentiableError(node.id, node.name, node.references())
+
+
+def _pull_back_call(node: Call, application: Application, reached: set[str]) -> Cotangents:
+    vjp = custom_vjp(node)
+    if vjp is not None:
+        return pull_back_call(vjp, application)
+    wanted = tuple(
+        reference in reached and operand.dtype.is_floating
+        for reference, operand in zip(node.inputs, application.operands, strict=True)
+    )
+    return pull_back_through(node.linked, application, wanted, backward)
 
 
 def _pull_back_expansion(node: Composite, application: Application) -> Cotangents:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from asg_autograd.checkpoint_choice import choose
-from asg_autograd.derivative_parts import Parts, derivative_parts, sized_by_inputs
+from asg_autograd.derivative_parts import Parts, derivative_parts
 from asg_autograd.errors import TransformError
 from asg_autograd.footprint import footprint
 from asg_autograd.recomputation import ForwardValues, write
+from asg_autograd.sizes import sized_by_inputs, with_measured_axes
 from asg_autograd.static_cost import StaticCost
 from asg_schema.document import Document
 from asg_schema.garbage_collection import garbage_collection_paused
@@ -55,17 +56,18 @@ def checkpoint(
         )
     if budget is not None and budget < 0:
         raise TransformError(f"budget is {budget}; a number of bytes of at least 0 is needed")
-    parts = derivative_parts(document)
-    parts = parts._replace(backward=sized_by_inputs(parts.backward, document.types, document.inputs))
-    values = ForwardValues(document, parts)
+    measured = with_measured_axes(document)
+    parts = derivative_parts(measured)
+    parts = parts._replace(backward=sized_by_inputs(parts.backward, measured.types, measured.inputs))
+    values = ForwardValues(measured, parts)
     if keep is not None:
-        kept = _kept(document, parts, values, keep)
+        kept = _kept(measured, parts, values, keep)
     else:
-        cost = StaticCost(document, symbols)
+        cost = StaticCost(measured, symbols)
         if budget is not None and footprint(document, symbols).kept_bytes <= budget:
             return document
         kept = choose(parts, values, cost, budget)
-    return write(document, parts, values, kept)
+    return write(measured, parts, values, kept)
 
 
 def _kept(document: Document, parts: Parts, values: ForwardValues, keep: Keep) -> frozenset[str]:

@@ -7,10 +7,15 @@ from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.ops.elementwise import Ceil, Floor, Round, Sign
 
-__all__ = ["dependents", "differentiable_operands", "disconnection", "path_through"]
+__all__ = ["dependents", "differentiable_operands", "disconnection", "is_flat", "path_through"]
 
 _FLAT = (Sign, Floor, Ceil, Round)
 """Ops whose derivative is 0 wherever there is one."""
+
+
+def is_flat(node: Op) -> bool:
+    """Whether a node is a function whose derivative is 0 wherever there is one."""
+    return isinstance(node, _FLAT)
 
 
 @cache

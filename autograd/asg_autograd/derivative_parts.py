@@ -7,19 +7,16 @@ ids that begin with `grad.`, `grad2.` and so on.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from asg_autograd.errors import TransformError
-from asg_schema.dims import Dim
 from asg_schema.document import Document, Input, Output
 from asg_schema.op import Op
-from asg_schema.ops.creation import DimSize
 from asg_schema.roles import CotangentRole, GradientRole, TangentRole
-from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import dependents, live_nodes, node_of
 
-__all__ = ["Parts", "derivative_parts", "is_seed", "parts_by_outputs", "sized_by_inputs"]
+__all__ = ["Parts", "derivative_parts", "is_seed", "parts_by_outputs"]
 
 _ORDER = re.compile(r"grad(\d*)\.")
 
@@ -66,26 +63,6 @@ def parts_by_outputs(document: Document, names: Collection[str]) -> Parts:
     needed = {node.id for node in forward}
     backward = tuple(node for node in live_nodes(document) if node.id not in needed)
     return Parts(tuple(forward), backward, frozenset(output.name for output in chosen))
-
-
-def sized_by_inputs(nodes: Iterable[Op], types: Mapping[str, TensorType], inputs: Iterable[Input]) -> tuple[Op, ...]:
-    """Nodes whose `dim_size` ask inputs instead of other values, so that none is needed only for its shape.
-
-    Args:
-        nodes: the nodes.
-        types: the type of every value that they read.
-        inputs: the inputs to ask, the first that has a size before others.
-    """
-    places: dict[Dim, tuple[str, int]] = {}
-    for item in inputs:
-        for axis, dim in enumerate(item.shape):
-            places.setdefault(dim, (item.id, axis))
-    return tuple(_sized(node, types, places) if isinstance(node, DimSize) else node for node in nodes)
-
-
-def _sized(node: DimSize, types: Mapping[str, TensorType], places: Mapping[Dim, tuple[str, int]]) -> Op:
-    found = places.get(types[node.inputs[0]].shape[node.axis])
-    return node if found is None else node.model_copy(update={"inputs": (found[0],), "axis": found[1]})
 
 
 def is_seed(item: Input) -> bool:

@@ -6,12 +6,13 @@ one are visited.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from asg_autograd.custom_gradient import custom_vjp
 from asg_autograd.dependence import dependents, differentiable_operands, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
+from asg_autograd.function_tangents import push_forward_through
 from asg_autograd.inlining import inline
 from asg_autograd.tangents import Perturbation, Tangents, tangents
 from asg_schema.composite import Composite
+from asg_schema.composites.control import Call
 from asg_schema.editing import Value
 from asg_schema.errors import DimError
 from asg_schema.op import Op
@@ -98,9 +99,8 @@ def _of_type(result: Value, tangent: Value, node: Op) -> Value:
 
 
 def _push_forward(node: Op, perturbation: Perturbation) -> Tangents:
-    if custom_vjp(node) is not None:
-        reason = "its function has a vjp of its own, which only goes backward"
-        raise NotDifferentiableError(node.id, node.name, (node.id,), reason)
+    if isinstance(node, Call):
+        return push_forward_through(node, perturbation, forward)
     rule = tangents.find(type(node))
     if rule is not None:
         return rule(node, perturbation)

@@ -8,7 +8,8 @@ takes the second computation for the first.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from asg_autograd.derivative_parts import Parts, sized_by_inputs
+from asg_autograd.derivative_parts import Parts
+from asg_autograd.sizes import sized_by_inputs
 from asg_schema.cost import VIEWS
 from asg_schema.document import Document
 from asg_schema.editing import Editor

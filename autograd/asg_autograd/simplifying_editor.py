@@ -49,6 +49,7 @@ class SimplifyingEditor(Editor[Value]):
         self.before_broadcast: dict[str, str] = {}
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, str] = {}
+        self._kept: set[str] = set()
         self._used: set[str] = set()
         self._asked = 0  # the number of nodes whose operands are in `_used`
         self._known: defaultdict[type[Op], dict[_Key, str]] = defaultdict(dict)
@@ -71,7 +72,7 @@ class SimplifyingEditor(Editor[Value]):
 
     def _keep(self, node: Op) -> None:
         self._definitions[node.id] = node
-        self._used.update(node.references())
+        self._kept.update(node.references())
         if type(node) is not Barrier:
             self._known[type(node)].setdefault(_key(node), node.id)
 
@@ -88,11 +89,15 @@ class SimplifyingEditor(Editor[Value]):
         for node in self.nodes[self._asked :]:  # only now, because this is seldom asked
             self._used.update(node.inputs)
         self._asked = len(self.nodes)
-        return value.id in self._used
+        return value.id in self._used or value.id in self._kept
+
+    def is_kept(self, value: Value) -> bool:
+        """Whether a value stays needed by what was loaded or marked; what was appended may yet be left out."""
+        return value.id in self._kept
 
     def mark_used(self, value: Value) -> None:
         """Say that a value stays needed, by what was not appended yet or by an output."""
-        self._used.add(value.id)
+        self._kept.add(value.id)
 
     @override
     def emit(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from asg_autograd.derivative_parts import Parts, derivative_parts, is_seed, parts_by_outputs, sized_by_inputs
+from asg_autograd.derivative_parts import Parts, derivative_parts, is_seed, parts_by_outputs
 from asg_autograd.errors import TransformError
 from asg_autograd.forward_mode import jvp
 from asg_autograd.naming import free_prefixes
@@ -11,6 +11,7 @@ from asg_autograd.prune import prune
 from asg_autograd.recomputation import ForwardValues, schedule
 from asg_autograd.residuals import choose_residuals
 from asg_autograd.selection import Disconnected
+from asg_autograd.sizes import sized_by_inputs, with_measured_axes
 from asg_autograd.static_cost import StaticCost, document_symbols
 from asg_schema.document import Document, Input, Output
 from asg_schema.garbage_collection import garbage_collection_paused
@@ -68,7 +69,8 @@ def split(document: Document, *, symbols: Mapping[str, int] | None = None) -> Sp
     Raises:
         TransformError: the document has no derivatives, or a symbol is unknown, or a name would be too long.
     """
-    return Split(*_divided(document, derivative_parts(document), symbols))
+    measured = with_measured_axes(document)
+    return Split(*_divided(measured, derivative_parts(measured), symbols))
 
 
 @garbage_collection_paused()
@@ -97,7 +99,7 @@ def linearize(
         NotDifferentiableError: an op without a derivative stands between a value and an output.
         DisconnectedError: `disconnected` is "error", and an output depends on no value in `wrt`.
     """
-    moved = jvp(document, wrt, outputs, disconnected)
+    moved = with_measured_axes(jvp(document, wrt, outputs, disconnected))
     parts = parts_by_outputs(moved, {output.name for output in document.outputs})
     return Linearization(*_divided(moved, parts, symbols))
 

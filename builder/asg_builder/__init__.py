@@ -31,7 +31,7 @@ from asg_builder.functions.comparison import (
     logical_xor,
     not_equal,
 )
-from asg_builder.functions.contraction import attention, linear, matmul
+from asg_builder.functions.contraction import attention, attention_weights, linear, matmul
 from asg_builder.functions.contraction_composites import (
     cosine_similarity,
     einsum,
@@ -50,6 +50,7 @@ from asg_builder.functions.creation import (
     iota,
     ones,
     ones_like,
+    size,
     zeros,
     zeros_like,
 )
@@ -115,7 +116,18 @@ from asg_builder.functions.elementwise_activations import (
     softsign,
     tanhshrink,
 )
-from asg_builder.functions.elementwise_composites import clip, gelu, leaky_relu, relu, silu, softplus
+from asg_builder.functions.elementwise_composites import (
+    addcmul,
+    clip,
+    gate,
+    gelu,
+    leaky_relu,
+    normal_cdf,
+    normal_pdf,
+    relu,
+    silu,
+    softplus,
+)
 from asg_builder.functions.indexing import (
     diag,
     diagonal,
@@ -178,7 +190,7 @@ from asg_builder.functions.reduction import (
     sum,
     var,
 )
-from asg_builder.functions.reduction_composites import cumulative_prod, norm, std
+from asg_builder.functions.reduction_composites import cumulative_prod, norm, rstd, std
 from asg_builder.functions.reduction_losses import binary_cross_entropy, cross_entropy, nll
 from asg_builder.functions.reduction_normalization import batch_norm, group_norm, instance_norm, rms_norm
 from asg_builder.functions.reduction_ordering import argsort, sort, top_k
@@ -198,6 +210,7 @@ from asg_builder.functions.window_composites import (
     global_avg_pool,
     global_max_pool,
     interpolate,
+    max_unpool,
 )
 from asg_builder.functions.window_convolution import (
     conv1d,
@@ -238,6 +251,7 @@ __all__ = [
     "adaptive_max_pool2d",
     "adaptive_max_pool3d",
     "add",
+    "addcmul",
     "arange",
     "argmax",
     "argmin",
@@ -249,6 +263,7 @@ __all__ = [
     "atan2",
     "atanh",
     "attention",
+    "attention_weights",
     "avg_pool",
     "avg_pool1d",
     "avg_pool2d",
@@ -310,6 +325,7 @@ __all__ = [
     "full",
     "full_like",
     "function",
+    "gate",
     "gather_nd",
     "gelu",
     "global_avg_pool",
@@ -355,6 +371,7 @@ __all__ = [
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
+    "max_unpool",
     "maximum",
     "mean",
     "min",
@@ -367,6 +384,8 @@ __all__ = [
     "nll",
     "norm",
     "normal",
+    "normal_cdf",
+    "normal_pdf",
     "not_equal",
     "one_hot",
     "ones",
@@ -395,6 +414,7 @@ __all__ = [
     "rotary_embedding",
     "round",
     "rsqrt",
+    "rstd",
     "scatter_add_along_axis",
     "scatter_nd_add",
     "scatter_nd_set",
@@ -404,6 +424,7 @@ __all__ = [
     "silu",
     "sin",
     "sinh",
+    "size",
     "slice",
     "slogdet",
     "softmax",

@@ -48,14 +48,14 @@ def count_elements(x: Value, axes: Sequence[int], dtype: DType) -> Value:
     if len(axes) == x.rank and len(counted) > 1 and symbolic and all(len(dim.terms) == 1 for dim in symbolic):
         x, axes = Reshape.of(x, shape=(element_count(x.shape),)), (0,)  # one axis, measured at once
     known = element_count(dim for axis in axes if isinstance(dim := x.shape[axis], int))
-    assert isinstance(known, int)
+    assert isinstance(known, int), "a product of numbers is a number"
     measured = [DimSize.of(x, axis=axis) for axis in axes if not isinstance(x.shape[axis], int)]
     if not measured:
         return x.editor.full((), known, dtype)
     total = measured[0]
     for size in measured[1:]:
         total = total * size
-    return Astype.of(total if known == 1 else total * known, dtype=dtype)
+    return narrow(total if known == 1 else total * known, dtype)
 
 
 def along_axis(x: Value, axis: int, rank: int) -> Value:

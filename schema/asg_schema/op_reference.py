@@ -11,11 +11,12 @@ from pydantic.fields import FieldInfo
 
 from asg_schema.attributes import Scalar, encode_number
 from asg_schema.composite import Composite
-from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.contraction import Attention, AttentionWeights, Linear
 from asg_schema.composites.contraction_einsum import Einsum
 from asg_schema.composites.contraction_products import CosineSimilarity, Outer, PairwiseDistance
 from asg_schema.composites.contraction_rotary import RotaryEmbedding
 from asg_schema.composites.control import Call
+from asg_schema.composites.creation import Size
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
 from asg_schema.composites.elementwise_activations import (
     Celu,
@@ -34,6 +35,8 @@ from asg_schema.composites.elementwise_activations import (
     Softsign,
     Tanhshrink,
 )
+from asg_schema.composites.elementwise_normal import NormalCdf, NormalPdf
+from asg_schema.composites.elementwise_products import Addcmul, Gate
 from asg_schema.composites.indexing import Diag, Diagonal, Embedding, OneHot, Tril, Triu
 from asg_schema.composites.layout import PadEdge, PadReflect, Repeat, Roll, Stack, Tile
 from asg_schema.composites.linalg import Det, Inv, Slogdet, Solve
@@ -42,13 +45,14 @@ from asg_schema.composites.random_distributions import Bernoulli, Categorical, N
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy, Nll
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
-from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_norms import Norm, Rstd, Std
 from asg_schema.composites.reduction_ordering import TopK
 from asg_schema.composites.reduction_products import CumulativeProd
 from asg_schema.composites.window import AvgPool
 from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from asg_schema.composites.window_convolution import ConvTranspose
 from asg_schema.composites.window_interpolation import Interpolate
+from asg_schema.composites.window_unpooling import MaxUnpool
 from asg_schema.dims import Dim, symbol
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
@@ -78,7 +82,9 @@ _NORMALISED = LinkedFunction(
 EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]] = {
     AdaptiveAvgPool: ((TensorType(_FLOAT, (_N, 3, 5)),), {"output_size": (2,)}),
     AdaptiveMaxPool: ((TensorType(_FLOAT, (_N, 3, 4, 4)),), {"output_size": (2, 2)}),
+    Addcmul: ((_X, _X, _X), {"value": -1.0}),
     Attention: ((TensorType(_FLOAT, (_N, 4)),) * 3, {"causal": True}),
+    AttentionWeights: ((TensorType(_FLOAT, (_N, 4)),) * 2, {"causal": True}),
     AvgPool: (
         (TensorType(_FLOAT, (_N, 3, 4, 4)),),
         {"kernel_size": (2, 2), "padding": ((1, 0), (1, 0)), "count_include_pad": False},
@@ -108,6 +114,7 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     Einsum: ((_X, TensorType(_FLOAT, (3, 4))), {"equation": "ij,jk->ik"}),
     Elu: ((_X,), {}),
     Embedding: ((TensorType(DType.INT64, (_N,)), TensorType(_FLOAT, (10, 3))), {"padding_idx": 0}),
+    Gate: ((_X, _X), {}),
     Gelu: ((_X,), {}),
     GlobalAvgPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
     GlobalMaxPool: ((TensorType(_FLOAT, (_N, 3, symbol("h"), symbol("w"))),), {}),
@@ -126,11 +133,17 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     LogSigmoid: ((_X,), {}),
     LogSoftmax: ((_X,), {}),
     Logsumexp: ((_X,), {"axis": (1,)}),
+    MaxUnpool: (
+        (TensorType(_FLOAT, (_N, 3, 2, 2)), TensorType(DType.INT64, (_N, 3, 2, 2))),
+        {"output_size": (4, 4)},
+    ),
     Mean: ((_X,), {"axis": (0,)}),
     Mish: ((_X,), {}),
     Nll: ((_X, TensorType(DType.INT64, (_N,))), {}),
     Norm: ((_X,), {"axis": (1,)}),
     Normal: ((_KEY,), {"shape": (_N, 3)}),
+    NormalCdf: ((_X,), {}),
+    NormalPdf: ((_X,), {}),
     OneHot: ((TensorType(DType.INT64, (_N,)),), {"num_classes": 3}),
     Outer: ((TensorType(_FLOAT, (_N,)), TensorType(_FLOAT, (3,))), {}),
     PadEdge: ((_X,), {"low": (0, 1), "high": (0, 2)}),
@@ -143,8 +156,10 @@ EXAMPLES: Mapping[type[Composite], tuple[tuple[TensorType, ...], dict[str, Any]]
     RmsNorm: ((_X, *_CHANNELS), {"normalized_shape": (3,)}),
     Roll: ((_X,), {"shift": (1,), "axis": (1,)}),
     RotaryEmbedding: ((TensorType(_FLOAT, (_N, 4)),), {}),
+    Rstd: ((_X,), {"axis": (1,)}),
     Selu: ((_X,), {}),
     Silu: ((_X,), {}),
+    Size: ((_X,), {"dtype": _FLOAT}),
     Slogdet: ((TensorType(_FLOAT, (3, 3)),), {}),
     Softmax: ((_X,), {}),
     Softplus: ((_X,), {}),

@@ -1,6 +1,6 @@
 """Walking a document's graph, without recursion."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from asg_schema.op import Op
 if TYPE_CHECKING:
     from asg_schema.document import Document
 
-__all__ = ["dependents", "live_nodes", "node_of", "prune"]
+__all__ = ["dependents", "live_among", "live_nodes", "node_of", "prune"]
 
 
 def node_of(reference: str) -> str:
@@ -24,9 +24,14 @@ def live_nodes(document: "Document", values: Iterable[str] | None = None) -> lis
         document: a valid document.
         values: references; absent: the values of the document's outputs.
     """
-    needed = {output.value for output in document.outputs} if values is None else set(values)
+    return live_among(document.nodes, (output.value for output in document.outputs) if values is None else values)
+
+
+def live_among(nodes: Sequence[Op], values: Iterable[str]) -> list[Op]:
+    """Those of a graph's nodes, in topological order, on which `values` depend."""
+    needed = set(values)
     live: list[Op] = []
-    for node in reversed(document.nodes):
+    for node in reversed(nodes):
         if not needed.isdisjoint(node.references()):
             live.append(node)
             needed.update(node.inputs)

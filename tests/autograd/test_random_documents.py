@@ -37,7 +37,7 @@ def test_transform(name: str, make: Callable[[int, int], RandomDocument], seed: 
 
 def test_random_documents_have_every_op_symbols_and_values_of_every_kind() -> None:
     """Else the tests above would say less than they promise."""
-    documents = [random_document(seed, 7) for seed in range(200)]
+    documents = [random_document(seed, 7) for seed in range(300)]
     assert {type(node) for made in documents for node in made.document.nodes} == set(OPS.values())
     assert sum(bool(made.sizes) for made in documents) > 100
     assert sum(bool(made.document.parameters) for made in documents) > 100

@@ -19,7 +19,6 @@ DIFFERENTIATED_BY_EXPANSION = {
     "embedding": "its expansion is one gather; a rule would repeat its rule",
     "norm": "its expansion is a sum of powers and a root; a rule would repeat theirs",
     "std": "its expansion is the variance and a root; a rule would repeat theirs",
-    "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
     "global_avg_pool": "its expansion is one mean",
     "global_max_pool": "its expansion is one adaptive_max_pool",
     "hardshrink": "its expansion is one choice, and so is the derivative of that",

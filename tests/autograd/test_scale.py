@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 import asg_builder as asg
-from asg_autograd import grad, lower, vjp
+from asg_autograd import grad, hessian_vector_product, lower, vjp
 from asg_builder import losses, nn
 from asg_schema.composite import Composite
 from asg_schema.document import Document, Input, Output
@@ -76,31 +76,37 @@ MODELS = [mlp, transformer_block, classifier]
 
 @pytest.mark.parametrize("model", MODELS)
 def test_forward_and_gradient_together_are_at_most_three_times_the_forward_nodes(model: Callable[[], Document]) -> None:
+    """As they stand, where a composite such as `layer_norm` is one node, and written in primitives."""
     document = model()
     result = grad(document)
+    assert len(result.nodes) <= 3 * len(document.nodes)
     assert primitives(result.nodes, result) <= 3 * primitives(document.nodes, document)
-    assert len(lower(result).nodes) <= 3 * len(lower(document).nodes)
+    assert len(lower(result).nodes) <= 2.2 * len(lower(document).nodes)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_second_order_is_at_most_eight_times_the_forward_nodes(model: Callable[[], Document]) -> None:
     document = model()
-    result = grad(with_penalty(grad(document)), of="penalty")
-    assert primitives(result.nodes, result) <= 8 * primitives(document.nodes, document)
-    assert len(lower(result).nodes) <= 8 * len(lower(document).nodes)
+    result = hessian_vector_product(document)
+    assert len(result.nodes) <= 8 * len(document.nodes)
+    assert len(lower(result).nodes) <= 4.2 * len(lower(document).nodes)
 
 
 @pytest.mark.parametrize(
-    ("model", "forward", "first", "second"),
-    [(mlp, 12, 42, 139), (transformer_block, 24, 103, 334), (classifier, 13, 52, 136)],
+    ("model", "first", "product", "penalized"),
+    [(mlp, 34, 75, 96), (transformer_block, 72, 187, 232), (classifier, 39, 78, 99)],
 )
-def test_nodes_as_they_stand(model: Callable[[], Document], forward: int, first: int, second: int) -> None:
-    """A forward node may be a composite of a dozen primitives; each of its gradients is at least one node more."""
+def test_nodes_as_they_stand(model: Callable[[], Document], first: int, product: int, penalized: int) -> None:
+    """`penalized` is the gradient of the squares of all gradients, without the nodes that add up the squares."""
     document = model()
     gradient = grad(document)
-    assert len(document.nodes) == forward
     assert len(gradient.nodes) <= first
-    assert len(grad(with_penalty(gradient), of="penalty").nodes) <= second
+    assert len(hessian_vector_product(document).nodes) <= product
+    penalty = with_penalty(gradient)
+    second = grad(penalty, of="penalty")
+    assert len(second.nodes) - (len(penalty.nodes) - len(gradient.nodes)) <= penalized
+    assert primitives(second.nodes, second) <= 8 * primitives(document.nodes, document)
+    assert len(lower(second).nodes) <= 6 * len(lower(document).nodes)
 
 
 def test_no_node_is_there_twice() -> None:
@@ -116,9 +122,9 @@ def test_composites_stay_composites_in_the_gradient_of_a_block() -> None:
     of_first = [node.name for node in added if ".norm1." in node.id]
     assert of_first == ["layer_norm", "einsum", "sum"]
     of_second = [node.name for node in added if ".norm2." in node.id]
-    assert of_second[:5] == ["layer_norm", "multiply", "var", "add", "rsqrt"]
-    assert len(of_second) == 15
-    assert "softmax" in {node.name for node in added}
+    assert of_second[:3] == ["layer_norm", "multiply", "rstd"]
+    assert len(of_second) == 11
+    assert {"attention_weights", "normal_cdf", "normal_pdf"} <= {node.name for node in added}
 
 
 def chain(length: int) -> Document:

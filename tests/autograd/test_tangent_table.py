@@ -12,7 +12,7 @@ PRIMITIVES = {op for op in DIFFERENTIABLE if not issubclass(op, Composite)}
 DIFFERENTIATED_BY_EXPANSION = {
     "call": "its expansion is the function's nodes",
     "adaptive_max_pool": "its expansion takes one element of each window, and so does its tangent",
-    "attention": "its expansion is two products and a softmax; a rule would repeat theirs",
+    "attention": "its expansion is its weights and a product; a rule would repeat theirs",
     "embedding": "its expansion is one gather, behind which the padding row is stopped",
     "global_max_pool": "its expansion is one adaptive_max_pool",
     "hardshrink": "its expansion is one choice, and so is the tangent of that",

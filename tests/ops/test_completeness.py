@@ -20,6 +20,7 @@ COMPOSITES: set[type[Op]] = {op for op in EVERY_OP if issubclass(op, Composite)}
 # Kinds of dtype that an operand's declaration allows and the op's own rule refuses.
 REFUSED_KINDS = {
     ("attention", "mask", "integer"): "a mask is bool or of the query's dtype",
+    ("attention_weights", "mask", "integer"): "a mask is bool or of the query's dtype",
     ("cross_entropy", "target", "bool"): "a target is an index or a probability",
 }
 
@@ -42,6 +43,8 @@ WITHOUT_RANK_0 = {
     "matmul": "refused by its rule",
     "linear": "refused by its rule",
     "attention": "refused by its rule",
+    "attention_weights": "refused by its rule",
+    "max_unpool": "needs an axis",
     "softmax": "needs an axis",
     "log_softmax": "needs an axis",
     "layer_norm": "needs an axis",

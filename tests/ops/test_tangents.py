@@ -24,6 +24,7 @@ from op_samples.sample import Array, Sample, array_dtype, declared_operand, dtyp
 WITHOUT_DERIVATIVE = {
     "mean.no_elements": "its result is 0 / 0, and so is the tangent; the gradient is empty",
     "std.no_elements": "as mean",
+    "rstd.no_elements": "as mean",
     "norm.nan_ord_inf": "its result is NaN; the gradient at NaN is NaN · 0",
 }
 

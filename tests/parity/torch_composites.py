@@ -1,5 +1,6 @@
 """PyTorch's functions for composites, over tensors and the node's attributes."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -101,6 +102,24 @@ def _rotary_embedding(
     return turned.reshape(x.shape) if interleaved else torch.cat(turned.unbind(-1), -1)
 
 
+def _addcmul(x: Tensor, a: Tensor, b: Tensor, value: float = 1.0) -> Tensor:
+    return torch.addcmul(x, a, b, value=value)
+
+
+def _gate(x: Tensor, control: Tensor) -> Tensor:
+    return torch.where(control <= 0, torch.zeros_like(x), x)
+
+
+def _normal_pdf(x: Tensor) -> Tensor:
+    return torch.exp(-x.square() / 2) / math.sqrt(math.tau)
+
+
+def _rstd(x: Tensor, axis: Any = None, keepdims: bool = False, eps: float = 1e-5) -> Tensor:
+    # By its formula: where PyTorch yields it, it is over the last axes alone, and has no derivative.
+    axes = list(range(x.ndim)) if axis is None else list(axis)
+    return (torch.var(x, dim=axes, keepdim=keepdims, correction=0) + eps).rsqrt()
+
+
 _SAME_NAME = [
     *("elu", "selu", "celu", "hardtanh", "relu6", "hardswish", "mish", "softsign", "tanhshrink"),
     *("softshrink", "hardshrink"),
@@ -108,6 +127,11 @@ _SAME_NAME = [
 
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     **{name: getattr(F, name) for name in _SAME_NAME},
+    "addcmul": _addcmul,
+    "gate": _gate,
+    "normal_cdf": torch.special.ndtr,
+    "normal_pdf": _normal_pdf,
+    "rstd": _rstd,
     "cosine_similarity": _cosine_similarity,
     "einsum": lambda *operands, equation: torch.einsum(equation, *operands),
     "outer": torch.outer,

@@ -26,6 +26,7 @@ WITHOUT_COUNTERPART = {
     "iota": "no operand",
     "normal": "another generator; compared with JAX",
     "rng_bits": "another generator; compared with JAX",
+    "size": "a shape is not a tensor there",
     "uniform": "another generator; compared with JAX",
 }
 
@@ -200,6 +201,14 @@ def _attention(
     if mask is not None and causal:  # PyTorch takes one of the two
         mask, causal = mask & torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril(), False
     return F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal, scale=scale)
+
+
+@_define("attention_weights")
+def _attention_weights(
+    query: Tensor, key: Tensor, mask: Tensor | None = None, causal: bool = False, scale: float | None = None
+) -> Tensor:
+    # With the unit vectors as values, what attention yields is its weights.
+    return _attention(query, key, torch.eye(key.shape[-2], dtype=query.dtype), mask, causal, scale)
 
 
 @_define("reshape")

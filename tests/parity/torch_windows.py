@@ -137,6 +137,14 @@ def _interpolate(
     return result.reshape(*x.shape[: x.ndim - axes], *result.shape[2:])
 
 
+def _max_unpool(x: Tensor, indices: Tensor, output_size: Any) -> Tensor:
+    # By its definition: where windows overlap, PyTorch's keeps one of the elements.
+    leading, places = x.shape[: x.ndim - len(output_size)], math.prod(output_size)
+    flat, spots = (value.reshape(*leading, math.prod(x.shape[len(leading) :])) for value in (x, indices.long()))
+    zeros = torch.zeros(*leading, places, dtype=x.dtype)
+    return zeros.scatter_add(-1, spots % places, flat).reshape(*leading, *output_size)
+
+
 FUNCTIONS = {
     "conv": _conv,
     "window_sum": _window_sum,
@@ -147,6 +155,7 @@ FUNCTIONS = {
     "global_avg_pool": _global(_avg),
     "global_max_pool": _global(_max),
     "conv_transpose": _conv_transpose,
+    "max_unpool": _max_unpool,
     "interpolate": _interpolate,
 }
 """By the op's name."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from asg_schema.composites.contraction_einsum import Einsum
+from asg_schema.composites.creation import Size
 from asg_schema.composites.reduction import Mean
 from asg_schema.dims import symbol
 from asg_schema.dtype import DType
@@ -11,7 +12,7 @@ from asg_schema.editing import Value
 from asg_schema.ops.comparison import Equal, Less, LogicalAnd, LogicalNot, LogicalOr, NotEqual
 from asg_schema.ops.creation import Constant, DimSize
 from asg_schema.ops.elementwise import Abs, Astype, Maximum, Minimum, Negative, Round, Where
-from asg_schema.ops.elementwise_functions import Sqrt
+from asg_schema.ops.elementwise_functions import Exp, Sqrt
 from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, Reshape, Slice
 from asg_schema.ops.reduction import Max, Prod, Sum
 
@@ -222,7 +223,45 @@ CASES: list[tuple[str, Build, str]] = [
     (
         "both operands broadcast",
         lambda x, y: BroadcastTo.of(Sum.of(x), shape=(4,)) * BroadcastTo.of(Sum.of(y), shape=(4,)),
-        "multiply(sum(x), broadcast_to(sum(y)))",
+        "broadcast_to(multiply(sum(x), sum(y)))",
+    ),
+    (
+        "one operand repeated more than the other",
+        lambda x, y: BroadcastTo.of(Sum.of(x), shape=(4,)) * BroadcastTo.of(Sum.of(y), shape=(1, 4)),
+        "broadcast_to(multiply(sum(x), sum(y)))",
+    ),
+    (
+        "both operands broadcast, one used elsewhere",
+        lambda x, y: (
+            (repeated := BroadcastTo.of(Sum.of(x), shape=(4,))) * BroadcastTo.of(Sum.of(y), shape=(4,))
+            + Exp.of(repeated)
+        ),
+        "add(multiply(sum(x), sum(y)), exp(broadcast_to(sum(x))))",
+    ),
+    (
+        "twice a share",
+        lambda x, y: (share := x.scalar(3.0) / Size.of(x, dtype=x.dtype)) + share,
+        "divide(6.0, size(x))",
+    ),
+    (
+        "twice a share that is too small to be sure",
+        lambda x, y: (share := x.scalar(1e-30) / Size.of(x, dtype=x.dtype)) + share,
+        "add(divide(",
+    ),
+    ("twice a quotient by no count", lambda x, y: (share := x.scalar(3.0) / x) + share, "add(divide("),
+    (
+        "merged axes joined",
+        lambda x, y: Concat.of(
+            *(Reshape.of(BroadcastTo.of(part, shape=(2, N, 3)), shape=(2, N * 3)) for part in (x, y)), axis=-1
+        ),
+        "reshape(concat(broadcast_to(x), broadcast_to(y)))",
+    ),
+    (
+        "other axes merged and joined",
+        lambda x, y: Concat.of(
+            *(Reshape.of(BroadcastTo.of(part, shape=(2, N, 3)), shape=(N * 2, 3)) for part in (x, y)), axis=-1
+        ),
+        "concat(reshape(",
     ),
     ("sum over no axes", lambda x, y: Sum.of(x, axis=()), "x"),
     ("sum over size 1", lambda x, y: Sum.of(Reshape.of(x, shape=(N, 1, 3)), axis=(1,)), "x"),
@@ -235,12 +274,12 @@ CASES: list[tuple[str, Build, str]] = [
     (
         "sum over one of two axes along which a value is repeated",
         lambda x, y: Sum.of(BroadcastTo.of(Sum.of(x), shape=(5, 7)), axis=(1,), keepdims=True),
-        "multiply(broadcast_to(sum(x)), 7.0)",
+        "broadcast_to(multiply(sum(x), 7.0))",
     ),
     (
         "sum over the second of two axes along which a value is repeated",
         lambda x, y: Sum.of(BroadcastTo.of(Sum.of(x, axis=(1,), keepdims=True), shape=(5, N, 7)), axis=(2,)),
-        "multiply(broadcast_to(reshape(sum(x))), 7.0)",
+        "broadcast_to(multiply(reshape(sum(x)), 7.0))",
     ),
     (
         "sum of more than what is repeated",

@@ -1,7 +1,7 @@
 """Batching rules of products: matrices, sums of products, the affine map, attention, positions and distances."""
 
 from asg_autograd.batching_rules.table import Batched, Results, batching
-from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.contraction import Attention, AttentionWeights, Linear
 from asg_schema.composites.contraction_products import CosineSimilarity, PairwiseDistance
 from asg_schema.composites.contraction_rotary import RotaryEmbedding
 from asg_schema.editing import Value
@@ -52,13 +52,23 @@ def _linear(op: Linear, at: Batched) -> Results | None:
     return at.again(*at.operands) if at.only_first else None
 
 
+@batching.define(AttentionWeights)
+def _attention_weights(op: AttentionWeights, at: Batched) -> Results:
+    return _attended(at, 2)
+
+
 @batching.define(Attention)
 def _attention(op: Attention, at: Batched) -> Results:
-    rank = max(map(at.rank, range(3)))
+    return _attended(at, 3)
+
+
+def _attended(at: Batched, count: int) -> Results:
+    """Attention with `count` operands before the mask, whose leading axes broadcast."""
+    rank = max(map(at.rank, range(count)))
     operands = at.aligned(rank)
-    if not any(at.mapped[:3]):  # the mask alone would not be let to add an axis
-        everywhere = Batched(op, (at.every(0),), (True,), at.size)
-        operands[0] = everywhere.lifted(0, rank)
+    if not any(at.mapped[:count]):  # the mask alone would not be let to add an axis
+        first = at.every(0)
+        operands[0] = Reshape.of(first, shape=(at.size, *(1,) * (rank - at.rank()), *first.shape[1:]))
     return at.again(*operands)
 
 

@@ -20,6 +20,8 @@ from asg_schema.composites.elementwise_activations import (
     Softsign,
     Tanhshrink,
 )
+from asg_schema.composites.elementwise_normal import NormalCdf, NormalPdf
+from asg_schema.composites.elementwise_products import Addcmul, Gate
 from asg_schema.op import Op
 from asg_schema.ops.comparison import (
     Equal,
@@ -100,7 +102,7 @@ _COMPARISONS: tuple[type[Op], ...] = (
 )
 _ACTIVATIONS: tuple[type[Op], ...] = (
     *(Clip, Gelu, LeakyRelu, Relu, Silu, Softplus, Celu, Elu, Hardshrink, Hardsigmoid, Hardswish, Hardtanh),
-    *(LogSigmoid, Mish, Relu6, Selu, Softshrink, Softsign, Tanhshrink),
+    *(LogSigmoid, Mish, Relu6, Selu, Softshrink, Softsign, Tanhshrink, NormalCdf, NormalPdf, Gate, Addcmul),
 )
 
 

@@ -3,6 +3,7 @@
 from asg_autograd.batching_rules.axes import shifted, shifted_axes
 from asg_autograd.batching_rules.dynamic import block_places, sliced_by_example
 from asg_autograd.batching_rules.table import Batched, Results, batching
+from asg_schema.composites.creation import Size
 from asg_schema.composites.layout import PadEdge, PadReflect, Repeat, Roll, Stack, Tile
 from asg_schema.dims import element_count
 from asg_schema.editing import Value
@@ -104,6 +105,11 @@ def _flattened(at: Batched) -> Value:
 @batching.define(DimSize)
 def _dim_size(op: DimSize, at: Batched) -> Results:
     return at.again(at.x, axis=shifted(op.axis, at.rank()))
+
+
+@batching.define(Size)
+def _size(op: Size, at: Batched) -> Results:
+    return at.again(at.x, axis=shifted_axes(op, op.axis, at.rank()))
 
 
 @batching.define(DynamicSlice)

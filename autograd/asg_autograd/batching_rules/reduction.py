@@ -4,7 +4,7 @@ from asg_autograd.batching_rules.axes import shifted, shifted_axes
 from asg_autograd.batching_rules.table import Batched, Results, batching
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
 from asg_schema.composites.reduction_normalization import BatchNorm, GroupNorm, InstanceNorm, RmsNorm
-from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_norms import Norm, Rstd, Std
 from asg_schema.composites.reduction_ordering import TopK
 from asg_schema.composites.reduction_products import CumulativeProd
 from asg_schema.dims import element_count
@@ -20,7 +20,7 @@ def _reduction(op: Reduction, at: Batched) -> Results:
     return at.again(at.x, axis=shifted_axes(op, op.axis, at.rank()))
 
 
-for _op in (Sum, Prod, Max, Min, Mean, Var, Std, Norm, Logsumexp):
+for _op in (Sum, Prod, Max, Min, Mean, Var, Std, Rstd, Norm, Logsumexp):
     batching.define(_op)(_reduction)
 
 

@@ -5,6 +5,7 @@ from asg_schema.composites.window import AvgPool
 from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from asg_schema.composites.window_convolution import ConvTranspose
 from asg_schema.composites.window_interpolation import Interpolate
+from asg_schema.composites.window_unpooling import MaxUnpool
 from asg_schema.ops.window import MaxPool, WindowSum
 
 __all__: list[str] = []
@@ -26,6 +27,11 @@ def _global_pool(op: GlobalAvgPool | GlobalMaxPool, at: Batched) -> Results:
 
 batching.define(GlobalAvgPool)(_global_pool)
 batching.define(GlobalMaxPool)(_global_pool)
+
+
+@batching.define(MaxUnpool)
+def _max_unpool(op: MaxUnpool, at: Batched) -> Results:
+    return at.again(at.every(0), at.every(1))
 
 
 @batching.define(ConvTranspose)

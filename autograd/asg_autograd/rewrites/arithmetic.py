@@ -1,6 +1,7 @@
 """Rewrites of arithmetic: neutral elements and signs."""
 
 from asg_autograd.rewrites.table import Candidate, rewrite
+from asg_schema.composites.creation import Size
 from asg_schema.editing import Value
 from asg_schema.ops.creation import Full
 from asg_schema.ops.elementwise import (
@@ -95,3 +96,21 @@ def absolute_value_of_sign(node: Abs, at: Candidate) -> Value | None:
     if isinstance(definition, Abs):
         return at.x
     return Abs.of(at.editor.value(definition.inputs[0])) if isinstance(definition, Negative) else None
+
+
+@rewrite(Add, of=(Divide,))
+def double_of_share(node: Add, at: Candidate) -> Value | None:
+    """Rewrite c/n + c/n as (c + c)/n, where c is a constant and n a number of elements.
+
+    Requires float32 or float64 and |c| from 2⁻³⁰ to 2³⁰: n is at most 2⁶³, so that neither c/n nor its double is too
+    large or too small to be exact in all its digits.
+    """
+    a, b = at.operands
+    share = at.definition(a)
+    if a.id != b.id or not isinstance(share, Divide) or at.result.dtype.itemsize < 4:
+        return None
+    numerator, count = map(at.editor.value, share.inputs)
+    known = at.constant(numerator)
+    if known is None or not 2.0**-30 <= abs(known) <= 2.0**30 or not isinstance(at.definition(count), Size):
+        return None
+    return (numerator + numerator) / count

@@ -54,6 +54,23 @@ def operand_that_is_broadcast_anyway(node: Op, at: Candidate) -> Value | None:
     return None if changed == list(at.operands) else type(node).of(*changed)
 
 
+@rewrite(*_BROADCASTING, of=(BroadcastTo,))
+def broadcast_behind_op(node: Op, at: Candidate) -> Value | None:
+    """Rewrite op(broadcast_to(a), broadcast_to(b)) as broadcast_to(op(a, b)), which is computed of fewer elements.
+
+    Requires that the result of op(a, b) is smaller, and that what was repeated has no other use.
+    """
+    sources: list[Value] = []
+    for operand in at.operands:
+        source = _before_broadcast(operand, at)
+        if source is not None and isinstance(at.definition(operand), BroadcastTo) and at.editor.is_used(operand):
+            return None
+        sources.append(operand if source is None else source)
+    if broadcast_shapes([source.shape for source in sources]) == at.result.shape:
+        return None
+    return BroadcastTo.of(type(node).of(*sources), shape=at.result.shape)
+
+
 def _before_broadcast(value: Value, at: Candidate) -> Value | None:
     """What was repeated, or only got axes of size 1 put before its own, to make `value`."""
     known = at.editor.before_broadcast

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from asg_autograd.rewrites.table import Candidate, rewrite
-from asg_schema.dims import Dim
+from asg_schema.dims import Dim, element_count
 from asg_schema.editing import Value
 from asg_schema.ops.elementwise import Add
-from asg_schema.ops.layout import Concat, Pad, Slice
+from asg_schema.ops.layout import Concat, Pad, Reshape, Slice
 
 __all__: list[str] = []
 
@@ -163,6 +163,39 @@ def concat_of_concat(node: Concat, at: Candidate) -> Value | None:
         else:
             parts.append(operand)
     return Concat.of(*parts, axis=axis) if len(at.operands) < len(parts) <= _MOST_JOINED else None
+
+
+@rewrite(Concat, of=(Reshape,))
+def concat_of_merged_axes(node: Concat, at: Candidate) -> Value | None:
+    """Parts whose axis was merged of several, as heads are, are joined along the first of these, and merged at once.
+
+    Requires that all parts were merged so, of the same axes but for the first, and that none has another use.
+    """
+    axis = node.axis_of(node.axis, at.result.rank)
+    parts: list[Value] = []
+    for operand in at.operands:
+        definition = at.definition(operand)
+        if not isinstance(definition, Reshape) or at.editor.is_kept(operand):
+            return None
+        parts.append(at.editor.value(definition.inputs[0]))
+    inner = {part.shape[axis + 1 :] for part in parts}
+    if len(inner) != 1 or any(
+        not _merges(part, operand, axis) for part, operand in zip(parts, at.operands, strict=True)
+    ):
+        return None
+    return Reshape.of(Concat.of(*parts, axis=axis), shape=at.result.shape)
+
+
+def _merges(part: Value, operand: Value, axis: int) -> bool:
+    """Whether `operand` is `part` with some axes from `axis` on made one, and more than one."""
+    more = part.rank - operand.rank
+    merged = part.shape[axis : axis + more + 1]
+    return (
+        more > 0
+        and part.shape[:axis] == operand.shape[:axis]
+        and part.shape[axis + more + 1 :] == operand.shape[axis + 1 :]
+        and element_count(merged) == operand.shape[axis]
+    )
 
 
 @rewrite(Concat, of=(Slice,))

@@ -6,6 +6,7 @@ say.
 
 import math
 
+from asg_autograd.rules.axes import is_constant
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.editing import Value
 from asg_schema.ops.comparison import Equal, Greater, GreaterEqual, IsFinite, Less, LogicalAnd, LogicalNot
@@ -227,7 +228,11 @@ def _subtract(op: Subtract, at: Application) -> Cotangents:
 @rules.define(Multiply)
 def _multiply(op: Multiply, at: Application) -> Cotangents:
     a, b = at.operands
-    return at.g * b, at.g * a
+    if a.id != b.id:
+        return at.g * b, at.g * a
+    if is_constant(at.g):  # where it is 1, this is x + x
+        return at.g * a + at.g * a, None
+    return (at.g + at.g) * a, None  # ḡ may be a single number
 
 
 @rules.define(Divide)

@@ -1,10 +1,12 @@
 """What rules of normalisations share."""
 
-from asg_schema.composites.reduction import Mean, Var
+from asg_autograd.rules.axes import restore_axes
+from asg_schema.composites.elementwise_products import Addcmul
+from asg_schema.composites.reduction import LayerNorm, Mean
+from asg_schema.composites.reduction_norms import Rstd
 from asg_schema.editing import Value
-from asg_schema.ops.elementwise_functions import Rsqrt
 
-__all__ = ["standardization_cotangent"]
+__all__ = ["standardization_cotangent", "standardized"]
 
 
 def standardization_cotangent(x: Value, normalized: Value, g: Value, axes: tuple[int, ...], eps: float) -> Value:
@@ -17,7 +19,15 @@ def standardization_cotangent(x: Value, normalized: Value, g: Value, axes: tuple
         axes: over which mean and variance are taken.
         eps: what is added to the variance.
     """
-    scale = Rsqrt.of(Var.of(x, axis=axes, keepdims=True) + eps)
+    scale = Rstd.of(x, axis=axes, keepdims=True, eps=eps)
     centred = g - Mean.of(g, axis=axes, keepdims=True)
     projection = Mean.of(g * normalized, axis=axes, keepdims=True)
-    return scale * (centred - normalized * projection)
+    return scale * Addcmul.of(centred, normalized, projection, value=-1.0)
+
+
+def standardized(op: Rstd, x: Value, y: Value) -> Value:
+    """(x - mean(x)) · y, where y is the result of `op`; over the last axes it is the layer norm of x."""
+    axes = op.axes_of(op.axis, x.rank)
+    if axes and axes == tuple(range(x.rank - len(axes), x.rank)):
+        return LayerNorm.of(x, normalized_shape=x.shape[axes[0] :], eps=op.eps)
+    return (x - Mean.of(x, axis=op.axis, keepdims=True)) * restore_axes(y, op, x)

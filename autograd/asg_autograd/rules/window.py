@@ -7,9 +7,10 @@ computed, and what is too much is cut off.
 from collections.abc import Sequence
 
 from asg_autograd.rules.table import Application, Cotangents, rules
-from asg_schema.dims import Dim, element_count
+from asg_schema.composites.window_convolution import ConvTranspose
+from asg_schema.composites.window_unpooling import MaxUnpool
+from asg_schema.dims import Dim
 from asg_schema.editing import Value
-from asg_schema.ops.indexing import ScatterAddAlongAxis
 from asg_schema.ops.layout import PermuteDims, Reshape, Slice
 from asg_schema.ops.window import Conv, MaxPool, WindowSum
 from asg_schema.window_expansion import exchange, reversed_kernel, spread, spread_conv
@@ -52,6 +53,9 @@ def _conv(op: Conv, at: Application) -> Cotangents:
 def _by_x(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value:
     """A convolution of the cotangent with the reversed kernel, whose inputs and outputs change places."""
     (x, weight), groups = at.operands, op.feature_groups * op.batch_groups
+    transposed = _transposed(op, at, window, left_out)
+    if transposed is not None:
+        return transposed
     result = spread_conv(
         at.g,
         reversed_kernel(weight, groups),
@@ -62,6 +66,26 @@ def _by_x(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) ->
         feature_groups=groups,
     )
     return _groups_to_batch(_cut(result, x.shape[2:]), op.batch_groups)
+
+
+def _transposed(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value | None:
+    """The cotangent of x as a transposed convolution, which it is wherever that can say it."""
+    x, weight = at.operands
+    extra = tuple(rest for rest in left_out if isinstance(rest, int))
+    spread_before = op.batch_groups != 1 or any(step != 1 for step in op.lhs_dilation or ())
+    if spread_before or len(extra) != len(left_out) or 0 in (*at.g.shape[2:], *weight.shape[2:]):
+        return None
+    # There padding cuts off at the end, and output_padding adds; here what the stride left out was not read.
+    result = ConvTranspose.of(
+        at.g,
+        weight,
+        strides=op.strides,
+        padding=op.padding,
+        output_padding=extra if any(extra) else None,
+        groups=op.feature_groups,
+        dilation=op.rhs_dilation,
+    )
+    return result if result.shape == x.shape else None
 
 
 def _by_weight(op: Conv, at: Application, window: Window, left_out: Sequence[Dim]) -> Value:
@@ -108,11 +132,4 @@ def _window_sum(op: WindowSum, at: Application) -> Cotangents:
 @rules.define(MaxPool)
 def _max_pool(op: MaxPool, at: Application) -> Cotangents:
     x, (_, indices) = at.x, at.results
-    leading = x.shape[: x.rank - len(op.kernel_size)]
-
-    def flat(shape: tuple[Dim, ...]) -> tuple[Dim, ...]:
-        return (*leading, element_count(shape[len(leading) :]))
-
-    zeros = x.editor.full(flat(x.shape), 0.0, x.dtype)
-    places, g = (Reshape.of(value, shape=flat(value.shape)) for value in (indices, at.g))
-    return (Reshape.of(ScatterAddAlongAxis.of(zeros, places, g, axis=-1), shape=x.shape),)
+    return (MaxUnpool.of(at.g, indices, output_size=x.shape[x.rank - len(op.kernel_size) :]),)

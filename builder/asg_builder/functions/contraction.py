@@ -1,10 +1,10 @@
 """Matrix products, and what is built from them."""
 
 from asg_builder.tensor import Tensor, TensorLike, apply
-from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.contraction import Attention, AttentionWeights, Linear
 from asg_schema.ops.contraction import Matmul
 
-__all__ = ["attention", "linear", "matmul"]
+__all__ = ["attention", "attention_weights", "linear", "matmul"]
 
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
@@ -50,3 +50,21 @@ def attention(
         […, L, Ev]; 0 for a query that may attend to no key.
     """
     return apply(Attention, query, key, value, mask, causal=causal, scale=scale)
+
+
+def attention_weights(
+    query: Tensor, key: Tensor, mask: TensorLike | None = None, *, causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """softmax(scale · query @ keyᵀ + mask), taken over the keys: how much of each value `attention` takes.
+
+    Args:
+        query: […, L, E].
+        key: […, S, E].
+        mask: as in `attention`.
+        causal: whether the query at position i attends only to the keys 0 to i.
+        scale: the factor of the scores; None is 1/√E.
+
+    Returns:
+        […, L, S]; 0 for a query that may attend to no key.
+    """
+    return apply(AttentionWeights, query, key, mask, causal=causal, scale=scale)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from asg_builder.arguments import DimLike, DTypeLike, ShapeLike, as_dim, as_dtype, as_shape
+from asg_builder.arguments import AxisLike, DimLike, DTypeLike, ShapeLike, as_axes, as_dim, as_dtype, as_shape
 from asg_builder.arrays import dtype_of
 from asg_builder.constants import embed_array
 from asg_builder.graph import current_graph
 from asg_builder.tensor import Tensor, apply
+from asg_schema.composites.creation import Size
 from asg_schema.dims import SymbolicDim
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
@@ -30,6 +31,7 @@ __all__ = [
     "iota",
     "ones",
     "ones_like",
+    "size",
     "zeros",
     "zeros_like",
 ]
@@ -78,6 +80,17 @@ def iota(shape: ShapeLike, dtype: DTypeLike, axis: int = 0) -> Tensor:
 def dim_size(x: Tensor, /, axis: int) -> Tensor:
     """The size of one axis of x, rank 0, int64: for arithmetic with a symbolic dim."""
     return apply(DimSize, x, axis=axis)
+
+
+def size(x: Tensor, /, axis: AxisLike = None, *, dtype: DTypeLike = "int64") -> Tensor:
+    """The number of elements of x, rank 0: to divide by where dims are symbolic.
+
+    Args:
+        x: of any dtype.
+        axis: the axes whose sizes are multiplied; None is all.
+        dtype: the dtype of the result: a number.
+    """
+    return apply(Size, x, axis=as_axes(axis), dtype=as_dtype(dtype))
 
 
 def zeros(shape: ShapeLike, dtype: DTypeLike = "float32") -> Tensor:

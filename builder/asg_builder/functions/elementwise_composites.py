@@ -1,11 +1,27 @@
-"""Activations: element-wise functions that are defined by simpler ones. Each returns the shape and dtype of `x`."""
+"""Element-wise functions that are defined by simpler ones: activations, the normal distribution, and sums and choices.
+
+Each returns the dtype of `x`, and those of one operand its shape; others broadcast.
+"""
 
 from typing import Literal
 
-from asg_builder.tensor import Tensor, apply
+from asg_builder.tensor import Tensor, TensorLike, apply
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
+from asg_schema.composites.elementwise_normal import NormalCdf, NormalPdf
+from asg_schema.composites.elementwise_products import Addcmul, Gate
 
-__all__ = ["clip", "gelu", "leaky_relu", "relu", "silu", "softplus"]
+__all__ = [
+    "addcmul",
+    "clip",
+    "gate",
+    "gelu",
+    "leaky_relu",
+    "normal_cdf",
+    "normal_pdf",
+    "relu",
+    "silu",
+    "softplus",
+]
 
 
 def clip(x: Tensor, /, min: float | None = None, max: float | None = None) -> Tensor:
@@ -53,3 +69,35 @@ def softplus(x: Tensor, /, beta: float = 1.0, threshold: float = 20.0) -> Tensor
         threshold: where beta · x is larger the result is x.
     """
     return apply(Softplus, x, beta=beta, threshold=threshold)
+
+
+def normal_cdf(x: Tensor, /) -> Tensor:
+    """Φ(x), the distribution function of the standard normal, of a floating-point dtype; exact to an error near 1's."""
+    return apply(NormalCdf, x)
+
+
+def normal_pdf(x: Tensor, /) -> Tensor:
+    """exp(-x²/2) / √(2π), the density of the standard normal, of a floating-point dtype."""
+    return apply(NormalPdf, x)
+
+
+def gate(x: TensorLike, control: TensorLike, /) -> Tensor:
+    """`x` where control > 0, else 0: what relu does to its operand, done to another value.
+
+    Args:
+        x: of a floating-point dtype.
+        control: of the dtype of x; NaN lets x pass. It has no gradient.
+    """
+    return apply(Gate, x, control)
+
+
+def addcmul(x: TensorLike, a: TensorLike, b: TensorLike, /, *, value: float = 1.0) -> Tensor:
+    """`x + value · a · b`, of a floating-point dtype.
+
+    Args:
+        x: what is added to.
+        a: a factor; broadcasts with x and b.
+        b: another.
+        value: the factor of the product; finite.
+    """
+    return apply(Addcmul, x, a, b, value=value)

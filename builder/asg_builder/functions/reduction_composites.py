@@ -1,14 +1,14 @@
-"""The standard deviation, vector norms and running products.
+"""The standard deviation and its reciprocal, vector norms and running products.
 
-`axis` of the first two is one axis or several, negative ones counted from the end; None is all.
+`axis` of the first three is one axis or several, negative ones counted from the end; None is all.
 """
 
 from asg_builder.arguments import AxisLike, as_axes
 from asg_builder.tensor import Tensor, apply
-from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_norms import Norm, Rstd, Std
 from asg_schema.composites.reduction_products import CumulativeProd
 
-__all__ = ["cumulative_prod", "norm", "std"]
+__all__ = ["cumulative_prod", "norm", "rstd", "std"]
 
 
 def std(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdims: bool = False) -> Tensor:
@@ -21,6 +21,18 @@ def std(x: Tensor, /, axis: AxisLike = None, *, correction: float = 0.0, keepdim
         keepdims: whether reduced axes stay with size 1.
     """
     return apply(Std, x, axis=as_axes(axis), correction=correction, keepdims=keepdims)
+
+
+def rstd(x: Tensor, /, axis: AxisLike = None, *, keepdims: bool = False, eps: float = 1e-5) -> Tensor:
+    """1 / √(var(x) + eps): by what a normalisation scales.
+
+    Args:
+        x: of a floating-point dtype.
+        axis: the axes to reduce.
+        keepdims: whether reduced axes stay with size 1.
+        eps: added to the variance.
+    """
+    return apply(Rstd, x, axis=as_axes(axis), keepdims=keepdims, eps=eps)
 
 
 def norm(x: Tensor, /, axis: AxisLike = None, *, ord: float = 2.0, keepdims: bool = False) -> Tensor:

@@ -1,14 +1,15 @@
-"""Pooling to a given size, transposed convolution and resampling, as the ops have them."""
+"""Pooling to a given size, what undoes pooling, transposed convolution and resampling, as the ops have them."""
 
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from asg_builder.arguments import DimLike, as_dim
+from asg_builder.arguments import DimLike, ShapeLike, as_dim, as_shape
 from asg_builder.functions.window import pairs_of, steps_of
 from asg_builder.tensor import Tensor, apply
 from asg_schema.composites.window_adaptive import AdaptiveAvgPool, AdaptiveMaxPool, GlobalAvgPool, GlobalMaxPool
 from asg_schema.composites.window_convolution import ConvTranspose
 from asg_schema.composites.window_interpolation import Interpolate
+from asg_schema.composites.window_unpooling import MaxUnpool
 from asg_schema.errors import AsgError
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "interpolate",
+    "max_unpool",
 ]
 
 _Mode = Literal["nearest", "linear", "bilinear", "trilinear"]
@@ -124,3 +126,14 @@ def interpolate(
         raise AsgError(f'interpolate: mode "{mode}" is for {_LINEAR[mode]} axes, not {axes}; "linear" is for any')
     kind = "nearest" if mode == "nearest" else "linear"
     return apply(Interpolate, x, size=sizes, scale_factor=scales, mode=kind, align_corners=align_corners)
+
+
+def max_unpool(x: Tensor, indices: Tensor, /, output_size: ShapeLike) -> Tensor:
+    """Zeros with the elements of x where `max_pool` found them; what has one place is added up.
+
+    Args:
+        x: of any number dtype, for each window a value.
+        indices: the shape of x, int32 or int64: places in the last axes of the result made one, as `max_pool` has them.
+        output_size: the sizes of the last axes of the result.
+    """
+    return apply(MaxUnpool, x, indices, output_size=as_shape(output_size))

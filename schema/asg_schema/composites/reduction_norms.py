@@ -1,4 +1,4 @@
-"""The standard deviation and vector norms, with a derivative of 0 where they are 0.
+"""The standard deviation, its reciprocal, and vector norms, with a derivative of 0 where they are 0.
 
 A root has no derivative at 0. These are defined so that there is never a 0 · inf behind it: their derivatives of every
 order are finite there, and that of the first is 0, as PyTorch has it.
@@ -12,7 +12,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from asg_schema.attributes import Number
-from asg_schema.bounds import check_overflow
+from asg_schema.bounds import check_eps, check_overflow
 from asg_schema.composite import Composite
 from asg_schema.composites.reduction import Var
 from asg_schema.editing import Value
@@ -21,11 +21,11 @@ from asg_schema.expansion import narrow, widen, widened
 from asg_schema.op import Operand
 from asg_schema.ops.comparison import Equal, NotEqual
 from asg_schema.ops.elementwise import Abs, Astype, Pow, Where
-from asg_schema.ops.elementwise_functions import Sqrt
+from asg_schema.ops.elementwise_functions import Rsqrt, Sqrt
 from asg_schema.ops.reduction import Max, Min, Reduction, Sum
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Norm", "Std"]
+__all__ = ["Norm", "Rstd", "Std"]
 
 
 class Std(Composite, Reduction):
@@ -54,6 +54,31 @@ class Std(Composite, Reduction):
         (x,) = operands
         variance = Var.of(widen(x), axis=self.axis, keepdims=self.keepdims, correction=self.correction)
         return (narrow(_root(variance), x.dtype),)
+
+
+class Rstd(Composite, Reduction):
+    """1 / √(var(x) + eps) over `axis`: by what a normalisation scales (the `rstd` of `torch.native_layer_norm`).
+
+    `var` is that of all elements, without correction. inf where it and eps are 0.
+
+    Gradient:
+        x: -ḡ · y² / n · (x - mean(x)) · y, with y the result and n the number of elements of the group.
+    """
+
+    op: Literal["rstd"] = "rstd"
+    operands: ClassVar[tuple[Operand, ...]] = (Operand("x"),)
+    eps: Number = Field(default=1e-5, description="Added to the variance before its root is taken; finite, at least 0.")
+
+    @override
+    def infer(self, operands: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        check_eps(self.eps, widened(operands[0].dtype))
+        return super().infer(operands)
+
+    @override
+    def expand(self, operands: Sequence[Value]) -> tuple[Value, ...]:
+        (x,) = operands
+        variance = Var.of(widen(x), axis=self.axis, keepdims=self.keepdims)
+        return (narrow(Rsqrt.of(variance + self.eps), x.dtype),)
 
 
 class Norm(Composite, Reduction):

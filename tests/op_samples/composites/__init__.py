@@ -5,8 +5,11 @@ from op_samples.composites import (
     contraction_einsum,
     contraction_products,
     control,
+    creation,
     elementwise,
     elementwise_activations,
+    elementwise_normal,
+    elementwise_products,
     indexing,
     layout,
     linalg,
@@ -19,12 +22,16 @@ from op_samples.composites import (
     reduction_products,
     window,
     window_sizes,
+    window_unpooling,
 )
 from op_samples.sample import Sample
 
 SAMPLES: list[Sample] = [
     *elementwise.SAMPLES,
     *elementwise_activations.SAMPLES,
+    *elementwise_normal.SAMPLES,
+    *elementwise_products.SAMPLES,
+    *creation.SAMPLES,
     *indexing.SAMPLES,
     *linalg.SAMPLES,
     *reduction.SAMPLES,
@@ -41,4 +48,5 @@ SAMPLES: list[Sample] = [
     *layout.SAMPLES,
     *window.SAMPLES,
     *window_sizes.SAMPLES,
+    *window_unpooling.SAMPLES,
 ]

@@ -1,11 +1,12 @@
 """Samples of the affine map and attention: attention query by query, from its definition."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 
-from asg_schema.composites.contraction import Attention, Linear
+from asg_schema.composites.contraction import Attention, AttentionWeights, Linear
 from op_samples.composites.reduction import softmax_of_line
 from op_samples.contraction import matrix_product
 from op_samples.sample import Array, Reference, Sample, indices_of, spread
@@ -14,6 +15,16 @@ from op_samples.sample import Array, Reference, Sample, indices_of, spread
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     product = matrix_product(x, np.ascontiguousarray(weight.T))
     return product if bias is None else product + bias
+
+
+def _weights(causal: bool = False, scale: float | None = None) -> Reference:
+    def reference(query: Array, key: Array, mask: Array | None = None) -> Array:
+        # With the unit vectors as values, what attention yields is its weights.
+        values = np.eye(key.shape[-2])
+        attended = cast("Callable[..., Array]", _attention(causal, scale))
+        return attended(query, key, values, mask)
+
+    return reference
 
 
 def _attention(causal: bool = False, scale: float | None = None) -> Reference:
@@ -46,6 +57,10 @@ def _case(name: str, *operands: Array, **attributes: Any) -> Sample:
     return Sample(f"attention.{name}", Attention, operands, attributes, _attention(**attributes))
 
 
+def _weights_case(name: str, *operands: Array, **attributes: Any) -> Sample:
+    return Sample(f"attention_weights.{name}", AttentionWeights, operands, attributes, _weights(**attributes))
+
+
 _QUERY, _KEY, _VALUE = spread(2, 3, 2), spread(2, 4, 2) * 0.8, spread(2, 4, 3) + 0.3
 _ALLOWED = np.array([[True, False, True, True], [False, True, False, False], [True, True, True, True]])
 _NOBODY = np.array([[True, True, False, True], [False, False, False, False], [True, False, False, False]])
@@ -70,5 +85,14 @@ SAMPLES: list[Sample] = [
     _case("mask_and_causal", *_SQUARE, _ALLOWED[:, 1:], causal=True),
     _case("batches_broadcast", spread(2, 1, 2, 2), spread(1, 2, 2, 2) * 0.8, spread(2, 1) + 0.3),
     _case("one_key", spread(2, 3), spread(1, 3), spread(1, 2)),
+    _weights_case("plain", _QUERY, _KEY),
+    _weights_case("scale", _QUERY[0], _KEY[0], scale=0.3),
+    _weights_case("causal", *_SQUARE[:2], causal=True),
+    _weights_case("bool_mask", _QUERY, _KEY, _ALLOWED),
+    _weights_case("bool_mask_shuts_a_query_out", _QUERY[0], _KEY[0], _NOBODY),
+    _weights_case("added_mask", _QUERY, _KEY, _ADDED),
+    _weights_case("mask_and_causal", *_SQUARE[:2], _ALLOWED[:, 1:], causal=True),
+    _weights_case("batches_broadcast", spread(2, 1, 2, 2), spread(1, 2, 2, 2) * 0.8),
+    _weights_case("no_batches", np.zeros((0, 2, 2)), np.zeros((0, 3, 2))),
     _case("no_batches", np.zeros((0, 2, 2)), np.zeros((0, 3, 2)), np.zeros((0, 3, 1))),
 ]

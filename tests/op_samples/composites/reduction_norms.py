@@ -1,4 +1,4 @@
-"""Samples of the standard deviation and vector norms: group by group, from the definition."""
+"""Samples of the standard deviation, its reciprocal and vector norms: group by group, from the definition."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from asg_schema.composites.reduction_norms import Norm, Std
+from asg_schema.composites.reduction_norms import Norm, Rstd, Std
 from op_samples.reduction import by_group
 from op_samples.sample import Array, Sample, expecting, floats, spread
 
@@ -21,6 +21,11 @@ def _deviation(correction: float) -> Callable[[list[float]], float]:
         return math.sqrt(pairs / n / (n - correction))
 
     return deviation
+
+
+def _reciprocal(eps: float) -> Callable[[list[float]], float]:
+    deviation = _deviation(0.0)
+    return lambda values: 1.0 / math.sqrt(deviation(values) ** 2 + eps)
 
 
 def _norm(ord: float) -> Callable[[list[float]], float]:
@@ -57,6 +62,24 @@ _STD = [
     )
     for name, shape, attributes in _GROUPS
     for correction in (0.0, 1.0)
+]
+_RSTD = [
+    *(
+        Sample(
+            f"rstd.{name}_{eps:g}",
+            Rstd,
+            (spread(*shape),),
+            {**attributes, **({} if eps == 1e-5 else {"eps": eps})},
+            by_group(_reciprocal(eps), attributes.get("axis"), attributes.get("keepdims", False)),
+        )
+        for name, shape, attributes in _GROUPS
+        for eps in (1e-5, 0.3)
+    ),
+    Sample("rstd.last_axes", Rstd, (spread(2, 3, 2),), {"axis": [1, 2]}, by_group(_reciprocal(1e-5), [1, 2], False)),
+    Sample("rstd.rank_0", Rstd, (np.array(3.0),), {"eps": 0.25}, lambda x: np.array(2.0)),
+    Sample("rstd.constant", Rstd, (np.full((2, 3), 0.75),), {"axis": [1], "eps": 0.0}, expecting(_INF, _INF), False),
+    Sample("rstd.no_elements", Rstd, (np.zeros((2, 0)),), {"axis": [1]}, expecting(_NAN, _NAN), False),
+    Sample("rstd.infinite", Rstd, (floats(_INF, 1.0),), {}, lambda x: np.array(_NAN), False),
 ]
 _STD_EDGES = [
     Sample("std.rank_0", Std, (np.array(3.0),), {}, lambda x: np.array(0.0)),
@@ -129,4 +152,4 @@ _NORM_EDGES = [
     Sample("norm.no_groups_ord_inf", Norm, (np.zeros((0, 2)),), {"axis": [1], "ord": _INF}, expecting()),
 ]
 
-SAMPLES: list[Sample] = [*_STD, *_STD_EDGES, *_NORM, *_NORM_EDGES]
+SAMPLES: list[Sample] = [*_STD, *_STD_EDGES, *_RSTD, *_NORM, *_NORM_EDGES]

@@ -8,10 +8,12 @@ import math
 
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.elementwise import Clip, Gelu, LeakyRelu, Relu, Silu, Softplus
+from asg_schema.composites.elementwise_normal import NormalCdf, NormalPdf
+from asg_schema.composites.elementwise_products import Addcmul, Gate
 from asg_schema.editing import Value
 from asg_schema.ops.comparison import Greater, GreaterEqual, LessEqual
 from asg_schema.ops.elementwise import Where
-from asg_schema.ops.elementwise_functions import Erf, Exp, Sigmoid, Tanh
+from asg_schema.ops.elementwise_functions import Sigmoid, Tanh
 
 __all__: list[str] = []
 
@@ -29,8 +31,7 @@ def _clip(op: Clip, at: Application) -> Cotangents:
 
 @rules.define(Relu)
 def _relu(op: Relu, at: Application) -> Cotangents:
-    zero = at.g.scalar(0.0)
-    return (Where.of(LessEqual.of(at.x, zero), zero, at.g),)
+    return (Gate.of(at.g, at.x),)
 
 
 @rules.define(LeakyRelu)
@@ -45,9 +46,7 @@ def _gelu(op: Gelu, at: Application) -> Cotangents:
 
 def _gelu_slope(x: Value) -> Value:
     """Φ(x) + x · φ(x), distribution function and density of the standard normal."""
-    curve = Erf.of(x * math.sqrt(0.5))
-    density = Exp.of(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
-    return (curve + 1.0) * 0.5 + x * density
+    return Addcmul.of(NormalCdf.of(x), x, NormalPdf.of(x))
 
 
 def _tanh_gelu_slope(x: Value) -> Value:

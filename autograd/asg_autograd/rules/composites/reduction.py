@@ -5,11 +5,11 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 
 import math
 
-from asg_autograd.rules.axes import restore_axes, sum_of_products
+from asg_autograd.rules.axes import count, restore_axes, softmax_cotangent, sum_of_products
 from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
-from asg_schema.expansion import count_elements, narrow, widen
+from asg_schema.expansion import narrow, widen
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Maximum, Where
 from asg_schema.ops.elementwise_functions import Exp
@@ -21,7 +21,7 @@ __all__: list[str] = []
 @rules.define(Mean)
 def _mean(op: Mean, at: Application) -> Cotangents:
     g = widen(at.g)
-    share = g / count_elements(at.x, op.axes_of(op.axis, at.x.rank), g.dtype)
+    share = g / count(at.x, op.axes_of(op.axis, at.x.rank), g.dtype)
     return (narrow(restore_axes(share, op, at.x), at.x.dtype),)
 
 
@@ -29,7 +29,7 @@ def _mean(op: Mean, at: Application) -> Cotangents:
 def _var(op: Var, at: Application) -> Cotangents:
     x, g = widen(at.x), widen(at.g)
     deviation = x - Mean.of(x, axis=op.axis, keepdims=True)
-    divisor = count_elements(at.x, op.axes_of(op.axis, x.rank), x.dtype)
+    divisor = count(at.x, op.axes_of(op.axis, x.rank), x.dtype)
     if op.correction:
         divisor = Maximum.of(divisor - op.correction, divisor.scalar(0.0))
     return (narrow(restore_axes(g * 2.0 / divisor, op, x) * deviation, at.x.dtype),)
@@ -47,7 +47,7 @@ def _logsumexp(op: Logsumexp, at: Application) -> Cotangents:
 @rules.define(Softmax)
 def _softmax(op: Softmax, at: Application) -> Cotangents:
     y, g = widen(at.y), widen(at.g)
-    return (narrow(y * (g - Sum.of(g * y, axis=(op.axis,), keepdims=True)), at.x.dtype),)
+    return (narrow(softmax_cotangent(y, g, op.axis), at.x.dtype),)
 
 
 @rules.define(LogSoftmax)

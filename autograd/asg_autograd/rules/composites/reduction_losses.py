@@ -3,12 +3,13 @@
 As in their expansions, float16 and bfloat16 are computed in float32 and rounded once at the end.
 """
 
+from asg_autograd.rules.axes import count
 from asg_autograd.rules.table import Application, Cotangents, rules
 from asg_schema.composites.indexing import OneHot
 from asg_schema.composites.reduction import LogSoftmax, Softmax
 from asg_schema.composites.reduction_losses import BinaryCrossEntropy, CrossEntropy
 from asg_schema.editing import Value
-from asg_schema.expansion import count_elements, narrow, widen
+from asg_schema.expansion import narrow, widen
 from asg_schema.ops.elementwise import Maximum
 from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.indexing import ScatterAddAlongAxis
@@ -31,7 +32,7 @@ def _cross_entropy(op: CrossEntropy, at: Application) -> Cotangents:
     g = widen(at.g)
     if op.reduction == "mean":
         axis = op.axis_of(op.axis, scores.rank)
-        g = g / count_elements(scores, [other for other in range(scores.rank) if other != axis], g.dtype)
+        g = g / count(scores, [other for other in range(scores.rank) if other != axis], g.dtype)
     g = _along_lines(op, g, scores)
     q = op.weighted(op.smoothed(widen(target)), at.operands)
     by_scores = g * (Exp.of(logarithms) * Sum.of(q, axis=(op.axis,), keepdims=True) - q)
@@ -45,7 +46,7 @@ def _by_scores_of_plain_loss(op: CrossEntropy, at: Application, classes: int) ->
     """ḡ · (softmax - q), where q is 1 at the target, and each line counts the same."""
     (scores, target), g = at.operands, widen(at.g)
     if op.reduction == "mean":
-        g = g / count_elements(target, range(target.rank), g.dtype)
+        g = g / count(target, range(target.rank), g.dtype)
     axis = op.axis_of(op.axis, scores.rank)
     softmax = Softmax.of(widen(scores), axis=op.axis)
     q = OneHot.of(target, num_classes=classes, dtype=g.dtype)
@@ -64,7 +65,7 @@ def _by_scores(op: CrossEntropy, at: Application, logarithms: Value) -> Value:
     softmax = Exp.of(logarithms)
     if epsilon:
         everywhere = _along_lines(op, targets.masked(g) * op.share(logarithms), scores)
-        whole = Sum.of(widen(weight[0])) if weight else count_elements(scores, [op.axis], g.dtype)
+        whole = Sum.of(widen(weight[0])) if weight else count(scores, [op.axis], g.dtype)
         dense = softmax * (at_target + everywhere * whole) - op.weighted(everywhere, at.operands)
     else:
         dense = softmax * at_target
@@ -87,7 +88,7 @@ def _binary_cross_entropy(op: BinaryCrossEntropy, at: Application) -> Cotangents
     x, target, *weight = map(widen, at.operands)
     g = widen(at.g)
     if op.reduction == "mean":
-        g = g / count_elements(x, range(x.rank), g.dtype)
+        g = g / count(x, range(x.rank), g.dtype)
     if weight:
         g = g * weight[0]
     spread = x * (1.0 - x)

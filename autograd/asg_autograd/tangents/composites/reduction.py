@@ -5,13 +5,13 @@ As in their expansions, float16 and bfloat16 are computed in float32 and rounded
 
 import math
 
-from asg_autograd.rules.axes import restore_axes
+from asg_autograd.rules.axes import count, restore_axes
 from asg_autograd.rules.standardization import standardization_cotangent
 from asg_autograd.sums import total
 from asg_autograd.tangents.table import Perturbation, Tangents, tangents
 from asg_autograd.tangents.terms import multilinear, symmetric
 from asg_schema.composites.reduction import LayerNorm, LogSoftmax, Logsumexp, Mean, Softmax, Var
-from asg_schema.expansion import count_elements, narrow, widen
+from asg_schema.expansion import narrow, widen
 from asg_schema.ops.comparison import Equal
 from asg_schema.ops.elementwise import Maximum, Where
 from asg_schema.ops.elementwise_functions import Exp
@@ -27,7 +27,7 @@ tangents.define(Softmax)(symmetric)
 def _var(op: Var, at: Perturbation) -> Tangents:
     x, t = widen(at.x), widen(at.t)
     deviation = x - Mean.of(x, axis=op.axis, keepdims=True)
-    divisor = count_elements(at.x, op.axes_of(op.axis, x.rank), x.dtype)
+    divisor = count(at.x, op.axes_of(op.axis, x.rank), x.dtype)
     if op.correction:
         divisor = Maximum.of(divisor - op.correction, divisor.scalar(0.0))
     return (narrow(Sum.of(deviation * t, axis=op.axis, keepdims=op.keepdims) * 2.0 / divisor, at.x.dtype),)
