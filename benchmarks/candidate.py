@@ -93,13 +93,13 @@ class Candidate:
         """
         return self._asked("start", Started, self._start_seconds)
 
-    def round(self, seconds: float) -> list[float]:
-        """Steps from the first weights, for so many seconds; the milliseconds of each.
+    def round(self, seconds: float) -> Round:
+        """Steps from the first weights, for so many seconds.
 
         Raises:
             CandidateError: a step failed.
         """
-        return self._asked(f"round {seconds}", Round, seconds + _SLACK_SECONDS).milliseconds
+        return self._asked(f"round {seconds}", Round, seconds + _SLACK_SECONDS)
 
     def memory(self) -> Held:
         """What it held at most.

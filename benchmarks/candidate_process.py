@@ -27,7 +27,6 @@ COMPARED_STEPS = 6
 
 _MOST_COMPARED = 256  # numbers of an answer
 _WARM_SECONDS = 0.03
-_WARM_STEPS = 3
 _PROFILED_SECONDS = 2.0
 
 
@@ -56,11 +55,11 @@ class _Candidate:
         return Started(first_step_seconds=seconds, figures=figures)
 
     def round(self, seconds: float) -> Round:
+        processor = time.process_time()
         self._steps.restart()
         step, clock = self._steps.step, time.perf_counter
         end = clock() + _WARM_SECONDS
-        for _ in range(_WARM_STEPS):
-            step()
+        step()
         while clock() < end:  # what another candidate had in the caches is gone, and threads are awake
             step()
         gc.collect()
@@ -76,7 +75,7 @@ class _Candidate:
                 milliseconds.append((stop - start) * 1e3)
         finally:
             gc.enable()
-        return Round(milliseconds=milliseconds)
+        return Round(milliseconds=milliseconds, processor_seconds=time.process_time() - processor)
 
     def profile(self) -> Profiled:
         if not isinstance(self._steps, CanProfile):

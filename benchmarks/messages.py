@@ -23,9 +23,11 @@ class Round(BaseModel):
 
     Attributes:
         milliseconds: of each step.
+        processor_seconds: for how long all threads of the process computed, from the request to the answer.
     """
 
     milliseconds: list[float]
+    processor_seconds: float
 
 
 class Held(BaseModel):

@@ -138,11 +138,17 @@ def print_report(console: Console, results: Results) -> None:
 def markdown(results: Results) -> str:
     """The tables as Markdown, with a line that says where they are from."""
     machine = results.machine
-    parts = [f"One run on {machine.cores} cores of an {machine.processor}, float32."]
+    parts = [f"One run on {machine.cores} cores of an {machine.processor}, float32.{_others(results)}"]
     for table in report_tables(results):
         lines = [_line(table.columns), "|" + "---|" * len(table.columns), *map(_line, table.rows)]
         parts += [table.title, "\n".join(lines)]
     return "\n\n".join([*parts, *_failures(results)])
+
+
+def _others(results: Results) -> str:
+    """What other processes took of the cores at most."""
+    shares = [row.others_share for row in results.rows if row.others_share is not None]
+    return f" Other processes took at most {max(shares):.0%} of the cores meanwhile." if shares else ""
 
 
 def _line(cells: Sequence[str]) -> str:

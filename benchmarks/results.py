@@ -61,6 +61,8 @@ class Row(_Record):
         engine: the name of our engine.
         product_share: the part of our step that matrix products and convolutions take, by a profile of the engine.
         product_operations: how many multiplications and additions they are.
+        others_share: the part of the cores that other processes took while candidates computed in theirs; None where
+            the system does not tell. Where it is not near 0, nothing here is to be believed.
     """
 
     workload: str
@@ -71,6 +73,7 @@ class Row(_Record):
     engine: str
     product_share: float
     product_operations: int
+    others_share: float | None
 
     def ratio(self, peer: str) -> float | None:
         """The ratio of our median to that of a candidate; None where one of them has none."""

@@ -19,6 +19,7 @@ from rich.console import Console
 from asg_executor.cores import available_cores
 from asg_executor.engines.lookup import engine_names
 from benchmarks.asg_steps import first_weights
+from benchmarks.busy_cores import busy_seconds
 from benchmarks.candidate import Candidate, CandidateError
 from benchmarks.concurrency import measure_concurrency
 from benchmarks.messages import Started
@@ -32,6 +33,7 @@ MOST_DIFFERENCE = 1e-3
 """How much the figures of two candidates may differ, relatively to the largest."""
 
 _REST_SECONDS = 0.05  # threads of OpenMP and BLAS libraries spin for some milliseconds before they sleep
+_MOST_OTHERS = 0.05
 _CONCURRENT = ("small block", "MLP")
 _CPU_INFORMATION = Path("/proc/cpuinfo")
 
@@ -65,6 +67,8 @@ def measure(
         row = measure_row(workload, names, seconds=seconds, rounds=rounds, start_seconds=start_seconds)
         for name, problem in row.problems.items():
             console.print(f"  {name}: {problem}", style="yellow", highlight=False)
+        if row.others_share is not None and row.others_share > _MOST_OTHERS:
+            console.print(f"  other processes took {row.others_share:.0%} of the cores meanwhile", style="yellow")
         rows.append(row)
     concurrent = [workload.name for workload in workloads if workload.name in _CONCURRENT]
     together = [measure_concurrency(name, seconds) for name in concurrent]
@@ -129,6 +133,7 @@ class _Contest:
         self._rounds: dict[str, list[list[float]]] = {}
         self._problems: dict[str, str] = {}
         self._differences: list[float] = []
+        self._others: list[float] = []
 
     def admit(self, name: str) -> None:
         """Start a candidate twice: where nothing is kept on disk, and in the process that will be timed."""
@@ -160,11 +165,28 @@ class _Contest:
         """Let each candidate take steps for so many seconds, one after the other."""
         for name, candidate in list(self._running.items()):
             time.sleep(_REST_SECONDS)
+            begin, busy = time.perf_counter(), busy_seconds()
             try:
-                self._rounds[name].append(candidate.round(seconds))
+                found = candidate.round(seconds)
             except CandidateError as error:
                 self._leave_out(name, error)
                 del self._running[name]
+                continue
+            self._rounds[name].append(found.milliseconds)
+            if name != HTTP:  # whose server is another process
+                self._watch(busy, time.perf_counter() - begin, found.processor_seconds)
+
+    def _watch(self, busy: float | None, seconds: float, own: float) -> None:
+        """Note what other processes took of the cores.
+
+        Args:
+            busy: for how long the cores had been busy before.
+            seconds: how long ago that was.
+            own: for how long the candidate computed meanwhile.
+        """
+        now = busy_seconds()
+        if busy is not None and now is not None:
+            self._others.append(max(now - busy - own, 0.0) / (seconds * available_cores()))
 
     def row(self) -> Row:
         """What was found."""
@@ -179,6 +201,7 @@ class _Contest:
             engine=profile.engine,
             product_share=profile.product_share,
             product_operations=profile.product_operations,
+            others_share=median(self._others) if self._others else None,
         )
 
     def _timed(self, name: str, candidate: Candidate) -> Timed:

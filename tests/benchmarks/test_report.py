@@ -45,6 +45,7 @@ def results() -> Results:
             engine="numpy",
             product_share=0.25,
             product_operations=2_000_000,
+            others_share=0.014,
         ),
         Row(
             workload="two",
@@ -55,6 +56,7 @@ def results() -> Results:
             engine="numpy",
             product_share=0.5,
             product_operations=123_400_000,
+            others_share=None,
         ),
     ]
     return Results(
@@ -101,6 +103,7 @@ def test_tables_have_times_ratios_and_what_is_missing() -> None:
 def test_markdown_is_tables_and_sentences() -> None:
     text = markdown(results())
     assert "2 cores" in text
+    assert "Other processes took at most 1% of the cores" in text
     assert "| one \\| first | 0.250 / 0.500 |" in text
     assert "torch.compile failed on the two: no compiler" in text
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)

@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.asg_steps import LocalSteps, RemoteSteps, first_weights
+from benchmarks.busy_cores import busy_seconds
 from benchmarks.candidate import Candidate, CandidateError
 from benchmarks.candidate_process import COMPARED_STEPS
 from benchmarks.concurrency import measure_concurrency
@@ -38,6 +40,7 @@ def test_candidates_are_measured_in_turns_and_compared() -> None:
     assert timed.first_step_seconds > 0
     assert timed.later_first_step_seconds > 0
     assert row.most_difference == 0
+    assert row.others_share is None or 0 <= row.others_share < 1.1
     assert row.problems == {"nobody": "the process ended with 1: KeyError: 'nobody'"}
     assert 0 < row.product_share < 1
     assert row.fastest_peer is None
@@ -83,7 +86,9 @@ def test_a_candidate_answers_errors_and_goes_on(tmp_path: Path) -> None:
             candidate.round(0.01)  # before it was started
         losses = candidate.start().figures
         assert len(losses) == COMPARED_STEPS
-        assert candidate.round(0.01)
+        found = candidate.round(0.01)
+        assert found.milliseconds
+        assert found.processor_seconds > 0
         held = candidate.memory()
         if held.most_bytes is not None and held.stepping_bytes is not None:
             assert 0 <= held.stepping_bytes <= held.most_bytes
@@ -159,3 +164,15 @@ def run_module(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]"
 
 def test_the_names_of_workloads_are_different() -> None:
     assert len({workload.name for workload in WORKLOADS}) == len(WORKLOADS)
+
+
+def test_the_cores_are_as_busy_as_this_process_makes_them() -> None:
+    before = busy_seconds()
+    if before is None:
+        pytest.skip("the system does not tell, or the process may not use all cores")
+    own = time.process_time()
+    while time.process_time() < own + 0.3:
+        pass
+    after = busy_seconds()
+    assert after is not None
+    assert after - before >= 0.2
