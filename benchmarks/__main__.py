@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from asg_executor.blas import blas_threads
@@ -16,8 +17,10 @@ from benchmarks.readme import replace_part
 from benchmarks.report import markdown, print_report
 from benchmarks.results import Results
 from benchmarks.side_by_side import measure
+from benchmarks.workloads import WORKLOADS, Workload, workload_named
 
 _ROOT = Path(__file__).parents[1]
+_WIDTH = 160  # where it is no terminal
 _PART = "side by side"
 _CHART = Path(__file__).parent / "side_by_side.png"
 
@@ -28,14 +31,21 @@ def main(
     side_by_side_only: Annotated[bool, typer.Option("--side-by-side-only", help="Only steps beside peers.")] = False,
     documents_only: Annotated[bool, typer.Option("--documents-only", help="Only the stages of a document.")] = False,
     million: Annotated[bool, typer.Option("--million", help="Documents of 100,000 and 1,000,000 nodes, too.")] = False,
+    workload: Annotated[list[str] | None, typer.Option(help="Only this one beside peers; may be repeated.")] = None,
     json: Annotated[Path | None, typer.Option(help="Where the results beside peers are written as JSON.")] = None,
     measured: Annotated[Path | None, typer.Option(help="Show these results, of an earlier --json, instead.")] = None,
     write_readme: Annotated[bool, typer.Option("--write-readme", help="Write table and chart of the README.")] = False,
 ) -> None:
     """Time steps beside peers, inference over HTTP, checkpoints of a deep model, and the stages of a document."""
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
     if not documents_only:
-        results = _side_by_side(console, measured, seconds, start_seconds)
+        results = (
+            _earlier(measured)
+            if measured
+            else measure(console, seconds=seconds, start_seconds=start_seconds, workloads=_chosen(workload))
+        )
         print_report(console, results)
         if json is not None:
             json.write_text(results.model_dump_json(indent=1))
@@ -51,10 +61,18 @@ def main(
         bench_document_stages(console, (1_000, 30_000, 100_000, 1_000_000) if million else (1_000, 30_000))
 
 
-def _side_by_side(console: Console, measured: Path | None, seconds: float, start_seconds: float) -> Results:
-    if measured is not None:
-        return Results.model_validate_json(measured.read_text())
-    return measure(console, seconds=seconds, start_seconds=start_seconds)
+def _earlier(path: Path) -> Results:
+    try:
+        return Results.model_validate_json(path.read_text())
+    except (OSError, ValidationError) as error:
+        raise typer.BadParameter(f"{path} has no results: {error}") from None
+
+
+def _chosen(names: list[str] | None) -> list[Workload]:
+    try:
+        return [workload_named(name) for name in names] if names else list(WORKLOADS)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 if __name__ == "__main__":
