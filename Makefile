@@ -14,7 +14,7 @@ help:
 	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
 	@echo "make fuzz      every transform of many random documents; FUZZ_EXAMPLES=2000 for more"
 	@echo "make parity    the comparisons with PyTorch and JAX"
-	@echo "make bench     the benchmarks; OPTIONS='--documents-only --million' for documents of up to a million nodes"
+	@echo "make bench     the benchmarks; OPTIONS='--side-by-side-only' for steps beside PyTorch and JAX alone"
 	@echo "make format    format the code"
 	@echo "make generate  write the generated documentation, its examples and drawing, and the conformance vectors anew"
 	@echo "make clean     remove .venv and everything that tools left behind"

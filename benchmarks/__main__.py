@@ -22,7 +22,7 @@ from benchmarks.workloads import WORKLOADS, Workload, workload_named
 _ROOT = Path(__file__).parents[1]
 _WIDTH = 160  # where it is no terminal
 _PART = "side by side"
-_CHART = Path(__file__).parent / "side_by_side.png"
+_CHART = "benchmarks/side_by_side.png"
 
 
 def main(
@@ -50,8 +50,8 @@ def main(
         if json is not None:
             json.write_text(results.model_dump_json(indent=1))
         if write_readme:
-            draw_chart(results, _CHART)
-            replace_part(_ROOT / "README.md", _PART, markdown(results))
+            draw_chart(results, _ROOT / _CHART)
+            replace_part(_ROOT / "README.md", _PART, markdown(results, _CHART))
     if not documents_only and not side_by_side_only:
         # Servers compute on as many threads as what runs in this process.
         os.environ.setdefault("ASG_BLAS_THREADS", str(blas_threads() or 1))

@@ -37,8 +37,14 @@ def report_tables(results: Results) -> list[ReportTable]:
     return [
         ReportTable(
             "A step, or an answer to one example: minimum / median in ms, and in brackets our median to a peer's.",
-            ["workload", *_heads(results, [*own, *PEERS]), "to the fastest peer", "products", "GFLOP/s"],
-            [[row.description, *_times(row, [*own, *PEERS]), *_products(row)] for row in results.rows],
+            [
+                "workload",
+                *_heads(results, [*own, *PEERS]),
+                "to the fastest peer",
+                "HTTP / in-process",
+                "products (GFLOP/s)",
+            ],
+            [[row.description, *_times(row, [*own, *PEERS]), *_ratios(row), _products(row)] for row in results.rows],
         ),
         ReportTable(
             "The first step, from the model's description on, in s: with nothing kept on disk / in a later process.",
@@ -89,12 +95,20 @@ def _times(row: Row, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _products(row: Row) -> list[str]:
-    """The ratio to the fastest peer, the part of our time that products take, and how fast they are in all of it."""
+def _ratios(row: Row) -> list[str]:
+    """The ratios of our median to that of the fastest peer, and of the one over HTTP to ours."""
     fastest = row.fastest_peer
-    ratio = None if fastest is None else row.ratio(fastest)
-    rate = row.product_operations / row.timed[ASG].median / 1e6
-    return ["" if ratio is None else f"**{ratio:.2f}**", f"{row.product_share:.0%}", _figure(rate)]
+    to_fastest = None if fastest is None else row.ratio(fastest)
+    over_http = row.timed[HTTP].median / row.timed[ASG].median if HTTP in row.timed else None
+    return [
+        "" if to_fastest is None else f"**{to_fastest:.2f}**",
+        "" if over_http is None else f"{over_http:.2f}",
+    ]
+
+
+def _products(row: Row) -> str:
+    """The part of our time that products take, and how fast they are in all of it."""
+    return f"{row.product_share:.0%} ({_figure(row.product_operations / row.timed[ASG].median / 1e6)})"
 
 
 def _first_steps(timed: Timed) -> str:
@@ -135,14 +149,20 @@ def print_report(console: Console, results: Results) -> None:
         console.print(failure, highlight=False)
 
 
-def markdown(results: Results) -> str:
-    """The tables as Markdown, with a line that says where they are from."""
+def markdown(results: Results, chart: str) -> str:
+    """The tables as Markdown, with a line that says where they are from, and the chart.
+
+    Args:
+        results: what is shown.
+        chart: the path of the chart's file from the page that this stands in.
+    """
     machine = results.machine
     parts = [f"One run on {machine.cores} cores of an {machine.processor}, float32.{_others(results)}"]
     for table in report_tables(results):
         lines = [_line(table.columns), "|" + "---|" * len(table.columns), *map(_line, table.rows)]
         parts += [table.title, "\n".join(lines)]
-    return "\n\n".join([*parts, *_failures(results)])
+    picture = f"![Bars for the medians of each workload, ours above the peers']({chart})"
+    return "\n\n".join([*parts, *_failures(results), picture])
 
 
 def _others(results: Results) -> str:

@@ -12,6 +12,7 @@ from benchmarks.report import markdown, print_report, report_tables
 from benchmarks.results import Concurrency, Machine, Results, Row, Timed
 from benchmarks.steps import ASG, HTTP, JAX, TORCH, TORCH_COMPILE
 
+README = Path(__file__).parents[2] / "README.md"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -88,23 +89,24 @@ def test_tables_have_times_ratios_and_what_is_missing() -> None:
         "torch.compile",
         "JAX jit",
         "to the fastest peer",
-        "products",
-        "GFLOP/s",
+        "HTTP / in-process",
+        "products (GFLOP/s)",
     ]
     first = ["one | first", "0.250 / 0.500", "0.750 / 1.50", "1.00 / 2.00 (0.25)", "0.500 / 1.00 (0.50)"]
-    assert times.rows[0] == [*first, "2.00 / 4.00 (0.12)", "**0.50**", "25%", "4.00"]
+    assert times.rows[0] == [*first, "2.00 / 4.00 (0.12)", "**0.50**", "3.00", "25% (4.00)"]
     second = ["another", "61.7 / 123", "not installed", "50.0 / 100 (1.23)", "failed", "not installed"]
-    assert times.rows[1] == [*second, "**1.23**", "50%", "1.00"]
+    assert times.rows[1] == [*second, "**1.23**", "", "50% (1.00)"]
     assert first_steps.rows[0] == ["one | first", "1.00 / 0.25", "1.00 / 0.25", "40.00 / 10.00", "1.00 / 0.25"]
     assert at_once.rows == [["one", "100", "180", "1.80"]]
     assert memory.rows[1] == ["another", "3 / 5", "3 / 5", "failed", "not installed"]
 
 
 def test_markdown_is_tables_and_sentences() -> None:
-    text = markdown(results())
+    text = markdown(results(), "a/chart.png")
     assert "2 cores" in text
     assert "Other processes took at most 1% of the cores" in text
     assert "| one \\| first | 0.250 / 0.500 |" in text
+    assert "](a/chart.png)" in text
     assert "torch.compile failed on the two: no compiler" in text
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
     assert len(tables) == 4
@@ -160,3 +162,15 @@ def test_a_file_without_the_part_is_left_alone(tmp_path: Path, content: str) -> 
     with pytest.raises(ValueError, match="<!-- x: begin -->"):
         replace_part(path, "x", "new")
     assert path.read_text() == content
+
+
+def test_the_readme_has_a_part_for_the_tables(tmp_path: Path) -> None:
+    copy = tmp_path / "README.md"
+    content = README.read_text()
+    copy.write_text(content)
+    replace_part(copy, "side by side", markdown(results(), "benchmarks/side_by_side.png"))
+    begin, end = content.index("<!-- side by side: begin -->"), content.index("<!-- side by side: end -->")
+    changed = copy.read_text()
+    assert changed.startswith(content[:begin])
+    assert changed.endswith(content[end:])
+    assert "| another | 61.7 / 123 |" in changed
