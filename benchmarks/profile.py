@@ -1,6 +1,8 @@
 """`python -m benchmarks.profile WORKLOAD`: where the time of a step of ours goes, the longest pieces first."""
 
 from collections import defaultdict
+from collections.abc import Iterable
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -39,37 +41,39 @@ def main(
 
 def _pieces(profile: Profile, rows: int) -> Table:
     """The pieces, one a row, the longest first."""
-    milliseconds = profile.nanoseconds / profile.steps / 1e6
-    title = f"{profile.steps} steps on the engine {profile.engine}, {milliseconds:.3f} ms each"
+    title = f"{len(profile.each)} steps on the engine {profile.engine}; median {median(profile.each) / 1e6:.3f} ms, "
+    title += f"minimum {min(profile.each) / 1e6:.3f} ms"
     table = Table(title=title, title_justify="left", box=SIMPLE)
-    for column in ("µs", "part", "calls", "GFLOP/s"):
+    for column in ("part", "median, µs", "minimum", "GFLOP/s", "calls"):
         table.add_column(column, justify="right")
     for column in ("graph", "ops", "nodes", "result"):
         table.add_column(column, overflow="fold")
-    for piece in sorted(profile.pieces, key=lambda piece: -piece.nanoseconds)[:rows]:
-        each = max(piece.nanoseconds / profile.steps, 1)
-        shown = (f"{piece.calls / profile.steps:.0f}", f"{piece.operations / each:.1f}", piece.graph, piece.ops)
-        table.add_row(*_time(piece.nanoseconds, profile), *shown, _nodes(piece), " ".join(piece.results))
-    table.add_row(*_time(profile.rest_nanoseconds, profile), "", "", "", "copies in and out, Python")
+    for piece in _longest(profile.pieces)[:rows]:
+        time = median(piece.each)
+        figures = (f"{time / 1e3:,.1f}", f"{min(piece.each) / 1e3:,.1f}", f"{piece.operations / max(time, 1):.1f}")
+        names = (str(piece.calls), piece.graph, piece.ops, _nodes(piece), " ".join(piece.results))
+        table.add_row(f"{profile.part([piece]):.1%}", *figures, *names)
+    table.add_row(f"{1 - profile.part(profile.pieces):.1%}", *[""] * 5, "copies in and out, Python")
     return table
 
 
 def _ops(profile: Profile, rows: int) -> Table:
     """The sums by ops, the longest first."""
     table = Table(title="By ops", title_justify="left", box=SIMPLE)
-    for column in ("µs", "part"):
-        table.add_column(column, justify="right")
+    table.add_column("part", justify="right")
     table.add_column("ops", overflow="fold")
-    sums: defaultdict[str, int] = defaultdict(int)
-    for piece in profile.pieces:
-        sums[piece.ops] += piece.nanoseconds
-    for ops, nanoseconds in sorted(sums.items(), key=lambda item: -item[1])[:rows]:
-        table.add_row(*_time(nanoseconds, profile), ops)
+    groups: defaultdict[str, list[Piece]] = defaultdict(list)
+    for piece in _longest(profile.pieces):
+        groups[piece.ops].append(piece)
+    parts = sorted(((profile.part(pieces), ops) for ops, pieces in groups.items()), reverse=True)
+    for part, ops in parts[:rows]:
+        table.add_row(f"{part:.1%}", ops)
     return table
 
 
-def _time(nanoseconds: int, profile: Profile) -> tuple[str, str]:
-    return f"{nanoseconds / profile.steps / 1e3:,.1f}", f"{nanoseconds / profile.nanoseconds:.1%}"
+def _longest(pieces: Iterable[Piece]) -> list[Piece]:
+    """The pieces, the longest first."""
+    return sorted(pieces, key=lambda piece: -sum(piece.each))
 
 
 def _nodes(piece: Piece) -> str:

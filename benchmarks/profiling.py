@@ -1,7 +1,7 @@
 """Where the time of a step goes, as the engine tells it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from asg_executor import Session
@@ -24,19 +24,32 @@ class Piece:
 
     Attributes:
         graph: the name of the session's graph; `optimizer` for what applies the gradients.
-        instructions: what it computes.
+        instructions: what it computes; none where it only prepares something for others.
         results: dtype and shape of each result of the last of them.
         operations: the operations on one element that it takes in a step.
-        calls: how often it ran.
-        nanoseconds: how long it ran, in all.
+        each: how long it ran in each step, in nanoseconds.
+        calls: how often it ran in the last step.
+        running: how long it has run in the step that is under way, and how often.
     """
 
     graph: str
     instructions: Sequence[Instruction]
     results: Sequence[str]
     operations: int
+    each: list[int] = field(default_factory=list[int])
     calls: int = 0
-    nanoseconds: int = 0
+    running: tuple[int, int] = (0, 0)
+
+    def ran(self, nanoseconds: int) -> None:
+        """Note that it ran for so long."""
+        before, calls = self.running
+        self.running = before + nanoseconds, calls + 1
+
+    def end_step(self) -> None:
+        """Note what ran since the last step."""
+        nanoseconds, self.calls = self.running
+        self.each.append(nanoseconds)
+        self.running = 0, 0
 
     @property
     def has_product(self) -> bool:
@@ -66,25 +79,22 @@ class Profile:
 
     Attributes:
         engine: the engine's name.
-        steps: how many were taken.
-        nanoseconds: how long they took together.
+        each: how long each step took, in nanoseconds.
         pieces: what ran, in the order of the first step.
     """
 
     engine: str
-    steps: int = 0
-    nanoseconds: int = 0
-    pieces: list[Piece] = field(default_factory=list[Piece])
+    each: list[int]
+    pieces: list[Piece]
+
+    def part(self, pieces: Iterable[Piece]) -> float:
+        """The part of the time of all steps in which these ran."""
+        return sum(sum(piece.each) for piece in pieces) / sum(self.each)
 
     @property
     def product_share(self) -> float:
-        """The part of the time in which matrix products and convolutions were computed, with what is fused to them."""
-        return sum(piece.nanoseconds for piece in self.pieces if piece.has_product) / self.nanoseconds
-
-    @property
-    def rest_nanoseconds(self) -> int:
-        """The time between the pieces: copies of inputs and results, and Python."""
-        return self.nanoseconds - sum(piece.nanoseconds for piece in self.pieces)
+        """The part in which matrix products and convolutions were computed, with what is fused to them."""
+        return self.part(piece for piece in self.pieces if piece.has_product)
 
 
 def profiled(session: Session, step: Callable[[], object], *, seconds: float) -> Profile:
@@ -103,33 +113,36 @@ def profiled(session: Session, step: Callable[[], object], *, seconds: float) ->
     for graph, executable in session.executables():
         executable.record_times(_recorder(graph, executable.plan, found))
     step()  # the first time makes the pieces
-    for piece in found.values():
-        piece.calls = piece.nanoseconds = 0
-    profile = Profile(session.engine)
-    begin = time.perf_counter_ns()
-    while profile.nanoseconds < seconds * 1e9:
+    pieces = list(found.values())
+    for piece in pieces:
+        piece.running = 0, 0
+    each: list[int] = []
+    end = time.perf_counter_ns() + seconds * 1e9
+    while not each or time.perf_counter_ns() < end:
+        begin = time.perf_counter_ns()
         step()
-        profile.steps += 1
-        profile.nanoseconds = time.perf_counter_ns() - begin
-    profile.pieces = list(found.values())
-    return profile
+        each.append(time.perf_counter_ns() - begin)
+        for piece in pieces:
+            piece.end_step()
+    return Profile(session.engine, each, pieces)
 
 
 def _recorder(
     graph: str, plan: Plan, found: dict[tuple[str, tuple[int, ...]], Piece]
 ) -> Callable[[Sequence[Instruction], int], None]:
     types = plan.program.types
+    known: dict[int, Piece] = {}  # by the identity of the sequence, which the engine keeps
 
     def record(instructions: Sequence[Instruction], nanoseconds: int) -> None:
-        key = (graph, tuple(map(id, instructions)))
-        piece = found.get(key)
+        piece = known.get(id(instructions))
         if piece is None:
-            results = [str(types[name]) for name in instructions[-1].results]
-            piece = found[key] = Piece(
-                graph, instructions, results, sum(operations(item, types) for item in instructions)
-            )
-        piece.calls += 1
-        piece.nanoseconds += nanoseconds
+            key = (graph, tuple(map(id, instructions)))  # tiles of one instruction are one piece
+            if key not in found:
+                results = [str(types[name]) for item in instructions[-1:] for name in item.results]
+                operation_count = sum(operations(item, types) for item in instructions)
+                found[key] = Piece(graph, instructions, results, operation_count)
+            piece = known[id(instructions)] = found[key]
+        piece.ran(nanoseconds)
 
     return record
 

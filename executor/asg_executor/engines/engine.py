@@ -12,7 +12,10 @@ from asg_schema.tensor_type import TensorType
 __all__ = ["Engine", "Executable", "TimeRecorder"]
 
 TimeRecorder: TypeAlias = Callable[[Sequence[Instruction], int], None]
-"""What is told of each piece of a call when it is done: the instructions that it computed, and its nanoseconds."""
+"""What is told of each piece of a call when it is done: the instructions that it computed, and its nanoseconds.
+
+The instructions of a piece are the same object at every call.
+"""
 
 
 class Executable(Protocol):
