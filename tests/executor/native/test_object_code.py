@@ -1,8 +1,10 @@
 """Machine code is made once, kept on disk, and never taken from a file that is damaged."""
 
+import ctypes
 import gc
 import os
 import stat
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -218,3 +220,21 @@ def test_threads_compile_as_one_does() -> None:
 def test_what_llvm_cannot_read_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="expected"):
         machine_code("define nothing")
+
+
+_NARROWING = """
+define void @narrow(ptr %wide, ptr %half) {
+  %number = load double, ptr %wide
+  %narrow = fptrunc double %number to half
+  store half %narrow, ptr %half
+  ret void
+}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the library has another name")
+def test_functions_that_llvm_calls_for_want_of_an_instruction_are_found(tmp_path: Path) -> None:
+    (narrow,) = code_at(tmp_path).text_functions(_NARROWING, ["narrow"])
+    wide, half = np.array([1 + 2**-11 + 2**-40]), np.zeros(1, np.float16)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(narrow.address)(wide.ctypes.data, half.ctypes.data)
+    assert half[0] == 1 + 2**-10  # to float32 first, it would be 1

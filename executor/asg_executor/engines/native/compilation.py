@@ -1,5 +1,7 @@
 """From LLVM's intermediate representation to machine code for the processor that this runs on."""
 
+import ctypes
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,6 +11,8 @@ from llvmlite import binding
 from asg_executor.engines.native.unlocked import emit_object, run_passes
 
 __all__ = ["VectorUnit", "create_linker", "machine_code", "optimised_text", "processor", "vector_unit"]
+
+_SUPPORT = "libgcc_s.so.1"  # has what LLVM calls where the processor has no instruction, as from float64 to float16
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,8 @@ def _optimised(text: str, machine: Any) -> Any:
 
 def create_linker() -> Any:
     """What puts object files into this process's memory: LLVM's LLJIT."""
+    with suppress(OSError):  # elsewhere the system's own library has them
+        ctypes.CDLL(_SUPPORT, mode=ctypes.RTLD_GLOBAL)
     return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=False)
 
 
