@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 from typing_extensions import override
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from asg_executor.api.joined_writes import JoinedWrites
 from asg_executor.api.problems import ProblemError
 from asg_executor.settings import Settings
 
@@ -92,7 +93,7 @@ class _Connection(asyncio.Protocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = JoinedWrites(self._loop, cast("asyncio.Transport", transport))
         self._connections.add(self)
         self._header_since = self._loop.time()
         # One that is refused gets its answer once it has sent something, so that it reads it.
@@ -100,7 +101,7 @@ class _Connection(asyncio.Protocol):
         if self._connections.is_crowded:
             self._transport.abort()
         elif not self._is_refused:
-            self._inner.connection_made(transport)
+            self._inner.connection_made(self._transport)
 
     @override
     def data_received(self, data: bytes) -> None:
