@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -176,6 +176,22 @@ def test_calls_that_wait_for_nothing_may_run_together(team: Team) -> None:
     together = Call(function, (first.counted.ctypes.data, *second.call.arguments[1:]), 1, follows=Follows.NOTHING)
     NativeProgram([first.call, together], team).run()
     assert (first.done[0], second.done[0]) == (1, 1)
+
+
+def test_calls_that_wait_for_nothing_of_their_group_wait_for_what_is_before_it(team: Team) -> None:
+    before, first, second = Meeting(wanted=2, parts=1), Meeting(wanted=0, parts=1), Meeting(wanted=0, parts=1)
+    together = replace(second.call, follows=Follows.NOTHING)
+    program = NativeProgram([before.call, first.call, together], team)
+    thread = threading.Thread(target=program.run)
+    thread.start()
+    while not before.counted[0]:
+        time.sleep(0.001)
+    time.sleep(0.1)  # the other thread has nothing to do
+    done = [first.done[0], second.done[0]]
+    before.counted[0] = 2
+    thread.join()
+    assert done == [0, 0]
+    assert [before.done[0], first.done[0], second.done[0]] == [1, 1, 1]
 
 
 def test_a_stopped_team_starts_again(team: Team) -> None:

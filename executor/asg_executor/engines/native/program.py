@@ -109,26 +109,35 @@ def _segments(calls: Sequence[Call], arguments: int) -> list[list[list[_Entry]]]
     """
     segments: list[list[list[_Entry]]] = []
     parts = 0  # of the call before
+    group = 0  # where in the first item of the last segment the group of calls begins
     for call in calls:
         entries = [(call.function.address, arguments, *_units(call, part), part) for part in range(call.parts)]
         arguments += len(call.arguments) * np.dtype(np.uint64).itemsize
-        _add(segments, entries, call, parts)
+        group = _add(segments, entries, call, parts, group)
         parts = call.parts
     return segments
 
 
-def _add(segments: list[list[list[_Entry]]], entries: list[_Entry], call: Call, parts_before: int) -> None:
+def _add(segments: list[list[list[_Entry]]], entries: list[_Entry], call: Call, parts_before: int, group: int) -> int:
+    """Add a call; where its group begins in the first item of the last segment."""
     assert call.parts <= MOST_ITEMS, "the team has a claim for each item of a segment"
     before = segments[-1] if segments else []
     if before and call.follows is Follows.ITS_PART and call.parts == parts_before:
         for item, entry in zip(before[-call.parts :], entries, strict=True):
             item.append(entry)
-    elif before and call.follows is Follows.NOTHING and len(before) + call.parts <= MOST_ITEMS:
-        before.extend([entry] for entry in entries)
-    elif before and call.parts == 1 and len(before) == 1:  # one thread does this and what is before it
+        return group
+    if before and call.follows is Follows.NOTHING and len(before) + call.parts <= MOST_ITEMS:
+        if group:  # what stands before the group in its item has to be done first
+            (chain,) = before
+            segments.append([chain[group:]])
+            del chain[group:]
+        segments[-1].extend([entry] for entry in entries)
+        return 0
+    if before and call.parts == 1 and len(before) == 1:  # one thread does this and what is before it
         before[0].extend(entries)
-    else:
-        segments.append([[entry] for entry in entries])
+        return len(before[0]) - 1
+    segments.append([[entry] for entry in entries])
+    return 0
 
 
 def _units(call: Call, part: int) -> tuple[int, int]:
