@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asg_executor.engines.lookup import engine_names
 from benchmarks.asg_steps import LocalSteps, RemoteSteps, first_weights
 from benchmarks.busy_cores import busy_seconds
 from benchmarks.candidate import Candidate, CandidateError
@@ -56,12 +57,24 @@ def test_a_round_begins_with_the_first_weights_in_the_process_and_over_http() ->
     try:
         losses = losses_of(local)
         assert losses[-1] < 0.5 * losses[0], "the losses that are compared change"
-        assert losses_of(remote) == losses
-        for steps in (local, remote):
+        over_http = losses_of(remote)
+        np.testing.assert_allclose(over_http, losses, rtol=1e-5)
+        for steps, first in ((local, losses), (remote, over_http)):
             steps.restart()
-            assert losses_of(steps) == losses
+            assert losses_of(steps) == first
     finally:
         remote.close()
+
+
+@pytest.mark.parametrize("name", ["demo block", "small block", "MLP"])
+@pytest.mark.parametrize("engine", engine_names())
+def test_every_engine_takes_the_same_steps_in_each_session(engine: str, name: str) -> None:
+    workload = workload_named(name)
+    weights = first_weights(workload)
+    expected = losses_of(LocalSteps(workload, weights, "numpy"))
+    found = [losses_of(LocalSteps(workload, weights, engine)) for _ in range(4)]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
+    assert found[1:] == found[:1] * 3, "steps are the same bits in each session of a process"
 
 
 def test_an_answer_over_http_is_that_of_the_process() -> None:
