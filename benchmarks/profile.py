@@ -10,6 +10,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from asg_executor.blas import set_blas_threads
 from benchmarks.asg_steps import LocalSteps, first_weights
 from benchmarks.profiling import Piece, Profile, profiled
 from benchmarks.workloads import WORKLOADS, workload_named
@@ -22,6 +23,7 @@ def main(
     workload: Annotated[str, typer.Argument(help="One of: " + ", ".join(item.name for item in WORKLOADS) + ".")],
     engine: Annotated[str, typer.Option(help="The engine; auto is the fastest.")] = "auto",
     seconds: Annotated[float, typer.Option(help="How long steps are taken.")] = 3.0,
+    threads: Annotated[int | None, typer.Option(min=1, help="On how many threads it computes; absent: all.")] = None,
     rows: Annotated[int, typer.Option(help="How many pieces are listed.")] = 30,
 ) -> None:
     """Print the pieces of a step that take longest, and the sums by op."""
@@ -29,6 +31,8 @@ def main(
         chosen = workload_named(workload)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+    if threads is not None:
+        set_blas_threads(threads)
     steps = LocalSteps(chosen, first_weights(chosen), engine)
     profile = profiled(steps.session, steps.step, seconds=seconds)
     console = Console()
@@ -53,7 +57,7 @@ def _pieces(profile: Profile, rows: int) -> Table:
         figures = (f"{time / 1e3:,.1f}", f"{min(piece.each) / 1e3:,.1f}", f"{piece.operations / max(time, 1):.1f}")
         names = (str(piece.calls), piece.graph, piece.ops, _nodes(piece), " ".join(piece.results))
         table.add_row(f"{profile.part([piece]):.1%}", *figures, *names)
-    table.add_row(f"{1 - profile.part(profile.pieces):.1%}", *[""] * 5, "copies in and out, Python")
+    table.add_row(f"{1 - profile.part(profile.pieces):.1%}", *[""] * 5, "Python, copies in and out and of the state")
     return table
 
 

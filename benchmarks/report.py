@@ -32,6 +32,12 @@ class ReportTable(NamedTuple):
 
 def report_tables(results: Results) -> list[ReportTable]:
     """The tables: times, first steps, memory, and sessions at once."""
+    tables = [*_tables(results), _at_once(results)]
+    return [table for table in tables if table.rows]
+
+
+def _tables(results: Results) -> list[ReportTable]:
+    """Those with a row for each workload."""
     own = [name for name in (ASG, NUMPY, HTTP) if name in results.machine.releases]
     in_process = [ASG, *PEERS]
     return [
@@ -56,15 +62,19 @@ def report_tables(results: Results) -> list[ReportTable]:
             ["workload", *_heads(results, in_process)],
             [[row.description, *_cells(row, in_process, _memory)] for row in results.rows],
         ),
-        ReportTable(
-            "Two sessions at once, each on one thread: steps in a second.",
-            ["workload", "one alone", "both together", "ratio"],
-            [
-                [item.workload, _figure(item.alone), _figure(item.together), f"{item.ratio:.2f}"]
-                for item in results.concurrency
-            ],
-        ),
     ]
+
+
+def _at_once(results: Results) -> ReportTable:
+    """Two sessions that take steps at once."""
+    return ReportTable(
+        "Two sessions at once, each on one thread: steps in a second.",
+        ["workload", "one alone", "both together", "ratio"],
+        [
+            [item.workload, _figure(item.alone), _figure(item.together), f"{item.ratio:.2f}"]
+            for item in results.concurrency
+        ],
+    )
 
 
 def _heads(results: Results, names: Sequence[str]) -> list[str]:

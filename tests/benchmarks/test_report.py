@@ -101,6 +101,10 @@ def test_tables_have_times_ratios_and_what_is_missing() -> None:
     assert memory.rows[1] == ["another", "3 / 5", "3 / 5", "failed", "not installed"]
 
 
+def test_a_table_without_rows_is_left_out() -> None:
+    assert len(report_tables(results().model_copy(update={"concurrency": []}))) == 3
+
+
 def test_markdown_is_tables_and_sentences() -> None:
     text = markdown(results(), "a/chart.png")
     assert "2 cores" in text
