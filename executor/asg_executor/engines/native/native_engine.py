@@ -1,9 +1,11 @@
 """The `native` engine: kernels that LLVM compiles for this processor, called without Python in between."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 from typing_extensions import override
 
 from asg_executor.allowance import current_allowance
@@ -14,14 +16,16 @@ from asg_executor.engines.native.kernel_spec import KernelSpec
 from asg_executor.engines.native.kernel_table import NativeKernel
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.plan import Combination, Fused, NativePlan, Single, Work, make_native_plan
-from asg_executor.engines.native.program import Call, NativeProgram
+from asg_executor.engines.native.program import Call, Follows, NativeProgram
 from asg_executor.engines.native.team import default_threads, process_team
 from asg_executor.engines.numpy_engine import numpy_steps
 from asg_executor.engines.planned_engine import PlannedEngine
+from asg_executor.kernels.kernel import Step
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.traits import can_fail
 
 __all__ = ["NativeEngine"]
 
@@ -58,51 +62,63 @@ class _Assembler:
         self._plan = plan
         self._memory = memory
         self._workspace = workspace
+        self._failure = np.zeros(1, np.int64)  # what a kernel sets that fails
 
     def sections(self) -> list[list[PlannedStep]]:
         """The steps, parted where those before have taken a while."""
         allowance = current_allowance()
-        drafts = [self._draft(stage, work) for stage, work in zip(self._plan.stages, self._plan.works, strict=True)]
+        drafts = [self._drafts(stage, work) for stage, work in zip(self._plan.stages, self._plan.works, strict=True)]
         allowance.check_time()
-        compiled = iter(functions(draft.spec for draft in drafts if draft is not None))
+        compiled = iter(functions(draft.spec for together in drafts for draft in together))
         sections: list[list[PlannedStep]] = [[]]
         calls: list[_PlannedCall] = []
         left = _SECTION_OPERATIONS
-        for stage, draft in zip(self._plan.stages, drafts, strict=True):
+        for stage, together in zip(self._plan.stages, drafts, strict=True):
             allowance.check_time()
-            if left <= 0 or draft is None:
-                _close(calls, sections[-1])
             if left <= 0:
+                _close(calls, sections[-1])
                 sections.append([])
                 left = _SECTION_OPERATIONS
             left -= stage.operations
-            if draft is None:
-                sections[-1].extend(numpy_steps(self._plan, stage, self._memory, self._workspace))
-            else:
-                spec = draft.spec
-                call = Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes)
-                calls.append(_PlannedCall(call, stage.instructions))
+            for draft in together:
+                spec, follows = draft.spec, Follows.ALL if draft is together[0] else Follows.NOTHING
+                call = Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes, follows)
+                calls.append(_PlannedCall(call, stage.instructions if draft is together[0] else ()))
+            if not together or any(can_fail(item.op) for item in stage.instructions):
+                _close(calls, sections[-1])
+                sections[-1].extend(self._numpy_steps(stage, native=bool(together)))
         _close(calls, sections[-1])
         return sections
 
-    def _draft(self, stage: Stage, work: Work) -> _Draft | None:
-        """The native call of a stage; None where NumPy runs it."""
+    def _drafts(self, stage: Stage, work: Work) -> list[_Draft]:
+        """The native calls of a stage; none where NumPy runs it."""
         address = self._memory.address
         match work:
             case Fused():
                 made = assemble(work.group, self._plan, stage.local, work.totals, address)
-                return _Draft(*made, work.parts)
+                return [_Draft(*made, work.parts)]
             case Combination():
                 made = assemble_combination(work.op, work.partial, work.total, work.parts, self._plan, address)
-                return _Draft(*made, 1)
-            case Single(kernel=None):
-                return None
-            case Single(instruction, NativeKernel() as kernel):
-                layouts = [self._plan.layouts[name] for name in (*instruction.operands, *instruction.results)]
-                addresses = [self._memory.address(layout.root, layout.offset) for layout in layouts]
-                return _Draft(kernel.spec, (*kernel.functions, *addresses), kernel.parts)
-            case _:
-                raise AssertionError("a stage is one of these")
+                return [_Draft(*made, 1)]
+            case Single():
+                return [self._single(work.instruction, kernel) for kernel in work.kernels]
+
+    def _single(self, instruction: Instruction, kernel: NativeKernel) -> _Draft:
+        layouts = [self._plan.layouts[name] for name in (*instruction.operands, *instruction.results)]
+        seen = [(layouts[argument.place], argument.offset) for argument in kernel.arguments]
+        addresses = [self._memory.address(layout.root, layout.offset + offset) for layout, offset in seen]
+        return _Draft(kernel.spec, (*addresses, self._failure.ctypes.data), kernel.parts)
+
+    def _numpy_steps(self, stage: Stage, *, native: bool) -> Iterator[PlannedStep]:
+        """The steps of a stage with NumPy; after a native kernel that may have failed, only if it has."""
+        for step in numpy_steps(self._plan, stage, self._memory, self._workspace):
+            yield replace(step, run=partial(self._explain, step.run)) if native else step
+
+    def _explain(self, step: Step) -> None:
+        """Run the NumPy kernel, whose error says why the native one has failed."""
+        if self._failure[0]:
+            self._failure[0] = 0
+            step()
 
 
 class _PlannedCall(NamedTuple):

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from asg_executor.engines.native.fused.grouping import Group, Role, fuse
 from asg_executor.engines.native.fused.passes import operation_weight
-from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.engines.native.kernel_table import NativeKernel, Operand, parts_for
+from asg_executor.engines.native.kernels import NATIVE_KERNELS
 from asg_executor.plan.arrays import Array, concrete_shape
 from asg_executor.plan.cost import operations
 from asg_executor.plan.layout import Layout, contiguous, element_count
@@ -18,8 +19,6 @@ from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Combination", "Fused", "NativePlan", "Single", "Work", "make_native_plan"]
-
-_PART_WORK = 24_000  # cheap operations that take about as long as bringing two threads together twice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +55,10 @@ class Combination:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Single:
-    """One instruction; with its NumPy kernel where it has no native one."""
+    """One instruction; with its NumPy kernel where it has no native ones."""
 
     instruction: Instruction
-    kernel: NativeKernel | None
+    kernels: Sequence[NativeKernel]
 
 
 Work: TypeAlias = Fused | Combination | Single
@@ -122,21 +121,21 @@ class _Staging:
         return sum(operations(item, self.program.types) for item in instructions)
 
     def _add_single(self, instruction: Instruction) -> None:
-        kernel = self._native_kernel(instruction)
-        in_place: Mapping[str, Sequence[str]] | None = None if kernel is None else {}
+        kernels = self._native_kernels(instruction)
+        in_place: Mapping[str, Sequence[str]] | None = {} if kernels else None
         stage = Stage((instruction,), operations=self._operations([instruction]), in_place=in_place)
         self.stages.append(stage)
-        self.works.append(Single(instruction, kernel))
+        self.works.append(Single(instruction, kernels))
 
-    def _native_kernel(self, instruction: Instruction) -> NativeKernel | None:
-        rule = native_kernels.get(type(instruction.op))
+    def _native_kernels(self, instruction: Instruction) -> Sequence[NativeKernel]:
+        rule = NATIVE_KERNELS.get(type(instruction.op))
         if rule is None:
-            return None
+            return ()
         types = self.program.types
         operands = [Operand(self.layouts[name], types[name].dtype) for name in instruction.operands]
         results = [Operand(self.layouts[name], types[name].dtype) for name in instruction.results]
         if any(0 in item.layout.shape for item in (*operands, *results)):
-            return None
+            return ()
         return rule(instruction.op, operands, results, self.threads)
 
     def _add_fused(self, group: Group) -> None:
@@ -180,7 +179,7 @@ class _Staging:
             if group.domain is not None
         )
         units = group.size if group.row is None else prod(group.unit_shape)
-        return max(1, min(self.threads, units, work // _PART_WORK))
+        return parts_for(work, units, self.threads)
 
     def _partial(self, group: Group, total: str, parts: int) -> str:
         """The root into which the parts write what they find for a total."""

@@ -111,7 +111,7 @@ class _Assembly:
             return
         if member.reduces:
             number = self._append(Reduce(op.name, operands[0], dtype))
-        elif op.family() == "reduction":  # of axes of size 1
+        elif op.family() in ("reduction", "layout"):  # of axes of size 1; a copy
             number = operands[0]
         else:
             number = self._append(Apply(op.name, _attributes(op), tuple(operands), dtype))

@@ -18,6 +18,7 @@ from asg_executor.plan.layout import Layout, element_count, natural_strides
 from asg_executor.plan.program import Instruction
 from asg_executor.plan.traits import is_pointwise
 from asg_schema.dtype import DType
+from asg_schema.ops.layout import Reshape
 from asg_schema.ops.reduction import Max, Min, Prod, Reduction, Sum
 from asg_schema.tensor_type import TensorType
 
@@ -169,18 +170,21 @@ class _Fusion:
             return False
         if type(op) in _REDUCTIONS:
             return dtypes[0] is not DType.BOOL
-        return is_pointwise(op) and is_emitted(op.name, dtypes)
+        return isinstance(op, Reshape) or (is_pointwise(op) and is_emitted(op.name, dtypes))
 
     def _begin(self, instruction: Instruction) -> None:
         """Begin a group for a fusable instruction."""
-        reduces = isinstance(instruction.op, Reduction)
-        shaped_as = instruction.operands[0] if reduces else instruction.results[0]
-        domain = concrete_shape(self.types[shaped_as])
+        domain = self._iterated(instruction)
         group = Group([], domain, tuple(range(len(domain))))
         member = self._member(group, -1, instruction)
         assert member is not None, "an instruction fits the domain that is made for it"
         group.members.append(member)
         self.groups.append(group)
+
+    def _iterated(self, instruction: Instruction) -> tuple[int, ...]:
+        """The shape over which an instruction runs. A reshape copies its operand, whose rows are the result's in order."""
+        by_operand = isinstance(instruction.op, Reduction | Reshape)
+        return concrete_shape(self.types[instruction.operands[0] if by_operand else instruction.results[0]])
 
     def _join(self, instruction: Instruction, reads: Collection[str], least: int) -> int | None:
         """The number of the group that the instruction joined."""
@@ -207,8 +211,7 @@ class _Fusion:
         """The instruction as a member of a group, whose row it may decide; None if it cannot be one."""
         if isinstance(instruction.op, Reduction):
             return self._reduction(group, number, instruction, instruction.op)
-        shape = concrete_shape(self.types[instruction.results[0]])
-        size = element_count(shape)
+        size = element_count(self._iterated(instruction))
         if size == group.size:
             return self._pointwise(group, number, instruction, Role.ELEMENT)
         if group.row is not None and size == element_count(group.unit_shape):
@@ -216,7 +219,7 @@ class _Fusion:
         return None
 
     def _pointwise(self, group: Group, number: int, instruction: Instruction, role: Role) -> Member | None:
-        shape = concrete_shape(self.types[instruction.results[0]])
+        shape = self._iterated(instruction)
         operands: list[Layout] = []
         for operand in instruction.operands:
             seen = self._seen(group, number, self.layouts[operand].broadcast(shape), role)

@@ -16,7 +16,7 @@ _CHEAP = frozenset(
         *("add", "subtract", "multiply", "negative", "abs", "where", "maximum", "minimum", "astype", "stop_gradient"),
         *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
         *("isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_xor", "logical_not"),
-        *("floor", "ceil", "round", "sum", "prod", "max", "min"),
+        *("floor", "ceil", "round", "sum", "prod", "max", "min", "reshape"),
     }
 )
 _DEAR = 16  # as many cheap operations any other one counts for
