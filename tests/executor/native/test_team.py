@@ -259,3 +259,20 @@ def test_the_process_has_one_team_for_its_cores() -> None:
     assert process_team() is process_team()
     assert process_team().threads == available_cores()
     assert 1 <= default_threads() <= min(available_cores(), blas_threads() or 1)
+
+
+def test_a_call_that_waits_for_nothing_of_its_group_waits_for_what_its_group_waits_for(team: Team) -> None:
+    rows = np.zeros((4, 200_000), np.float32)
+    (double,) = functions([Affine(rows.shape[1], 2.0)])
+    address = [row.ctypes.data for row in rows]
+    pairs = (0, 1), (1, 2), (1, 3)
+    follows = Follows.ALL, Follows.ALL, Follows.NOTHING
+    calls = [
+        Call(double, (address[source], address[target]), rows.shape[1], follows=wait)
+        for (source, target), wait in zip(pairs, follows, strict=True)
+    ]
+    program = NativeProgram(calls, team)
+    for _ in range(50):
+        rows[:] = [[1], [0], [0], [0]]
+        program.run()
+        assert (rows == [[1], [2], [4], [4]]).all()

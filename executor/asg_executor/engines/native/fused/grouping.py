@@ -182,7 +182,7 @@ class _Fusion:
         self.groups.append(group)
 
     def _iterated(self, instruction: Instruction) -> tuple[int, ...]:
-        """The shape over which an instruction runs. A reshape copies its operand, whose rows are the result's in order."""
+        """The shape over which an instruction runs; a reshape copies its operand in order."""
         by_operand = isinstance(instruction.op, Reduction | Reshape)
         return concrete_shape(self.types[instruction.operands[0] if by_operand else instruction.results[0]])
 
