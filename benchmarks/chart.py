@@ -6,13 +6,14 @@ from typing import Any, cast
 from matplotlib.figure import Figure
 
 from benchmarks.results import Results, Row
-from benchmarks.steps import ASG, JAX, NUMPY, TORCH, TORCH_COMPILE
+from benchmarks.steps import ASG, JAX, NATIVE, NUMPY, TORCH, TORCH_COMPILE
 
 __all__ = ["draw_chart"]
 
 _COLORS = {
     ASG: "#1f6fb4",
-    NUMPY: "#7fb2dc",
+    NATIVE: "#4a90c9",
+    NUMPY: "#9cc4e4",
     TORCH: "#d9793b",
     TORCH_COMPILE: "#edb98f",
     JAX: "#6a9c5b",

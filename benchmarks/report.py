@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import Results, Row, Timed
-from benchmarks.steps import ASG, HTTP, JAX, NUMPY, PEERS, TORCH, TORCH_COMPILE
+from benchmarks.steps import ASG, HTTP, JAX, NATIVE, NUMPY, PEERS, TORCH, TORCH_COMPILE
 
 __all__ = ["ReportTable", "markdown", "print_report", "report_tables"]
 
@@ -38,8 +38,8 @@ def report_tables(results: Results) -> list[ReportTable]:
 
 def _tables(results: Results) -> list[ReportTable]:
     """Those with a row for each workload."""
-    own = [name for name in (ASG, NUMPY, HTTP) if name in results.machine.releases]
-    in_process = [ASG, *PEERS]
+    own = [name for name in (ASG, NATIVE, NUMPY, HTTP) if name in results.machine.releases]
+    in_process = [*(name for name in own if name != HTTP), *PEERS]
     return [
         ReportTable(
             "A step, or an answer to one example: minimum / median in ms, and in brackets our median to a peer's.",

@@ -24,7 +24,7 @@ from benchmarks.candidate import Candidate, CandidateError
 from benchmarks.concurrency import measure_concurrency
 from benchmarks.messages import Started
 from benchmarks.results import Machine, Results, Row, Timed
-from benchmarks.steps import ASG, HTTP, NUMPY, PEERS, maker_named
+from benchmarks.steps import ASG, HTTP, NATIVE, NUMPY, PEERS, maker_named
 from benchmarks.workloads import WORKLOADS, Workload
 
 __all__ = ["MOST_DIFFERENCE", "figures_difference", "measure", "measure_row"]
@@ -33,6 +33,7 @@ MOST_DIFFERENCE = 1e-3
 """How much the figures of two candidates may differ, relatively to the largest."""
 
 _REST_SECONDS = 0.05  # threads of OpenMP and BLAS libraries spin for some milliseconds before they sleep
+_ENGINES = {"native": NATIVE, "numpy": NUMPY}
 _MOST_OTHERS = 0.05
 _CONCURRENT = ("small block", "MLP")
 _CPU_INFORMATION = Path("/proc/cpuinfo")
@@ -222,8 +223,8 @@ class _Contest:
 
 
 def _releases() -> dict[str, str]:
-    """The candidates that are installed, with their versions; the numpy engine too, where it is not our fastest."""
-    own = (ASG, HTTP) if engine_names()[0] == "numpy" else (ASG, NUMPY, HTTP)
+    """The candidates that are installed, with their versions; beside our fastest engine the others."""
+    own = (ASG, *(_ENGINES[name] for name in engine_names()[1:]), HTTP)
     found = {name: maker_named(name).release for name in (*own, *PEERS)}
     return {name: release for name, release in found.items() if release is not None}
 

@@ -22,7 +22,8 @@ __all__ = [
     "maker_named",
 ]
 
-ASG, NUMPY, HTTP = "ASG", "ASG, numpy engine", "ASG over HTTP"
+ASG, HTTP = "ASG", "ASG over HTTP"
+NATIVE, NUMPY = "ASG, native engine", "ASG, numpy engine"
 TORCH, TORCH_COMPILE, JAX = "PyTorch eager", "torch.compile", "JAX jit"
 PEERS = (TORCH, TORCH_COMPILE, JAX)
 
@@ -80,6 +81,7 @@ class Maker(NamedTuple):
 
 _MAKERS: Mapping[str, Maker] = {
     ASG: Maker("asgraph", "benchmarks.asg_steps", "LocalSteps", {"engine": "auto"}),
+    NATIVE: Maker("asgraph", "benchmarks.asg_steps", "LocalSteps", {"engine": "native"}),
     NUMPY: Maker("asgraph", "benchmarks.asg_steps", "LocalSteps", {"engine": "numpy"}),
     HTTP: Maker("asgraph", "benchmarks.asg_steps", "RemoteSteps", {}),
     TORCH: Maker("torch", "benchmarks.peers.torch_steps", "TorchSteps", {}),
