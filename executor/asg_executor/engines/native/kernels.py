@@ -8,7 +8,7 @@ from asg_schema.op import Op
 
 __all__ = ["NATIVE_KERNELS"]
 
-_FAMILIES = ("contraction", "layout")
+_FAMILIES = ("contraction", "indexing", "layout")
 
 for _family in _FAMILIES:
     import_module(f"asg_executor.engines.native.{_family}")

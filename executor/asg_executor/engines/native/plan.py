@@ -15,6 +15,7 @@ from asg_executor.plan.layout import Layout, contiguous, element_count
 from asg_executor.plan.plan import Plan, Stage
 from asg_executor.plan.planning import find_layouts, finish_plan
 from asg_executor.plan.program import Instruction, Program
+from asg_executor.plan.traits import updates_first_operand
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
@@ -122,10 +123,20 @@ class _Staging:
 
     def _add_single(self, instruction: Instruction) -> None:
         kernels = self._native_kernels(instruction)
-        in_place: Mapping[str, Sequence[str]] | None = {} if kernels else None
+        in_place = self._updated(instruction) if kernels else None
         stage = Stage((instruction,), operations=self._operations([instruction]), in_place=in_place)
         self.stages.append(stage)
         self.works.append(Single(instruction, kernels))
+
+    def _updated(self, instruction: Instruction) -> dict[str, list[str]]:
+        """For the result of an op that changes some elements of its first operand that operand's root, if it may."""
+        if not updates_first_operand(instruction.op):
+            return {}
+        (result,) = instruction.results
+        first, *others = (self.layouts[operand] for operand in instruction.operands)
+        whole = first._replace(root=result) == self.layouts[result]
+        apart = all(other.root != first.root for other in others)
+        return {result: [first.root]} if whole and apart else {}
 
     def _native_kernels(self, instruction: Instruction) -> Sequence[NativeKernel]:
         rule = NATIVE_KERNELS.get(type(instruction.op))

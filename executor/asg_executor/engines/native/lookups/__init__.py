@@ -1,0 +1,1 @@
+"""Kernels that read or write an array where other arrays' elements say."""
