@@ -1,80 +1,45 @@
 """Gathers and scatters natively: large ones, repeated indices, in parts, in place, and with indices out of range."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pytest
 
-from asg_executor.engines.engine import Engine
 from asg_executor.engines.native import native_engine
 from asg_executor.engines.native.native_engine import NativeEngine
-from asg_executor.engines.native.plan import NativePlan, Single
 from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_executor.errors import IndexOutOfRangeError
 from asg_schema.document import Document, Input, Output, Parameter
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
-from asg_schema.op import Op
 from asg_schema.ops.elementwise import Add, Multiply
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
-from op_samples.sample import Array, dtype_of
+from executor.native.single_ops import Application, below, numbers
 
-RANDOM = np.random.default_rng(7)
-
-
-def numbers(*shape: int) -> Array:
-    return RANDOM.standard_normal(shape).astype(np.float32)
-
-
-def below(size: int, *shape: int) -> Array:
-    return RANDOM.integers(-size, size, shape)
-
-
-LARGE: dict[str, tuple[type[Op], tuple[Array, ...], dict[str, Any]]] = {
-    "rows": (Take, (numbers(500, 96), below(500, 40, 25)), {"axis": 0}),
-    "columns": (Take, (numbers(300, 120), below(120, 200)), {"axis": 1}),
-    "one row of many": (Take, (numbers(8, 70_000), np.array(-3)), {"axis": 0}),
-    "an element of each row": (TakeAlongAxis, (numbers(60_000, 9), below(9, 60_000, 1)), {"axis": 1}),
-    "an element of each column": (TakeAlongAxis, (numbers(90, 500), below(90, 120, 500)), {"axis": 0}),
-    "by tuples": (GatherNd, (numbers(90, 80, 3), np.stack([below(90, 30_000), below(80, 30_000)], -1)), {}),
-    "repeated rows": (IndexAdd, (numbers(50, 96), below(50, 40, 25), numbers(40, 25, 96)), {"axis": 0}),
-    "repeated narrow rows": (IndexAdd, (numbers(7, 3), below(7, 40_000), numbers(40_000, 3)), {"axis": 0}),
-    "repeated places": (IndexAdd, (numbers(7), below(7, 60_000), numbers(60_000)), {"axis": 0}),
-    "between other axes": (IndexAdd, (numbers(30, 11, 70), below(11, 50), numbers(30, 50, 70)), {"axis": 1}),
-    "into each row": (ScatterAddAlongAxis, (numbers(9_000, 9), below(9, 9_000, 4), numbers(9_000, 4)), {"axis": 1}),
-    "into each column": (ScatterAddAlongAxis, (numbers(9, 900), below(9, 70, 900), numbers(70, 900)), {"axis": 0}),
-    "added by tuples": (
+LARGE: dict[str, Application] = {
+    "rows": Application(Take, (numbers(500, 96), below(500, 40, 25)), {"axis": 0}),
+    "columns": Application(Take, (numbers(300, 120), below(120, 200)), {"axis": 1}),
+    "one row of many": Application(Take, (numbers(8, 70_000), np.array(-3)), {"axis": 0}),
+    "an element of each row": Application(TakeAlongAxis, (numbers(60_000, 9), below(9, 60_000, 1)), {"axis": 1}),
+    "an element of each column": Application(TakeAlongAxis, (numbers(90, 500), below(90, 120, 500)), {"axis": 0}),
+    "by tuples": Application(GatherNd, (numbers(90, 80, 3), np.stack([below(90, 30_000), below(80, 30_000)], -1))),
+    "repeated rows": Application(IndexAdd, (numbers(50, 96), below(50, 40, 25), numbers(40, 25, 96)), {"axis": 0}),
+    "repeated narrow rows": Application(IndexAdd, (numbers(7, 3), below(7, 40_000), numbers(40_000, 3)), {"axis": 0}),
+    "repeated places": Application(IndexAdd, (numbers(7), below(7, 60_000), numbers(60_000)), {"axis": 0}),
+    "between other axes": Application(IndexAdd, (numbers(30, 11, 70), below(11, 50), numbers(30, 50, 70)), {"axis": 1}),
+    "into each row": Application(
+        ScatterAddAlongAxis, (numbers(9_000, 9), below(9, 9_000, 4), numbers(9_000, 4)), {"axis": 1}
+    ),
+    "into each column": Application(
+        ScatterAddAlongAxis, (numbers(9, 900), below(9, 70, 900), numbers(70, 900)), {"axis": 0}
+    ),
+    "added by tuples": Application(
         ScatterNdAdd,
         (numbers(40, 6, 5, 8), np.stack([below(6, 40, 90), below(5, 40, 90)], -1), numbers(40, 90, 8)),
         {"batch_dims": 1},
     ),
-    "set by tuples": (ScatterNdSet, (numbers(300, 70), below(300, 2_000, 1), numbers(2_000, 70)), {}),
+    "set by tuples": Application(ScatterNdSet, (numbers(300, 70), below(300, 2_000, 1), numbers(2_000, 70))),
 }
 every_large = pytest.mark.parametrize("case", LARGE)
-
-
-def document(op: type[Op], operands: tuple[Array, ...], attributes: Mapping[str, Any]) -> Document:
-    editor = Editor()
-    inputs = [
-        editor.add_input(Input(id=f"x{number}", dtype=dtype_of(array), shape=array.shape))
-        for number, array in enumerate(operands)
-    ]
-    (result,) = editor.emit(op, inputs, dict(attributes), id="result")
-    editor.add_output(Output(name="y", value=result.id))
-    return editor.document()
-
-
-def run(engine: Engine, case: str) -> Array:
-    op, operands, attributes = LARGE[case]
-    executable = engine.compile(document(op, operands, attributes), {})
-    return executable({f"x{number}": array for number, array in enumerate(operands)})["y"]
-
-
-def native_singles(plan: object) -> list[Single]:
-    assert isinstance(plan, NativePlan)
-    return [work for work in plan.works if isinstance(work, Single) and work.kernels]
 
 
 @every_large
@@ -83,7 +48,7 @@ def test_results_are_those_of_numpy_to_the_bit_in_any_number_of_parts(
     case: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native_engine, "default_threads", lambda: threads)
-    np.testing.assert_array_equal(run(NativeEngine(), case), run(NumpyEngine(), case))
+    np.testing.assert_array_equal(LARGE[case].run(NativeEngine()), LARGE[case].run(NumpyEngine()))
 
 
 @every_large
@@ -91,17 +56,15 @@ def test_large_ones_run_natively_and_in_parts_unless_all_is_added_to_one_short_r
     case: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native_engine, "default_threads", lambda: 2)
-    (single,) = native_singles(NativeEngine().compile(document(*LARGE[case]), {}).plan)
-    (kernel,) = single.kernels
-    assert kernel.parts == (1 if case in ("repeated places", "repeated narrow rows") else 2)
+    assert LARGE[case].native_parts() == [1 if case in ("repeated places", "repeated narrow rows") else 2]
 
 
 @every_large
 def test_an_index_out_of_range_is_explained_as_numpy_does_and_the_next_call_works(case: str) -> None:
-    op, operands, attributes = LARGE[case]
-    executables = [engine.compile(document(op, operands, attributes), {}) for engine in (NativeEngine(), NumpyEngine())]
-    inputs = {f"x{number}": array for number, array in enumerate(operands)}
-    indices = operands[1].copy()
+    application = LARGE[case]
+    executables = [engine.compile(application.document(), {}) for engine in (NativeEngine(), NumpyEngine())]
+    inputs = application.inputs
+    indices = application.operands[1].copy()
     for value in (10**6, -(10**6), np.iinfo(np.int64).min):
         indices.flat[indices.size // 2] = value
         messages: list[str] = []

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import TypeAlias
 
+from asg_executor.engines.native.division import block_length
 from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_executor.engines.native.lookups.gather import Gather
 from asg_executor.engines.native.lookups.places import Component, Places, merged
@@ -19,7 +20,6 @@ from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
 
 __all__: list[str] = []
 
-_LINE = 16  # elements: about a line of the cache, which two threads should not write at a time
 _NARROW = 16  # elements: a shorter row makes a unit that is hardly worth the finding
 _GATHER_WORK = 2  # cheap operations that moving an element takes about as long as
 _SCATTER_WORK = 4
@@ -84,7 +84,7 @@ def _gather(op: Op, operands: Sequence[Operand], results: Sequence[Operand], thr
     row = 0
     while row < len(shape) - 1 and (row == 0 or prod(shape[len(shape) - row :]) < _NARROW):
         row += 1
-    spec = Gather(places, strides, array.dtype, len(shape) - row)
+    spec = Gather(places, strides, array.dtype.itemsize, len(shape) - row)
     parts = parts_for(_GATHER_WORK * prod(shape), spec.units, threads)
     return (NativeKernel(spec, (Argument(0), Argument(1), Argument(2)), parts),)
 
@@ -125,8 +125,4 @@ def _block(places: Places, threads: int) -> int:
     shared = [(size, stride) for size, stride in zip(places.shape, places.strides, strict=True) if stride]
     if not shared:
         return 1
-    size, stride = shared[-1]
-    if prod(size for size, _ in shared[:-1]) >= threads:
-        return size
-    block = -(-size // threads)
-    return min(size, -(-block // _LINE) * _LINE) if stride == 1 else block
+    return block_length(*shared[-1], prod(size for size, _ in shared[:-1]), threads)

@@ -8,7 +8,15 @@ from asg_schema.op import Op
 
 __all__ = ["NATIVE_KERNELS"]
 
-_FAMILIES = ("contraction", "indexing", "layout")
+_FAMILIES = (
+    "contraction",
+    "dynamic_blocks",
+    "indexing",
+    "layout",
+    "padding",
+    "running_totals",
+    "searching",
+)
 
 for _family in _FAMILIES:
     import_module(f"asg_executor.engines.native.{_family}")

@@ -7,7 +7,6 @@ from typing import TypeAlias
 from llvmlite import ir
 
 from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_schema.dtype import DType
 
 __all__ = ["CONDITION", "INDEX", "Number", "StridedCode", "bits_type"]
 
@@ -19,9 +18,9 @@ Number: TypeAlias = "ir.Value | int"
 """An index or a number of elements; one that is known beforehand is an int."""
 
 
-def bits_type(dtype: DType) -> ir.Type:
-    """An element as the bits that it has in memory, for what only moves it."""
-    return ir.IntType(8 * dtype.itemsize)
+def bits_type(itemsize: int) -> ir.Type:
+    """An element of so many bytes as the bits that it has in memory, for what only moves it."""
+    return ir.IntType(8 * itemsize)
 
 
 class StridedCode:
@@ -99,6 +98,27 @@ class StridedCode:
         if shape:
             found.append(flat)
         return found[::-1]
+
+    def least(self, a: Number, b: Number) -> ir.Value:
+        """The smaller number."""
+        a, b = self.value(a), self.value(b)
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def largest(self, a: Number, b: Number) -> ir.Value:
+        """The larger number."""
+        a, b = self.value(a), self.value(b)
+        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
+
+    def block(self, number: Number, length: int, size: int) -> tuple[ir.Value, ir.Value]:
+        """From which index to just before which one a block of an axis runs.
+
+        Args:
+            number: the block's.
+            length: of a block; the last one may be shorter.
+            size: the axis's.
+        """
+        begin = self.value(self.multiply(number, length))
+        return begin, self.least(self.add(begin, length), size)
 
     def at(self, array: ir.Value, offset: Number, type: ir.Type) -> ir.Value:
         """The pointer to an element."""

@@ -7,7 +7,6 @@ from llvmlite import ir
 
 from asg_executor.engines.native.lookups.places import PlaceCode, Places
 from asg_executor.engines.native.strided_code import StridedCode, bits_type
-from asg_schema.dtype import DType
 
 __all__ = ["Gather"]
 
@@ -19,13 +18,13 @@ class Gather:
     Attributes:
         places: where each element of the result comes from.
         result_strides: how the result lies along the axes of the domain.
-        dtype: of the elements.
+        itemsize: of an element, in bytes.
         unit_axes: how many of the first axes make up the units.
     """
 
     places: Places
     result_strides: tuple[int, ...]
-    dtype: DType
+    itemsize: int
     unit_axes: int
     scratch_bytes: int = 0
 
@@ -41,7 +40,7 @@ class Gather:
         places = PlaceCode(code, self.places, indices)
         shape, cut = self.places.shape, self.unit_axes
         looked_up = max(cut, self.places.looked_up)
-        type = bits_type(self.dtype)
+        type = bits_type(self.itemsize)
         with code.loop(code.begin, code.end) as unit:
             outer = code.indices(unit, shape[:cut])
             with code.loops(shape[cut:looked_up]) as middle:

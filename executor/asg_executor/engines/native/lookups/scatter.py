@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.fused.elements import memory_type
 from asg_executor.engines.native.lookups.places import PlaceCode, Places
-from asg_executor.engines.native.strided_code import INDEX, Number, StridedCode, bits_type
+from asg_executor.engines.native.strided_code import Number, StridedCode, bits_type
 from asg_schema.dtype import DType
 
 __all__ = ["Scatter"]
@@ -80,11 +80,7 @@ class Scatter:
         for axis, index in zip(shared, found, strict=True):
             bounds[axis] = index, code.add(index, 1)
         if shared:
-            begin = code.multiply(found[-1], self.block)
-            end = code.value(code.add(begin, self.block))
-            size = INDEX(self.places.shape[shared[-1]])
-            builder = code.builder
-            bounds[shared[-1]] = begin, builder.select(builder.icmp_signed("<", end, size), end, size)
+            bounds[shared[-1]] = code.block(found[-1], self.block, self.places.shape[shared[-1]])
         return bounds
 
     def _copy(self, code: StridedCode, bounds: Sequence[tuple[Number, Number]]) -> None:
@@ -101,7 +97,7 @@ class Scatter:
                 index = stack.enter_context(code.loop(begin, end))
                 source = code.add(source, code.multiply(index, of))
                 target = code.add(target, code.multiply(index, to))
-            code.store(code.load(array, source, bits_type(self.dtype)), result, target)
+            code.store(code.load(array, source, bits_type(self.dtype.itemsize)), result, target)
 
     def _scatter(self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]]) -> None:
         looked_up = self.places.looked_up
@@ -115,7 +111,7 @@ class Scatter:
     def _write(self, code: StridedCode, source: Number, target: Number) -> None:
         _, _, sources, result = code.arrays
         if not self.adds:
-            code.store(code.load(sources, source, bits_type(self.dtype)), result, target)
+            code.store(code.load(sources, source, bits_type(self.dtype.itemsize)), result, target)
             return
         type = memory_type(self.dtype)
         before, added = code.load(result, target, type), code.load(sources, source, type)
