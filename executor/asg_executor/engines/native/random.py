@@ -1,0 +1,111 @@
+"""Random bits: Threefry-2x32 with 20 rounds, several counters in each vector; see `asg_executor.kernels.random`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+from llvmlite import ir
+
+from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code
+from asg_executor.plan.layout import natural_strides
+from asg_schema.ops.random import RngBits
+
+__all__ = ["RandomBitsSpec"]
+
+_WORD = ir.IntType(32)
+_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_PARITY = 0x1BD11BDA
+_UNIT = 4096  # words; some microseconds
+
+
+@dataclass(frozen=True)
+class RandomBitsSpec:
+    """The words of `rng_bits`; see `KernelSpec`. Its arguments are the keys and the result, both without gaps.
+
+    Attributes:
+        keys: how many keys there are.
+        words: how many words each of them makes.
+        offset: the counter of a key's first word.
+        word: what becomes of a block's two words; see the op.
+    """
+
+    keys: int
+    words: int
+    offset: int
+    word: str
+
+    @property
+    def _units_of_a_key(self) -> int:
+        return -(-self.words // _UNIT)
+
+    @property
+    def units(self) -> int:
+        """How many runs of words there are, each of one key."""
+        return self.keys * self._units_of_a_key
+
+    @property
+    def scratch_bytes(self) -> int:
+        """None."""
+        return 0
+
+    def define(self, module: ir.Module) -> None:
+        """See `KernelSpec`."""
+        kernel = define_kernel(module)
+        code = Code(kernel, _WORD, 1)
+        builder = code.builder
+        arguments, begin, end, _, _ = kernel.args
+        keys, result = (
+            builder.load(builder.gep(arguments, [INDEX(number)], source_etype=POINTER), typ=POINTER)
+            for number in range(2)
+        )
+        with code.loop(begin, end) as unit:
+            key = builder.udiv(unit, INDEX(self._units_of_a_key))
+            first = builder.mul(builder.urem(unit, INDEX(self._units_of_a_key)), INDEX(_UNIT))
+            beyond = builder.add(first, INDEX(_UNIT))
+            last = builder.select(builder.icmp_signed("<", beyond, INDEX(self.words)), beyond, INDEX(self.words))
+            pair = code.at(keys, code.multiply(key, 2))
+            schedule = _schedule(builder, code.load(pair), code.load(code.at(pair, 1)))
+            line = code.at(result, code.multiply(key, self.words))
+            with code.loop(first, last) as index:
+                counter = builder.add(index, INDEX(self.offset))
+                high = builder.trunc(builder.lshr(counter, INDEX(32)), _WORD)
+                words = _block(builder, schedule, high, builder.trunc(counter, _WORD))
+                builder.store(_chosen(builder, self.word, words), code.at(line, index))
+        builder.ret_void()
+
+
+def _schedule(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> list[ir.Value]:
+    """The three words that are added in turn."""
+    return [first, second, builder.xor(builder.xor(first, second), _WORD(_PARITY))]
+
+
+def _block(builder: ir.IRBuilder, schedule: Sequence[ir.Value], a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """What becomes of the counter (a, b): the op's description has the rounds."""
+    a, b = builder.add(a, schedule[0]), builder.add(b, schedule[1])
+    for group in range(5):
+        for rotation in _ROTATIONS[group % 2]:
+            a = builder.add(a, b)
+            rotated = builder.or_(builder.shl(b, _WORD(rotation)), builder.lshr(b, _WORD(32 - rotation)))
+            b = builder.xor(rotated, a)
+        a = builder.add(a, schedule[(group + 1) % 3])
+        b = builder.add(builder.add(b, schedule[(group + 2) % 3]), _WORD(group + 1))
+    return a, b
+
+
+def _chosen(builder: ir.IRBuilder, word: str, words: tuple[ir.Value, ir.Value]) -> ir.Value:
+    if word == "xor":
+        return builder.xor(*words)
+    return words[0] if word == "first" else words[1]
+
+
+@native_kernels.define(RngBits)
+def rng_bits(op: RngBits, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
+    """Each part makes the words of some counters of some keys. Keys with gaps between them are NumPy's."""
+    keys, words = operands[0].layout, results[0].layout
+    if keys.strides[-1] != 1 or keys.strides != natural_strides(keys.shape):
+        return None
+    count = prod(keys.shape[:-1])
+    spec = RandomBitsSpec(count, prod(words.shape) // count, op.offset, op.word)
+    return NativeKernel(spec, min(threads, spec.units))
