@@ -8,7 +8,7 @@ from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
 
-__all__ = ["Tiles", "Tiling", "choose_tiling"]
+__all__ = ["Tiles", "Tiling", "choose_tile", "choose_tiling"]
 
 _MOST_VECTORS = 8  # of a tile's row
 _LATENCY = 4  # cycles from a multiplication to its result
@@ -91,7 +91,7 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     lanes = unit.bytes // elements.wide.bytes
     rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
     vectors_across = -(-columns // lanes)
-    tile_rows, vectors = _choose_tile(rows, vectors_across, unit.registers)
+    tile_rows, vectors = choose_tile(rows, vectors_across, unit.registers)
     tiles = Tiles.balanced(rows, tile_rows)
     column_tiles = -(-vectors_across // vectors)
     cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth
@@ -114,7 +114,7 @@ def _piece(depth: int, lanes: int) -> int:
     return depth if pieces == 1 else -(-depth // (pieces * lanes)) * lanes
 
 
-def _choose_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
+def choose_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
     """Rows and vectors of the tile by which the whole result takes the fewest cycles for each of its terms, about."""
     return min(_tiles(rows, vectors, registers), key=lambda tile: _cycles(rows, vectors, *tile))
 

@@ -1,0 +1,142 @@
+"""`ConvolutionSpec`: the native kernel of `conv`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+from llvmlite import ir
+
+from asg_executor.engines.native.compilation import vector_unit
+from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.engines.native.matmul.code import INDEX, POINTER
+from asg_executor.engines.native.window.code import WindowCode
+from asg_executor.engines.native.window.geometry import Convolution, convolutions
+from asg_executor.engines.native.window.over_kernel import OverKernel, define_over_kernel, over_kernel
+from asg_executor.engines.native.window.over_places import OverPlaces, define_over_places, over_places
+from asg_schema.dtype import DType
+from asg_schema.ops.window import Conv
+
+__all__ = ["ConvolutionSpec"]
+
+_TYPES = {DType.FLOAT32: ir.FloatType(), DType.FLOAT64: ir.DoubleType()}
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """Places that meet no position of the kernel.
+
+    Attributes:
+        convolution: whose places they are.
+    """
+
+    convolution: Convolution
+
+    @property
+    def units(self) -> int:
+        """One for each image of a group."""
+        return self.convolution.groups * self.convolution.batch
+
+
+Piece: TypeAlias = OverPlaces | OverKernel | Zeros
+
+
+@dataclass(frozen=True)
+class ConvolutionSpec:
+    """A convolution; see `KernelSpec`. Its arguments are x, the weight and the result.
+
+    Attributes:
+        dtype: float32 or float64.
+        lanes: how many elements a vector has.
+        pieces: the convolutions that it consists of, one for each phase of the places.
+    """
+
+    dtype: DType
+    lanes: int
+    pieces: tuple[Piece, ...]
+
+    def _units_of(self, piece: Piece) -> int:
+        return piece.units(self.lanes) if isinstance(piece, OverKernel) else piece.units
+
+    @property
+    def units(self) -> int:
+        """Those of all pieces."""
+        return sum(map(self._units_of, self.pieces))
+
+    @property
+    def scratch_bytes(self) -> int:
+        """What the piece needs that needs most."""
+        elements = [0 if isinstance(piece, Zeros) else piece.scratch_elements(self.lanes) for piece in self.pieces]
+        return max(elements) * self.dtype.itemsize
+
+    def define(self, module: ir.Module) -> None:
+        """See `KernelSpec`."""
+        kernel = define_kernel(module)
+        code = WindowCode(kernel, _TYPES[self.dtype], self.lanes)
+        builder = code.builder
+        arguments, begin, end, _, scratch = kernel.args
+        pointers = [
+            builder.load(builder.gep(arguments, [INDEX(number)], source_etype=POINTER), typ=POINTER)
+            for number in range(3)
+        ]
+        before = 0
+        for piece in self.pieces:
+            function = self._define_piece(module, piece)
+            count = self._units_of(piece)
+            with code.loop(code.most(begin, before), code.least(end, before + count)) as unit:
+                builder.call(function, [*pointers, code.value(code.subtract(unit, before)), scratch])
+            before += count
+        builder.ret_void()
+
+    def _define_piece(self, module: ir.Module, piece: Piece) -> ir.Function:
+        element = _TYPES[self.dtype]
+        match piece:
+            case OverPlaces():
+                return define_over_places(module, piece, element, self.lanes)
+            case OverKernel():
+                return define_over_kernel(module, piece, element, self.lanes)
+            case Zeros():
+                return _define_zeros(module, piece, element)
+
+
+def _define_zeros(module: ir.Module, piece: Zeros, element: ir.Type) -> ir.Function:
+    """Define `void (ptr x, ptr weight, ptr result, i64 unit, ptr scratch)`, which writes zeros."""
+    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
+    function = ir.Function(module, type, module.get_unique_name("zeros"))
+    function.linkage = "internal"
+    code = WindowCode(function, element, 1)
+    convolution, result = piece.convolution, piece.convolution.result
+    group, image = code.split(function.args[3], convolution.batch)
+    begin = code.add(code.multiply(group, result.group), code.multiply(image, result.first))
+    places = [
+        sum(p * stride for p, stride in zip(place, result.spatial, strict=True))
+        for place in product(*(range(axis.places) for axis in convolution.axes))
+    ]
+    with code.loop(0, convolution.outputs) as output:
+        line = code.add(code.add(begin, result.offset), code.multiply(output, result.second))
+        for place in places:
+            code.builder.store(element(0.0), code.at(function.args[2], code.add(line, place)))
+    code.builder.ret_void()
+    return function
+
+
+@native_kernels.define(Conv)
+def conv(op: Conv, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
+    """Convolution of floats of 32 and 64 bits."""
+    x, weight = operands
+    (result,) = results
+    if x.dtype not in _TYPES:
+        return None
+    unit = vector_unit()
+    lanes = unit.bytes // x.dtype.itemsize
+    pieces: list[Piece] = []
+    for convolution in convolutions(op, x.layout, weight.layout, result.layout):
+        if convolution.kernel == 0:
+            pieces.append(Zeros(convolution))
+        elif convolution.kernel >= convolution.places:
+            pieces.append(over_kernel(convolution, threads, unit, lanes))
+        else:
+            pieces.append(over_places(convolution, threads, unit, lanes))
+    spec = ConvolutionSpec(x.dtype, lanes, tuple(pieces))
+    return NativeKernel(spec, min(threads, spec.units))
