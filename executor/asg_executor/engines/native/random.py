@@ -1,6 +1,7 @@
 """Random bits: Threefry-2x32 with 20 rounds, several counters in each vector; see `asg_executor.kernels.random`."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -8,12 +9,13 @@ from llvmlite import ir
 
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
-from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code
 from asg_executor.plan.layout import natural_strides
 from asg_schema.ops.random import RngBits
 
 __all__ = ["RandomBitsSpec"]
 
+_INDEX = ir.IntType(64)
+_POINTER = ir.PointerType()
 _WORD = ir.IntType(32)
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
@@ -53,27 +55,50 @@ class RandomBitsSpec:
     def define(self, module: ir.Module) -> None:
         """See `KernelSpec`."""
         kernel = define_kernel(module)
-        code = Code(kernel, _WORD, 1)
-        builder = code.builder
         arguments, begin, end, _, _ = kernel.args
+        builder = ir.IRBuilder(kernel.append_basic_block("begin"))
         keys, result = (
-            builder.load(builder.gep(arguments, [INDEX(number)], source_etype=POINTER), typ=POINTER)
+            builder.load(builder.gep(arguments, [_INDEX(number)], source_etype=_POINTER), typ=_POINTER)
             for number in range(2)
         )
-        with code.loop(begin, end) as unit:
-            key = builder.udiv(unit, INDEX(self._units_of_a_key))
-            first = builder.mul(builder.urem(unit, INDEX(self._units_of_a_key)), INDEX(_UNIT))
-            beyond = builder.add(first, INDEX(_UNIT))
-            last = builder.select(builder.icmp_signed("<", beyond, INDEX(self.words)), beyond, INDEX(self.words))
-            pair = code.at(keys, code.multiply(key, 2))
-            schedule = _schedule(builder, code.load(pair), code.load(code.at(pair, 1)))
-            line = code.at(result, code.multiply(key, self.words))
-            with code.loop(first, last) as index:
-                counter = builder.add(index, INDEX(self.offset))
-                high = builder.trunc(builder.lshr(counter, INDEX(32)), _WORD)
+        with _loop(builder, begin, end) as unit:
+            key = builder.udiv(unit, _INDEX(self._units_of_a_key))
+            first = builder.mul(builder.urem(unit, _INDEX(self._units_of_a_key)), _INDEX(_UNIT))
+            beyond = builder.add(first, _INDEX(_UNIT))
+            last = builder.select(builder.icmp_signed("<", beyond, _INDEX(self.words)), beyond, _INDEX(self.words))
+            pair = _word_at(builder, keys, builder.mul(key, _INDEX(2)))
+            schedule = _schedule(
+                builder,
+                builder.load(pair, typ=_WORD),
+                builder.load(_word_at(builder, pair, _INDEX(1)), typ=_WORD),
+            )
+            line = _word_at(builder, result, builder.mul(key, _INDEX(self.words)))
+            with _loop(builder, first, last) as index:
+                counter = builder.add(index, _INDEX(self.offset))
+                high = builder.trunc(builder.lshr(counter, _INDEX(32)), _WORD)
                 words = _block(builder, schedule, high, builder.trunc(counter, _WORD))
-                builder.store(_chosen(builder, self.word, words), code.at(line, index))
+                builder.store(_chosen(builder, self.word, words), _word_at(builder, line, index))
         builder.ret_void()
+
+
+def _word_at(builder: ir.IRBuilder, pointer: ir.Value, index: ir.Value) -> ir.Value:
+    return builder.gep(pointer, [index], source_etype=_WORD, inbounds=True)
+
+
+@contextmanager
+def _loop(builder: ir.IRBuilder, begin: ir.Value, end: ir.Value) -> Generator[ir.Value]:
+    """A loop over begin, begin + 1, … before `end`; what is appended in the context is its body."""
+    body, after = builder.function.append_basic_block("body"), builder.function.append_basic_block("after")
+    before = builder.block
+    builder.cbranch(builder.icmp_signed("<", begin, end), body, after)
+    builder.position_at_end(body)
+    index = builder.phi(_INDEX)
+    index.add_incoming(begin, before)
+    yield index
+    following = builder.add(index, _INDEX(1))
+    index.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, end), body, after)
+    builder.position_at_end(after)
 
 
 def _schedule(builder: ir.IRBuilder, first: ir.Value, second: ir.Value) -> list[ir.Value]:

@@ -47,6 +47,18 @@ class WindowCode(Code):
         end = self.add(begin, items)
         return self.split(begin, blocks)[0], self.split(end, blocks)[0]
 
+    def load_run(self, pointer: ir.Value) -> ir.Value:
+        """A vector of packed numbers that lies anywhere."""
+        return self.builder.load(pointer, typ=self.vector, align=self.elements.wide.bytes)
+
+    def store_run(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Write a vector of numbers anywhere among packed ones."""
+        self.builder.store(value, pointer, align=self.elements.wide.bytes)
+
+    def store(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Write one number as an element of an array."""
+        self.builder.store(self.elements.narrow(self.builder, value), pointer, align=self.elements.bytes)
+
     def is_zero(self, number: Index) -> ir.Value:
         """Whether a number is 0."""
         return self.builder.icmp_signed("==", self.value(number), INDEX(0))

@@ -11,6 +11,7 @@ from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
 from asg_executor.engines.native.matmul.code import INDEX, POINTER
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.engines.native.window.geometry import Convolution, convolutions
 from asg_executor.engines.native.window.over_kernel import OverKernel, define_over_kernel, over_kernel
@@ -19,8 +20,6 @@ from asg_schema.dtype import DType
 from asg_schema.ops.window import Conv
 
 __all__ = ["ConvolutionSpec"]
-
-_TYPES = {DType.FLOAT32: ir.FloatType(), DType.FLOAT64: ir.DoubleType()}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class ConvolutionSpec:
     """A convolution; see `KernelSpec`. Its arguments are x, the weight and the result.
 
     Attributes:
-        dtype: float32 or float64.
+        dtype: of the arrays; a floating-point one. Halves are computed with in single precision.
         lanes: how many elements a vector has.
         pieces: the convolutions that it consists of, one for each phase of the places.
     """
@@ -68,12 +67,12 @@ class ConvolutionSpec:
     def scratch_bytes(self) -> int:
         """What the piece needs that needs most."""
         elements = [0 if isinstance(piece, Zeros) else piece.scratch_elements(self.lanes) for piece in self.pieces]
-        return max(elements) * self.dtype.itemsize
+        return max(elements) * Elements(self.dtype).wide.bytes
 
     def define(self, module: ir.Module) -> None:
         """See `KernelSpec`."""
         kernel = define_kernel(module)
-        code = WindowCode(kernel, _TYPES[self.dtype], self.lanes)
+        code = WindowCode(kernel, Elements(self.dtype), self.lanes)
         builder = code.builder
         arguments, begin, end, _, scratch = kernel.args
         pointers = [
@@ -90,22 +89,22 @@ class ConvolutionSpec:
         builder.ret_void()
 
     def _define_piece(self, module: ir.Module, piece: Piece) -> ir.Function:
-        element = _TYPES[self.dtype]
+        elements = Elements(self.dtype)
         match piece:
             case OverPlaces():
-                return define_over_places(module, piece, element, self.lanes)
+                return define_over_places(module, piece, elements, self.lanes)
             case OverKernel():
-                return define_over_kernel(module, piece, element, self.lanes)
+                return define_over_kernel(module, piece, elements, self.lanes)
             case Zeros():
-                return _define_zeros(module, piece, element)
+                return _define_zeros(module, piece, elements)
 
 
-def _define_zeros(module: ir.Module, piece: Zeros, element: ir.Type) -> ir.Function:
+def _define_zeros(module: ir.Module, piece: Zeros, elements: Elements) -> ir.Function:
     """Define `void (ptr x, ptr weight, ptr result, i64 unit, ptr scratch)`, which writes zeros."""
     type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
     function = ir.Function(module, type, module.get_unique_name("zeros"))
     function.linkage = "internal"
-    code = WindowCode(function, element, 1)
+    code = WindowCode(function, elements, 1)
     convolution, result = piece.convolution, piece.convolution.result
     group, image = code.split(function.args[3], convolution.batch)
     begin = code.add(code.multiply(group, result.group), code.multiply(image, result.first))
@@ -113,23 +112,24 @@ def _define_zeros(module: ir.Module, piece: Zeros, element: ir.Type) -> ir.Funct
         sum(p * stride for p, stride in zip(place, result.spatial, strict=True))
         for place in product(*(range(axis.places) for axis in convolution.axes))
     ]
+    zero = ir.Constant(elements.wide.type, 0.0)
     with code.loop(0, convolution.outputs) as output:
         line = code.add(code.add(begin, result.offset), code.multiply(output, result.second))
         for place in places:
-            code.builder.store(element(0.0), code.at(function.args[2], code.add(line, place)))
+            code.store(zero, code.at(function.args[2], code.add(line, place)))
     code.builder.ret_void()
     return function
 
 
 @native_kernels.define(Conv)
 def conv(op: Conv, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
-    """Convolution of floats of 32 and 64 bits."""
+    """Convolution of floating-point numbers."""
     x, weight = operands
     (result,) = results
-    if x.dtype not in _TYPES:
+    if not x.dtype.is_floating:
         return None
     unit = vector_unit()
-    lanes = unit.bytes // x.dtype.itemsize
+    lanes = unit.bytes // Elements(x.dtype).wide.bytes
     pieces: list[Piece] = []
     for convolution in convolutions(op, x.layout, weight.layout, result.layout):
         if convolution.kernel == 0:

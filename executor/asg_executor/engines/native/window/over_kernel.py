@@ -14,6 +14,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Index
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
 from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
 from asg_executor.engines.native.window.code import WindowCode
@@ -125,13 +126,13 @@ def _planes(convolution: Convolution, rows: int) -> Planes:
     return Planes(tuple(lines), convolution.x.spatial)
 
 
-def define_over_kernel(module: ir.Module, division: OverKernel, element: ir.Type, lanes: int) -> ir.Function:
+def define_over_kernel(module: ir.Module, division: OverKernel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr x, ptr weight, ptr result, i64 unit, ptr scratch)` in a module.
 
     Args:
         module: where to define it.
         division: what it computes.
-        element: the type of the elements.
+        elements: of the arrays.
         lanes: how many elements a vector has.
     """
     type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
@@ -139,7 +140,7 @@ def define_over_kernel(module: ir.Module, division: OverKernel, element: ir.Type
     function.linkage = "internal"
     for attribute in ("nounwind", "noinline"):
         function.attributes.add(attribute)
-    _Emitter(WindowCode(function, element, lanes), division).emit()
+    _Emitter(WindowCode(function, elements, lanes), division).emit()
     return function
 
 
@@ -153,8 +154,8 @@ class _Emitter:
         self.module = code.function.module
         self.x, self.weight, self.result, unit, self.copies = code.function.args
         self.columns = division.vectors * code.lanes
-        self.transposed = code.at(self.copies, division.copy_elements(code.lanes))
-        self.sums = code.at(self.transposed, division.weight_elements(code.lanes))
+        self.transposed = code.at_number(self.copies, division.copy_elements(code.lanes))
+        self.sums = code.at_number(self.transposed, division.weight_elements(code.lanes))
         rest, output_block = code.split(unit, division.output_blocks(code.lanes))
         self.group, image_block = code.split(rest, division.image_blocks)
         self.output = code.multiply(output_block, self.columns)
@@ -178,11 +179,11 @@ class _Emitter:
         """Add up what some lines of the kernel contribute in a channel."""
         code, convolution, x = self.code, self.convolution, self.convolution.x
         planes = self.division.planes
-        copy = define_copy(self.module, planes, code.element, code.lanes)
+        copy = define_copy(self.module, planes, code.elements, code.lanes)
         source = code.add(code.multiply(self.group, x.group), code.multiply(channel, x.second))
         with code.loop(0, self.images) as image:
             begin = code.add(source, code.multiply(code.add(self.image, image), x.first))
-            target = code.at(self.copies, code.multiply(image, planes.elements))
+            target = code.at_number(self.copies, code.multiply(image, planes.elements))
             code.builder.call(copy, [code.at(self.x, begin), target, code.value(row)])
         weight = convolution.weight
         offset = code.add(
@@ -214,7 +215,7 @@ class _Emitter:
         kernel = tuple(axis.kernel for axis in self.convolution.axes)
         *_, step = weight.spatial
         panel = Panel(outputs, self.columns, weight.first, step)
-        pack = define_packing(self.module, panel, code.element, code.lanes)
+        pack = define_packing(self.module, panel, code.elements, code.lanes)
         if weight.spatial == tuple(stride * step for stride in natural_strides(kernel)):
             inner = self.division.terms // self.division.kernel_rows
             depth = code.value(code.multiply(rows, inner))
@@ -226,7 +227,11 @@ class _Emitter:
         """Line after line, each of which may overwrite the beginning of the next one."""
         code, weight = self.code, self.convolution.weight
         if axis == len(counts) - 1:
-            arguments = [code.at(self.weight, offset), code.at(self.transposed, target), code.value(counts[axis])]
+            arguments = [
+                code.at(self.weight, offset),
+                code.at_number(self.transposed, target),
+                code.value(counts[axis]),
+            ]
             code.builder.call(pack, arguments)
             return
         steps = self.columns * prod(axis.kernel for axis in self.convolution.axes[axis + 1 :])
@@ -252,13 +257,13 @@ class _Emitter:
                 continue
             with code.loop(begin, end) as number:
                 column = code.multiply(number, division.tile_vectors * code.lanes)
-                right = code.at(self.transposed, column)
+                right = code.at_number(self.transposed, column)
                 for size in division.tiles.sizes:
-                    tile = TermTile(size, vectors, self.columns, aligned=True)
-                    function = define_term_tile(self.module, tile, code.element, code.lanes)
+                    tile = TermTile(size, vectors, self.columns, is_copied=True)
+                    function = define_term_tile(self.module, tile, code.elements, code.lanes)
                     with self._tiles_of(size) as row:
                         place = code.builder.gep(rows, [code.value(row)], source_etype=INDEX, inbounds=True)
-                        target = code.at(self.sums, code.add(code.multiply(row, self.columns), column))
+                        target = code.at_number(self.sums, code.add(code.multiply(row, self.columns), column))
                         code.builder.call(function, [self.copies, place, right, target, terms, count, first])
 
     @contextmanager
@@ -286,5 +291,5 @@ class _Emitter:
             offset = code.add(offset, code.multiply(image, result.first))
             row = code.add(code.multiply(image, convolution.places), place)
             with code.loop(0, self.outputs) as output:
-                value = code.load(code.at(self.sums, code.add(code.multiply(row, self.columns), output)))
-                code.builder.store(value, code.at(self.result, code.add(offset, code.multiply(output, result.second))))
+                value = code.load_number(code.at_number(self.sums, code.add(code.multiply(row, self.columns), output)))
+                code.store(value, code.at(self.result, code.add(offset, code.multiply(output, result.second))))

@@ -13,6 +13,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
+from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
 from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.engines.native.window.geometry import Convolution
@@ -69,9 +70,9 @@ class OverPlaces:
         return -(-(self.channels * self.planes.elements + 2 * lanes) // lanes) * lanes
 
     def scratch_elements(self, lanes: int) -> int:
-        """What a unit needs: the copies, and the sums of the outputs that it computes."""
+        """What a unit needs: the copies, the sums of the outputs that it computes, and a vector behind."""
         most = -(-self.tiles.count // self.output_blocks) * self.tiles.size
-        return self.copy_elements(lanes) + most * self.run(lanes)
+        return self.copy_elements(lanes) + most * self.run(lanes) + lanes
 
 
 def over_places(convolution: Convolution, threads: int, unit: VectorUnit, lanes: int) -> OverPlaces:
@@ -111,13 +112,13 @@ def _planes(convolution: Convolution, rows: int) -> Planes:
     return Planes(tuple(lines), convolution.x.spatial)
 
 
-def define_over_places(module: ir.Module, division: OverPlaces, element: ir.Type, lanes: int) -> ir.Function:
+def define_over_places(module: ir.Module, division: OverPlaces, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr x, ptr weight, ptr result, i64 unit, ptr scratch)` in a module.
 
     Args:
         module: where to define it.
         division: what it computes.
-        element: the type of the elements.
+        elements: of the arrays.
         lanes: how many elements a vector has.
     """
     type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
@@ -125,7 +126,7 @@ def define_over_places(module: ir.Module, division: OverPlaces, element: ir.Type
     function.linkage = "internal"
     for attribute in ("nounwind", "noinline"):
         function.attributes.add(attribute)
-    _Emitter(WindowCode(function, element, lanes), division).emit()
+    _Emitter(WindowCode(function, elements, lanes), division).emit()
     return function
 
 
@@ -139,7 +140,7 @@ class _Emitter:
         self.module = code.function.module
         self.x, self.weight, self.result, unit, self.copies = code.function.args
         self.run = division.run(code.lanes)
-        self.sums = code.at(self.copies, division.copy_elements(code.lanes))
+        self.sums = code.at_number(self.copies, division.copy_elements(code.lanes))
         rest, self.output_block = code.split(unit, division.output_blocks)
         rest, self.row_block = code.split(rest, division.row_blocks)
         self.group, self.image = code.split(rest, self.convolution.batch)
@@ -169,13 +170,13 @@ class _Emitter:
         """Add up what some channels contribute."""
         code, convolution, division = self.code, self.convolution, self.division
         planes = division.planes
-        copy = define_copy(self.module, planes, code.element, code.lanes)
+        copy = define_copy(self.module, planes, code.elements, code.lanes)
         x = convolution.x
         image = code.at(self.x, code.add(code.multiply(self.group, x.group), code.multiply(self.image, x.first)))
         row = code.value(code.multiply(self.row_block, division.rows))
         with code.loop(0, count) as channel:
             source = code.at(image, code.multiply(code.add(begin, channel), x.second))
-            code.builder.call(copy, [source, code.at(self.copies, code.multiply(channel, planes.elements)), row])
+            code.builder.call(copy, [source, code.at_number(self.copies, code.multiply(channel, planes.elements)), row])
         weight = code.add(
             code.add(convolution.weight.offset, code.multiply(self.group, convolution.weight.group)),
             code.multiply(begin, convolution.weight.second),
@@ -198,13 +199,13 @@ class _Emitter:
             with code.loop(begin, end) as number:
                 column = code.multiply(number, division.vectors * code.lanes)
                 for size in division.tiles.sizes:
-                    tile = TermTile(size, vectors, self.run, aligned=False)
-                    function = define_term_tile(self.module, tile, code.element, code.lanes)
+                    tile = TermTile(size, vectors, self.run, is_copied=False)
+                    function = define_term_tile(self.module, tile, code.elements, code.lanes)
                     with self._tiles_of(size) as output:
                         left = code.at(weight, code.multiply(output, self.convolution.weight.first))
                         line = code.multiply(code.subtract(output, self.first_output), self.run)
-                        target = code.at(self.sums, code.add(line, column))
-                        right = code.at(self.copies, column)
+                        target = code.at_number(self.sums, code.add(line, column))
+                        right = code.at_number(self.copies, column)
                         code.builder.call(function, [left, rows, right, target, terms, count, first])
 
     @contextmanager
@@ -248,12 +249,12 @@ class _Emitter:
         code = self.code
         if stride != 1:
             with code.loop(0, count) as place:
-                value = code.load(code.at(self.sums, code.add(source, place)))
-                code.builder.store(value, code.at(self.result, code.add(target, code.multiply(place, stride))))
+                value = code.load_number(code.at_number(self.sums, code.add(source, place)))
+                code.store(value, code.at(self.result, code.add(target, code.multiply(place, stride))))
             return
         with code.loop(0, count, code.lanes) as place:
             mask = code.first_lanes(code.value(code.subtract(count, place)))
-            vector = code.load_vector(code.at(self.sums, code.add(source, place)), mask)
+            vector = code.load_run(code.at_number(self.sums, code.add(source, place)))
             code.store_vector(vector, code.at(self.result, code.add(target, place)), mask)
 
     def _terms(self) -> list[int]:

@@ -6,7 +6,9 @@ from math import prod
 
 from llvmlite import ir
 
-from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
+from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
+from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.plan.layout import natural_strides
 
 __all__ = ["Line", "Planes", "define_copy"]
@@ -102,7 +104,7 @@ class Planes:
         return offsets
 
 
-def define_copy(module: ir.Module, planes: Planes, element: ir.Type, lanes: int) -> ir.Function:
+def define_copy(module: ir.Module, planes: Planes, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr image, ptr copy, i64 first)` in a module.
 
     `first` is the first of the i along the first axis. Up to a vector behind the copy is overwritten.
@@ -110,7 +112,7 @@ def define_copy(module: ir.Module, planes: Planes, element: ir.Type, lanes: int)
     Args:
         module: where to define it.
         planes: the copy.
-        element: the type of the elements.
+        elements: of the image; the copy has them as numbers to compute with.
         lanes: how many elements a vector has.
     """
     type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INDEX])
@@ -120,17 +122,18 @@ def define_copy(module: ir.Module, planes: Planes, element: ir.Type, lanes: int)
         function.attributes.add(attribute)
     for pointer in function.args[:2]:
         pointer.add_attribute("noalias")
-    _Copy(Code(function, element, lanes), planes).emit()
+    _Copy(WindowCode(function, elements, lanes), planes).emit()
     return function
 
 
 class _Copy:
     """Emits the code of a copy."""
 
-    def __init__(self, code: Code, planes: Planes) -> None:
+    def __init__(self, code: WindowCode, planes: Planes) -> None:
         self.code = code
         self.planes = planes
         self.image, self.copy, self.first = code.function.args
+        self.zero = ir.Constant(code.elements.wide.type, 0.0)
 
     def emit(self) -> None:
         """Emit all of it."""
@@ -189,8 +192,8 @@ class _Copy:
             offset = code.add(source, code.multiply(coordinate, self.planes.strides[axis]))
             # What is not inside is not read: the first element stands in for it.
             place = code.builder.select(is_inside, code.value(offset), INDEX(0))
-            value = code.builder.select(is_inside, code.load(code.at(self.image, place)), code.element(0.0))
-            code.builder.store(value, code.at(self.copy, code.add(target, index)))
+            value = code.builder.select(is_inside, code.load(code.at(self.image, place)), self.zero)
+            code.builder.store(value, code.at_number(self.copy, code.add(target, index)))
 
     def _vector(self, remainder: int, index: Index, target: Index, source: Index, inside: ir.Value) -> None:
         code, axis = self.code, len(self.planes.lines) - 1
@@ -201,5 +204,5 @@ class _Copy:
         elements = ir.Constant(ir.VectorType(INDEX, code.lanes), [self.planes.lines[axis].elements] * code.lanes)
         mask = builder.and_(builder.icmp_unsigned("<", coordinates, elements), code.splat(inside, CONDITION))
         # The address of a lane that is not read may be anywhere.
-        place = builder.gep(self.image, [code.value(code.add(source, begin))], source_etype=code.element)
-        code.store_vector(code.load_vector(place, mask), code.at(self.copy, code.add(target, index)))
+        place = builder.gep(self.image, [code.value(code.add(source, begin))], source_etype=code.elements.type)
+        code.store_run(code.load_vector(place, mask), code.at_number(self.copy, code.add(target, index)))

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code
+from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER
+from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.window.code import WindowCode
 
 __all__ = ["TermTile", "define_table", "define_term_tile"]
 
@@ -18,13 +20,13 @@ class TermTile:
         rows: how many rows the tile has.
         vectors: how many vectors its rows have.
         result_row: from one row of the result to the next, in elements.
-        aligned: whether the vectors of the right operand lie at multiples of their size.
+        is_copied: whether the left operand is copied numbers, as the right one and the result are, and not an array.
     """
 
     rows: int
     vectors: int
     result_row: int
-    aligned: bool
+    is_copied: bool
 
 
 def define_table(module: ir.Module, numbers: Sequence[int], name: str) -> ir.GlobalVariable:
@@ -42,7 +44,7 @@ def define_table(module: ir.Module, numbers: Sequence[int], name: str) -> ir.Glo
     return table
 
 
-def define_term_tile(module: ir.Module, tile: TermTile, element: ir.Type, lanes: int) -> ir.Function:
+def define_term_tile(module: ir.Module, tile: TermTile, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr left, ptr rows, ptr right, ptr result, ptr terms, i64 count, i1 first)` in a module.
 
     `rows` has for each row how far it is from `left`, and `terms` for each of the `count` terms how far it is from
@@ -51,7 +53,7 @@ def define_term_tile(module: ir.Module, tile: TermTile, element: ir.Type, lanes:
     Args:
         module: where to define it.
         tile: the tile.
-        element: the type of the elements.
+        elements: of the arrays.
         lanes: how many elements a vector has.
     """
     type = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [INDEX, CONDITION])
@@ -61,14 +63,15 @@ def define_term_tile(module: ir.Module, tile: TermTile, element: ir.Type, lanes:
         function.attributes.add(attribute)
     for pointer in function.args[:5]:
         pointer.add_attribute("noalias")
-    _emit(Code(function, element, lanes), tile)
+    _emit(WindowCode(function, elements, lanes), tile)
     return function
 
 
-def _emit(code: Code, tile: TermTile) -> None:
+def _emit(code: WindowCode, tile: TermTile) -> None:
     builder = code.builder
     left, rows, right, result, terms, count, first = code.function.args
-    lines = [code.at(left, _number(code, rows, INDEX(row))) for row in range(tile.rows)]
+    at, load = (code.at_number, code.load_number) if tile.is_copied else (code.at, code.load)
+    lines = [at(left, _number(code, rows, INDEX(row))) for row in range(tile.rows)]
     before = builder.block
     body, after = code.function.append_basic_block("terms"), code.function.append_basic_block("then")
     builder.branch(body)
@@ -77,14 +80,11 @@ def _emit(code: Code, tile: TermTile) -> None:
     sums = [builder.phi(code.vector) for _ in range(tile.rows * tile.vectors)]
     place = builder.shl(index, INDEX(1))
     factor_at = _number(code, terms, place)
-    vector_at = code.at(right, _number(code, terms, builder.add(place, INDEX(1))))
-    vectors = [
-        code.load_vector(code.at(vector_at, number * code.lanes), aligned=tile.aligned)
-        for number in range(tile.vectors)
-    ]
+    vector_at = code.at_number(right, _number(code, terms, builder.add(place, INDEX(1))))
+    vectors = [code.load_run(code.at_number(vector_at, number * code.lanes)) for number in range(tile.vectors)]
     added: list[ir.Value] = []
     for row, line in enumerate(lines):
-        factor = code.splat(code.load(code.at(line, factor_at)))
+        factor = code.splat(load(at(line, factor_at)))
         for number, vector in enumerate(vectors):
             added.append(code.fma(factor, vector, sums[row * tile.vectors + number]))
     following = builder.add(index, INDEX(1), flags=("nsw",))
@@ -97,11 +97,11 @@ def _emit(code: Code, tile: TermTile) -> None:
     _write(code, tile, added, result, first)
 
 
-def _number(code: Code, table: ir.Value, place: ir.Value) -> ir.Value:
+def _number(code: WindowCode, table: ir.Value, place: ir.Value) -> ir.Value:
     return code.builder.load(code.builder.gep(table, [place], source_etype=INDEX, inbounds=True), typ=INDEX)
 
 
-def _write(code: Code, tile: TermTile, sums: Sequence[ir.Value], result: ir.Value, first: ir.Value) -> None:
+def _write(code: WindowCode, tile: TermTile, sums: Sequence[ir.Value], result: ir.Value, first: ir.Value) -> None:
     builder = code.builder
     add, write = code.function.append_basic_block("add"), code.function.append_basic_block("write")
     builder.cbranch(first, write, add)
@@ -109,7 +109,7 @@ def _write(code: Code, tile: TermTile, sums: Sequence[ir.Value], result: ir.Valu
         builder.position_at_end(block)
         for number, total in enumerate(sums):
             row, place = divmod(number, tile.vectors)
-            pointer = code.at(result, row * tile.result_row + place * code.lanes)
-            value = builder.fadd(code.load_vector(pointer, aligned=True), total) if block is add else total
-            code.store_vector(value, pointer, aligned=True)
+            pointer = code.at_number(result, row * tile.result_row + place * code.lanes)
+            value = builder.fadd(code.load_numbers(pointer), total) if block is add else total
+            code.store_numbers(value, pointer)
         builder.ret_void()
