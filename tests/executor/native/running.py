@@ -16,7 +16,7 @@ from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
-for _family in ("random", "window.convolution"):
+for _family in ("random", "window.convolution", "window.pooling"):
     import_module(f"asg_executor.engines.native.{_family}")
 
 

@@ -59,6 +59,11 @@ class WindowCode(Code):
         """Write one number as an element of an array."""
         self.builder.store(self.elements.narrow(self.builder, value), pointer, align=self.elements.bytes)
 
+    def variable(self, type: ir.Type) -> ir.Value:
+        """Where a value is kept that changes: LLVM makes a register of it."""
+        with self.builder.goto_entry_block():
+            return self.builder.alloca(type)
+
     def is_zero(self, number: Index) -> ir.Value:
         """Whether a number is 0."""
         return self.builder.icmp_signed("==", self.value(number), INDEX(0))

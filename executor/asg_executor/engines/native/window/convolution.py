@@ -21,6 +21,8 @@ from asg_schema.ops.window import Conv
 
 __all__ = ["ConvolutionSpec"]
 
+_MOST_SCRATCH = 32 * 1024 * 1024  # bytes; only where there is much more padding than image
+
 
 @dataclass(frozen=True)
 class Zeros:
@@ -139,4 +141,6 @@ def conv(op: Conv, operands: Sequence[Operand], results: Sequence[Operand], thre
         else:
             pieces.append(over_places(convolution, threads, unit, lanes))
     spec = ConvolutionSpec(x.dtype, lanes, tuple(pieces))
+    if spec.scratch_bytes > _MOST_SCRATCH:
+        return None
     return NativeKernel(spec, min(threads, spec.units))
