@@ -1,11 +1,12 @@
 """A native kernel of one op, run on arrays as the engine runs it."""
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from asg_executor.engines.native.kernel_table import Operand, native_kernels
+from asg_executor.engines.native.kernel_table import Operand
+from asg_executor.engines.native.kernels import NATIVE_KERNELS
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.program import Call, NativeProgram
 from asg_executor.kernels.table import KERNELS
@@ -16,14 +17,14 @@ from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
 
-for _family in ("random", "window.convolution", "window.pooling"):
-    import_module(f"asg_executor.engines.native.{_family}")
 
-
-def run_natively(op: Op, operands: list[Array], threads: int = 1) -> list[Array] | None:
+def run_natively(
+    op: Op, operands: list[Array], threads: int = 1, guard: Callable[[Array], Array] | None = None
+) -> list[Array] | None:
     """The results of an op's native kernel; None where it has none for such operands.
 
-    What the results hold beforehand is NaN, or the largest number, so that what is not written is seen.
+    What the results hold beforehand is NaN, or the largest number, so that what is not written is seen. `guard` brings
+    the results to where they are to be written.
     """
     types = [TensorType(DType(array.dtype.name), array.shape) for array in operands]
     given = [Operand(_layout(array, f"operand {i}"), types[i].dtype) for i, array in enumerate(operands)]
@@ -32,16 +33,21 @@ def run_natively(op: Op, operands: list[Array], threads: int = 1) -> list[Array]
     for i, result in enumerate(op.infer(types)):
         shape, dtype = concrete_shape(result), numpy_dtype(result.dtype)
         unset = np.nan if result.dtype.is_floating else np.iinfo(dtype).max
-        results.append(np.full(shape, unset, dtype))
+        empty = np.full(shape, unset, dtype)
+        results.append(empty if guard is None else guard(empty))
         wanted.append(Operand(contiguous(f"result {i}", shape), result.dtype))
-    rule = native_kernels.find(type(op))
-    kernel = None if rule is None else rule(op, given, wanted, threads)
-    if kernel is None:
+    kernels = NATIVE_KERNELS[type(op)](op, given, wanted, threads)
+    arrays = [*operands, *results]
+    calls: list[Call] = []
+    for kernel, function in zip(kernels, functions(kernel.spec for kernel in kernels), strict=True):
+        addresses = tuple(
+            arrays[argument.place].ctypes.data + argument.offset * arrays[argument.place].itemsize
+            for argument in kernel.arguments
+        )
+        calls.append(Call(function, addresses, kernel.spec.units, kernel.parts, kernel.spec.scratch_bytes))
+    if not calls:
         return None
-    (function,) = functions([kernel.spec])
-    addresses = tuple(array.ctypes.data for array in (*operands, *results))
-    call = Call(function, (*kernel.functions, *addresses), kernel.spec.units, kernel.parts, kernel.spec.scratch_bytes)
-    NativeProgram([call]).run()
+    NativeProgram(calls).run()
     return results
 
 

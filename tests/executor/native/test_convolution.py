@@ -1,5 +1,7 @@
 """Native convolutions agree with the NumPy kernel, for every sample of the op and for any attributes and layouts."""
 
+import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from asg_executor.plan.arrays import Array
 from asg_schema.errors import RuleError
 from asg_schema.op import Op
 from asg_schema.ops.window import Conv
+from executor.native.guarded import guarded
 from executor.native.running import run_natively, run_with_numpy
 from op_samples import ALL_SAMPLES
 from op_samples.sample import Sample, sample_document
@@ -123,6 +126,29 @@ _PAD = ((1, 1), (1, 1))
 )
 def test_sizes_that_are_met_in_blocks(op: Conv, x: Array, weight: Array, threads: int) -> None:
     _check(op, x, weight, threads)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected otherwise there")
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize(
+    ("attributes", "x", "weight"),
+    [
+        ({"padding": _PAD}, _random(3, 5, 14, 14), _random(37, 5, 3, 3)),
+        ({"padding": _PAD}, _random(2, 3, 31, 29), _random(6, 3, 3, 3)),
+        ({"padding": _PAD}, _random(2, 7, 28, 28), _random(33, 7, 28, 28)),
+        ({"padding": _PAD, "strides": (2, 2)}, _random(2, 4, 17, 18), _random(9, 4, 3, 3)),
+        ({"padding": ((1, 2), (1, 2)), "lhs_dilation": (2, 2)}, _random(2, 3, 13, 12), _random(5, 3, 3, 3)),
+    ],
+)
+def test_nothing_is_read_or_written_beside_the_arrays(
+    attributes: dict[str, Any], x: Array, weight: Array, end: bool
+) -> None:
+    op = _conv(**attributes)
+    found = run_natively(op, [guarded(x, end=end), guarded(weight, end=end)], 2, partial(guarded, end=end))
+    plain = run_natively(op, [x, weight], 2)
+    assert found is not None
+    assert plain is not None
+    assert found[0].tobytes() == plain[0].tobytes()
 
 
 def test_the_result_does_not_depend_on_who_computes_the_units() -> None:

@@ -1,7 +1,5 @@
 """Native matrix products against NumPy's in double precision, for any shapes and strides, without a read too far."""
 
-import ctypes
-import mmap
 import sys
 
 import numpy as np
@@ -19,6 +17,7 @@ from asg_executor.engines.native.program import Call, NativeProgram
 from asg_executor.engines.native.team import Team
 from asg_executor.plan.arrays import Array, dtype_of
 from asg_schema.dtype import DType
+from executor.native.guarded import Guarded
 
 SHAPES = [  # rows, depth, columns
     (1, 1, 1),
@@ -199,31 +198,6 @@ def test_tiles_are_balanced(extent: int, most: int) -> None:
     assert tiles.large * tiles.size + (tiles.count - tiles.large) * (tiles.size - 1) == extent
     assert tiles.size <= most
     assert 1 <= tiles.large <= tiles.count
-
-
-class Guarded:
-    """Memory between two pages that nobody may touch.
-
-    Args:
-        bytes: how much.
-        end: whether its end is at the second page, or its beginning at the first.
-    """
-
-    def __init__(self, bytes: int, *, end: bool) -> None:
-        page = mmap.PAGESIZE
-        pages = -(-bytes // page)
-        self._map = mmap.mmap(-1, (pages + 2) * page)
-        self._buffer = (ctypes.c_char * len(self._map)).from_buffer(self._map)
-        address = ctypes.addressof(self._buffer)
-        libc = ctypes.CDLL(None, use_errno=True)
-        for place in (address, address + (pages + 1) * page):
-            assert libc.mprotect(ctypes.c_void_p(place), ctypes.c_size_t(page), 0) == 0
-        self.offset = page + (pages * page - bytes if end else 0)
-
-    def array(self, like: Array) -> Array:
-        array = np.frombuffer(self._map, like.dtype, like.size, self.offset).reshape(like.shape)
-        array[...] = like
-        return array
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is protected otherwise there")

@@ -1,5 +1,7 @@
 """Native sums and maxima over windows agree with the NumPy kernels, for every sample and for any attributes."""
 
+import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from asg_executor.plan.arrays import Array
 from asg_schema.errors import RuleError
 from asg_schema.op import Op
 from asg_schema.ops.window import MaxPool, WindowSum
+from executor.native.guarded import guarded
 from executor.native.running import run_natively, run_with_numpy
 from op_samples import ALL_SAMPLES
 from op_samples.sample import Sample, sample_document
@@ -84,6 +87,37 @@ def test_windows_of_an_image_with_gaps_between_its_elements() -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 40, 62)).astype(np.float32)[:, :, ::2, 1::2]
     _check(MaxPool(id="max", inputs=("x",), kernel_size=(2, 2), strides=(2, 2)), x)
     _check(WindowSum(id="sum", inputs=("x",), kernel_size=(3, 2)), x)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected otherwise there")
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("kind", [MaxPool, WindowSum])
+@pytest.mark.parametrize(
+    ("shape", "size", "strides", "padding"),
+    [
+        ((5, 28, 28), (2, 2), (2, 2), None),
+        ((3, 112, 112), (3, 3), (2, 2), ((1, 1), (1, 1))),
+        ((2, 14, 14), (2, 2), (2, 2), None),
+        ((2, 33, 31), (3, 3), (1, 1), ((1, 1), (1, 1))),
+        ((200,), (3,), (2,), ((1, 0),)),
+        ((2, 40, 41), (2, 3), (3, 3), ((0, 1), (1, 1))),
+    ],
+)
+def test_nothing_is_read_or_written_beside_the_arrays(
+    shape: tuple[int, ...],
+    size: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: tuple[tuple[int, int], ...] | None,
+    kind: type[MaxPool | WindowSum],
+    end: bool,
+) -> None:
+    op = kind(id="windows", inputs=("x",), kernel_size=size, strides=strides, padding=padding)
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    found = run_natively(op, [guarded(x, end=end)], 2, partial(guarded, end=end))
+    plain = run_natively(op, [x])
+    assert found is not None
+    assert plain is not None
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(found, plain, strict=True))
 
 
 def test_a_step_that_leads_past_all_elements() -> None:

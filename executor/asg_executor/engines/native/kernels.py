@@ -14,8 +14,11 @@ _FAMILIES = (
     "indexing",
     "layout",
     "padding",
+    "random",
     "running_totals",
     "searching",
+    "window.convolution",
+    "window.pooling",
 )
 
 for _family in _FAMILIES:

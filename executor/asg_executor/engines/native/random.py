@@ -8,8 +8,7 @@ from math import prod
 from llvmlite import ir
 
 from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
-from asg_executor.plan.layout import natural_strides
+from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_schema.ops.random import RngBits
 
 __all__ = ["RandomBitsSpec"]
@@ -20,6 +19,7 @@ _WORD = ir.IntType(32)
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 _UNIT = 4096  # words; some microseconds
+_OPERATIONS = 80  # that a word takes
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,13 @@ def _chosen(builder: ir.IRBuilder, word: str, words: tuple[ir.Value, ir.Value]) 
 
 
 @native_kernels.define(RngBits)
-def rng_bits(op: RngBits, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
+def rng_bits(
+    op: RngBits, operands: Sequence[Operand], results: Sequence[Operand], threads: int
+) -> Sequence[NativeKernel]:
     """Each part makes the words of some counters of some keys. Keys with gaps between them are NumPy's."""
     keys, words = operands[0].layout, results[0].layout
-    if keys.strides[-1] != 1 or keys.strides != natural_strides(keys.shape):
-        return None
-    count = prod(keys.shape[:-1])
-    spec = RandomBitsSpec(count, prod(words.shape) // count, op.offset, op.word)
-    return NativeKernel(spec, min(threads, spec.units))
+    if not keys.is_contiguous:
+        return ()
+    count, total = prod(keys.shape[:-1]), prod(words.shape)
+    spec = RandomBitsSpec(count, total // count, op.offset, op.word)
+    return (NativeKernel(spec, (Argument(0), Argument(1)), parts_for(total * _OPERATIONS, spec.units, threads)),)

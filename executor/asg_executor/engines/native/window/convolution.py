@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TypeAlias
 
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_executor.engines.native.matmul.code import INDEX, POINTER
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.window.code import WindowCode
@@ -124,23 +125,25 @@ def _define_zeros(module: ir.Module, piece: Zeros, elements: Elements) -> ir.Fun
 
 
 @native_kernels.define(Conv)
-def conv(op: Conv, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
+def conv(op: Conv, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> Sequence[NativeKernel]:
     """Convolution of floating-point numbers."""
     x, weight = operands
     (result,) = results
     if not x.dtype.is_floating:
-        return None
+        return ()
     unit = vector_unit()
     lanes = unit.bytes // Elements(x.dtype).wide.bytes
+    work = prod(result.layout.shape) * prod(weight.layout.shape[1:]) // 4
+    parts = parts_for(work, work, threads)
     pieces: list[Piece] = []
     for convolution in convolutions(op, x.layout, weight.layout, result.layout):
         if convolution.kernel == 0:
             pieces.append(Zeros(convolution))
         elif convolution.kernel >= convolution.places:
-            pieces.append(over_kernel(convolution, threads, unit, lanes))
+            pieces.append(over_kernel(convolution, parts, unit, lanes))
         else:
-            pieces.append(over_places(convolution, threads, unit, lanes))
+            pieces.append(over_places(convolution, parts, unit, lanes))
     spec = ConvolutionSpec(x.dtype, lanes, tuple(pieces))
     if spec.scratch_bytes > _MOST_SCRATCH:
-        return None
-    return NativeKernel(spec, min(threads, spec.units))
+        return ()
+    return (NativeKernel(spec, (Argument(0), Argument(1), Argument(2)), min(parts, spec.units)),)

@@ -1,6 +1,7 @@
 """`PoolingSpec`: sums and maxima over windows, several places in each vector."""
 
 from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import prod
 
@@ -8,7 +9,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_executor.engines.native.kernel_table import NativeKernel, Operand, native_kernels
+from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.window.code import WindowCode
@@ -24,6 +25,7 @@ _MOST_POSITIONS = 16  # of a window, that are written out one after another
 _MOST_VECTORS = 4  # of a line of places
 _MOST_MET = 4096  # positions of a window; there are more only where most of them are padding
 _PAIR = 2
+_OPERATIONS = 4  # that an element of a window takes
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class PoolingSpec:
         return self.images
 
     @property
+    def _span(self) -> int:
+        """How many elements x has, with what may lie between them; where strides are negative, fewer."""
+        sizes = (self.images, *(axis.elements for axis in self.axes))
+        steps = zip(sizes, (self.image_stride, *self.strides), strict=True)
+        return 1 + sum((size - 1) * max(stride, 0) for size, stride in steps)
+
+    @property
     def scratch_bytes(self) -> int:
         """None."""
         return 0
@@ -73,26 +82,27 @@ class PoolingSpec:
         with code.loop(begin, end) as unit:
             places = code.multiply(unit, prod(axis.places for axis in self.axes))
             x = code.at(pointers[0], code.multiply(unit, self.image_stride))
+            bounds = [pointers[0], code.at(pointers[0], self._span)]
             results = [code.at(pointers[1], places)]
             if self.finds_maximum:
                 results.append(code.builder.gep(pointers[2], [code.value(places)], source_etype=INDEX))
-            code.builder.call(image.function, [x, *results])
+            code.builder.call(image.function, [x, *bounds, *results])
         code.builder.ret_void()
 
 
 class _Image:
-    """Emits a function of an image and of where its results go."""
+    """Emits a function of an image, of where all of them begin and end, and of where its results go."""
 
-    def __init__(self, module: ir.Module, spec: PoolingSpec, pointers: int) -> None:
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * pointers), "image")
+    def __init__(self, module: ir.Module, spec: PoolingSpec, results: int) -> None:
+        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * (3 + results)), "image")
         self.function.linkage = "internal"
         for attribute in ("nounwind", "noinline"):
             self.function.attributes.add(attribute)
-        for pointer in self.function.args:
+        for pointer in self.function.args[3:]:
             pointer.add_attribute("noalias")
         self.code = WindowCode(self.function, Elements(spec.dtype), spec.lanes)
         self.spec = spec
-        self.x = self.function.args[0]
+        self.x, self.begin, self.end, *self.results = self.function.args
         self.numbers = ir.Constant(ir.VectorType(_NUMBER, spec.lanes), list(range(spec.lanes)))
         self.unrolled = prod(axis.kernel for axis in spec.axes) <= _MOST_POSITIONS
         self._lines(0, [])
@@ -129,7 +139,7 @@ class _Image:
         for number in self._each(vectors, vectors <= _MOST_VECTORS):
             first = code.multiply(number, code.lanes)
             self.start()
-            self._positions([*outer, first], [], 0, 0, None)
+            self._positions([*outer, first], [], 0, 0)
             self.finish(code.add(target, first), code.first_lanes(code.subtract(axis.places, first)))
 
     def _each(self, count: int, unrolled: bool) -> Generator[Index]:
@@ -140,9 +150,7 @@ class _Image:
             with self.code.loop(0, count) as number:
                 yield number
 
-    def _positions(
-        self, places: list[Index], met: list[Index], offset: Index, number: Index, inside: ir.Value | None
-    ) -> None:
+    def _positions(self, places: list[Index], met: list[Index], offset: Index, number: Index) -> None:
         """The positions of the window beyond those along the outer axes.
 
         Args:
@@ -150,7 +158,6 @@ class _Image:
             met: along the outer axes, the elements that are met.
             offset: where those lie in the image.
             number: and which they are.
-            inside: whether they are there. None: they are.
         """
         code, spec = self.code, self.spec
         level = len(met)
@@ -162,20 +169,12 @@ class _Image:
                 code.add(code.multiply(places[level], axis.stride), code.multiply(position, axis.dilation)), axis.start
             )
             if is_last:
-                self._vector(element, offset, number, inside)
+                self._vector(element, offset, number)
                 continue
-            self._positions(
-                places,
-                [*met, element],
-                code.add(offset, code.multiply(element, stride)),
-                code.add(number, code.multiply(element, natural)),
-                self._both(inside, self._is_inside(axis, element)),
-            )
-
-    def _both(self, first: ir.Value | None, second: ir.Value | None) -> ir.Value | None:
-        if first is None or second is None:
-            return second if first is None else first
-        return self.code.builder.and_(first, second)
+            below = code.add(offset, code.multiply(element, stride)), code.add(number, code.multiply(element, natural))
+            inside = self._is_inside(axis, element)
+            with nullcontext() if inside is None else code.builder.if_then(inside):
+                self._positions(places, [*met, element], *below)
 
     def _is_inside(self, axis: Axis, element: Index) -> ir.Value | None:
         """Whether the axis has an element; None where no window reaches beyond it."""
@@ -184,46 +183,56 @@ class _Image:
             return None
         return self.code.builder.icmp_unsigned("<", self.code.value(element), INDEX(axis.elements))
 
-    def _vector(self, element: Index, offset: Index, number: Index, inside: ir.Value | None) -> None:
+    def _vector(self, element: Index, offset: Index, number: Index) -> None:
         """The elements that one position of the window meets along the last axis."""
         code, axis, stride = self.code, self.spec.axes[-1], self.spec.strides[-1]
-        mask = self._within(self._lanes_inside(axis, element, axis.stride), inside)
+        mask = self._lanes_inside(axis, element)
         place = code.add(offset, code.multiply(element, stride))
         if stride == 1 and axis.stride == _PAIR:
-            values = self._load_pairs(place, element, inside)
+            values = self._load_pairs(place, mask)
         else:
             values = self._load(place, axis.stride * stride, mask)
         steps = self._constant([lane * axis.stride for lane in range(code.lanes)])
         first = code.builder.trunc(code.value(code.add(number, element)), _NUMBER)
         self.meet(values, mask, code.builder.add(steps, code.splat(first, _NUMBER)))
 
-    def _within(self, mask: ir.Value | None, inside: ir.Value | None) -> ir.Value | None:
-        """The mask where there is something at all."""
-        return mask if inside is None else self._both(mask, self.code.splat(inside, CONDITION))
-
     def _constant(self, numbers: Sequence[int]) -> ir.Constant:
         return ir.Constant(ir.VectorType(_NUMBER, self.code.lanes), list(numbers))
 
-    def _lanes_inside(self, axis: Axis, element: Index, step: int) -> ir.Value | None:
-        """Which of the elements from one on, so many apart, there are; None for all."""
+    def _lanes_inside(self, axis: Axis, element: Index) -> ir.Value | None:
+        """Which of the places of a vector meet an element; None for all. Beyond the last place it has no meaning."""
         code = self.code
         if isinstance(element, int):
-            met = [int(0 <= element + lane * step < axis.elements) for lane in range(code.lanes)]
+            met = [int(0 <= element + lane * axis.stride < axis.elements) for lane in range(code.lanes)]
             return None if all(met) else ir.Constant(ir.VectorType(CONDITION, code.lanes), met)
         first = code.splat(code.builder.trunc(element, _NUMBER), _NUMBER)
-        elements = code.builder.add(self._constant([lane * step for lane in range(code.lanes)]), first)
+        elements = code.builder.add(self._constant([lane * axis.stride for lane in range(code.lanes)]), first)
         return code.builder.icmp_unsigned("<", elements, self._constant([axis.elements] * code.lanes))
 
-    def _load_pairs(self, offset: Index, element: Index, inside: ir.Value | None) -> ir.Value:
-        """Every second element, of two vectors of neighbours."""
-        code, axis = self.code, self.spec.axes[-1]
-        halves = [
-            self._load(
-                code.add(offset, begin), 1, self._within(self._lanes_inside(axis, code.add(element, begin), 1), inside)
-            )
-            for begin in (0, code.lanes)
-        ]
-        return code.shuffle(halves[0], halves[1], [_PAIR * lane for lane in range(code.lanes)])
+    def _load_pairs(self, offset: Index, mask: ir.Value | None) -> ir.Value:
+        """Every second element of two vectors of neighbours, if all these are in memory; else one by one.
+
+        Masks would not do: LLVM makes one instruction of a load and the shuffle behind it, which reads all lanes.
+        """
+        code, builder = self.code, self.code.builder
+        place = builder.gep(self.x, [code.value(offset)], source_etype=code.elements.type)
+        behind = builder.gep(place, [INDEX(_PAIR * code.lanes)], source_etype=code.elements.type)
+        first, last, begin, end = (builder.ptrtoint(item, INDEX) for item in (place, behind, self.begin, self.end))
+        is_there = builder.and_(builder.icmp_unsigned("<=", begin, first), builder.icmp_unsigned("<=", last, end))
+        with builder.if_else(is_there) as (pairs, singles):
+            with pairs:
+                halves = [code.load_vector(code.at(place, begin)) for begin in (0, code.lanes)]
+                paired = code.shuffle(halves[0], halves[1], [_PAIR * lane for lane in range(code.lanes)])
+                if mask is not None:
+                    paired = builder.select(mask, paired, ir.Constant(code.vector, None))
+                after_pairs = builder.block
+            with singles:
+                single = self._load(offset, _PAIR, mask)
+                after_singles = builder.block
+        values = builder.phi(code.vector)
+        values.add_incoming(paired, after_pairs)
+        values.add_incoming(single, after_singles)
+        return values
 
     def _load(self, offset: Index, step: int, mask: ir.Value | None) -> ir.Value:
         """Elements that are `step` apart; 0 where the mask has none."""
@@ -252,7 +261,7 @@ class _Sum(_Image):
     """The sums of an image's windows."""
 
     def __init__(self, module: ir.Module, spec: PoolingSpec) -> None:
-        super().__init__(module, spec, 2)
+        super().__init__(module, spec, 1)
 
     def start(self) -> None:
         """See `_Image`."""
@@ -267,14 +276,14 @@ class _Sum(_Image):
     def finish(self, target: Index, mask: ir.Value | None) -> None:
         """See `_Image`."""
         total = self.code.builder.load(self.total, typ=self.code.vector)
-        self.code.store_vector(total, self.code.at(self.function.args[1], target), mask)
+        self.code.store_vector(total, self.code.at(self.results[0], target), mask)
 
 
 class _Maximum(_Image):
     """The largest elements of an image's windows, and where they stand."""
 
     def __init__(self, module: ir.Module, spec: PoolingSpec) -> None:
-        super().__init__(module, spec, 3)
+        super().__init__(module, spec, 2)
 
     def start(self) -> None:
         """See `_Image`. No element has been met where the number is negative."""
@@ -300,7 +309,7 @@ class _Maximum(_Image):
     def finish(self, target: Index, mask: ir.Value | None) -> None:
         """See `_Image`."""
         code, builder = self.code, self.code.builder
-        _, values, indices = self.function.args
+        values, indices = self.results
         code.store_vector(builder.load(self.largest, typ=code.vector), code.at(values, target), mask)
         type = ir.VectorType(INDEX, code.lanes)
         numbers = builder.sext(builder.load(self.number, typ=self.numbers.type), type)
@@ -334,16 +343,24 @@ def _spec(op: Pooling, x: Operand, places: tuple[int, ...], *, finds_maximum: bo
 
 
 @native_kernels.define(MaxPool)
-def max_pool(op: MaxPool, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> NativeKernel | None:
+def max_pool(
+    op: MaxPool, operands: Sequence[Operand], results: Sequence[Operand], threads: int
+) -> Sequence[NativeKernel]:
     """Maxima of floating-point numbers."""
     spec = _spec(op, operands[0], results[0].layout.shape, finds_maximum=True)
-    return spec and NativeKernel(spec, min(threads, spec.units))
+    return () if spec is None else (_kernel(spec, threads),)
 
 
 @native_kernels.define(WindowSum)
 def window_sum(
     op: WindowSum, operands: Sequence[Operand], results: Sequence[Operand], threads: int
-) -> NativeKernel | None:
+) -> Sequence[NativeKernel]:
     """Sums of floating-point numbers."""
     spec = _spec(op, operands[0], results[0].layout.shape, finds_maximum=False)
-    return spec and NativeKernel(spec, min(threads, spec.units))
+    return () if spec is None else (_kernel(spec, threads),)
+
+
+def _kernel(spec: PoolingSpec, threads: int) -> NativeKernel:
+    arguments = tuple(Argument(place) for place in range(3 if spec.finds_maximum else 2))
+    work = spec.images * prod(axis.places * axis.kernel for axis in spec.axes) * _OPERATIONS
+    return NativeKernel(spec, arguments, parts_for(work, spec.units, threads))
