@@ -45,6 +45,10 @@ LARGE = {
     "first of the smallest": Application(Argmin, (few(30, 3_000),), {"axis": 0}),
     "first NaN in lines": Application(Argmax, (with_nan(few(3_000, 30)),), {"axis": -1, "keepdims": True}),
     "first NaN in columns": Application(Argmin, (with_nan(few(30, 3_000)),), {"axis": 0}),
+    "first in long lines": Application(Argmax, (few(90, 3_000),), {"axis": 1}),
+    "first NaN in long lines": Application(Argmin, (with_nan(few(90, 3_000)),), {"axis": 1}),
+    "first of either 0": Application(Argmax, (np.where(few(90, 3_000) > 0, np.float32(-0.0), np.float32(0.0)),), {}),
+    "first of halves": Application(Argmin, (few(90, 3_000).astype(np.float16),), {"axis": 1}),
     "first of all": Application(Argmax, (few(90, 40, 30),), {"axis": None}),
     "largest unsigned": Application(Argmax, (RANDOM.integers(0, 256, (3_000, 30)).astype(np.uint8),), {"axis": 1}),
     "smallest signed": Application(Argmin, (RANDOM.integers(-128, 128, (3_000, 30)).astype(np.int8),), {"axis": 1}),
@@ -57,7 +61,7 @@ LARGE = {
         CumulativeSum, (RANDOM.integers(-(2**62), 2**62, (60, 900)),), {"axis": 0, "exclusive": True, "reverse": True}
     ),
 }
-ONE_UNIT = {"first of all", "totals of one line"}
+ONE_UNIT = {"first of all", "first of either 0", "totals of one line"}
 
 
 @pytest.mark.parametrize("case", LARGE)

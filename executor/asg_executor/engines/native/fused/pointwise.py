@@ -11,7 +11,8 @@ from llvmlite import ir
 
 from asg_executor.engines.native.fused.body import Apply
 from asg_executor.engines.native.fused.conversion import convert
-from asg_executor.engines.native.math.functions import FUNCTIONS, math_function
+from asg_executor.engines.native.fused.integers import INTEGER_OPS
+from asg_executor.engines.native.math.functions import FUNCTIONS, math_function, polygamma_function
 from asg_schema.dtype import DType
 
 __all__ = ["emit_pointwise", "is_emitted"]
@@ -25,6 +26,8 @@ _CONTRACT = ("contract",)
 def is_emitted(op: str, operands: Sequence[DType]) -> bool:
     """Whether an op of this name is emitted for operands of these dtypes."""
     if operands and operands[-1].is_floating and op in FUNCTIONS:
+        return True
+    if operands and operands[-1].is_integer and op in INTEGER_OPS:
         return True
     return op in _ALL or (op in _FLOATS and operands[-1].is_floating)
 
@@ -44,9 +47,13 @@ def emit_pointwise(
     emitter = _ALL.get(value.op) or _FLOATS.get(value.op)
     if emitter is not None:
         return emitter(builder, value, operands, dtype)
-    wide = DType.FLOAT64 if dtype is DType.FLOAT64 else DType.FLOAT32
-    function = math_function(builder.module, value.op, wide)
-    return builder.call(function, operands)
+    if dtype.is_integer:
+        return INTEGER_OPS[value.op](builder, operands, dtype)
+    return builder.call(math_function(builder.module, value.op, _computed_in(dtype)), operands)
+
+
+def _computed_in(dtype: DType) -> DType:
+    return DType.FLOAT64 if dtype is DType.FLOAT64 else DType.FLOAT32
 
 
 def _arithmetic(floats: str, integers: str) -> Emitter:
@@ -170,6 +177,12 @@ def _divide(builder: ir.IRBuilder, value: Apply, operands: Sequence[ir.Value], d
     return builder.fdiv(*operands)
 
 
+def _polygamma(builder: ir.IRBuilder, value: Apply, operands: Sequence[ir.Value], dtype: DType) -> ir.Value:
+    order = dict(value.attributes)["n"]
+    assert isinstance(order, int), "the op's order is an integer"
+    return builder.call(polygamma_function(builder.module, order, _computed_in(dtype)), operands)
+
+
 def _astype(builder: ir.IRBuilder, value: Apply, operands: Sequence[ir.Value], dtype: DType) -> ir.Value:
     return convert(builder, operands[0], dtype, value.dtype)
 
@@ -212,4 +225,4 @@ _ALL: Mapping[str, Emitter] = {
     "logical_xor": _logic("xor"),
     "logical_not": _logic("not_"),
 }
-_FLOATS: Mapping[str, Emitter] = {"divide": _divide, "sqrt": _intrinsic("llvm.sqrt")}
+_FLOATS: Mapping[str, Emitter] = {"divide": _divide, "polygamma": _polygamma, "sqrt": _intrinsic("llvm.sqrt")}
