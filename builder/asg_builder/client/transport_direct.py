@@ -1,7 +1,7 @@
 """`DirectConnections`: whole requests and answers to a server on this machine, with as little around them as can be.
 
-httpx is made for every server there is, and takes two thirds of the time that a client needs for a step. Here a request
-leaves in one piece, and its answer is read into memory. HTTP itself is left to h11, as httpx does.
+httpx is made for every server there is, and took more than half of the time that a client needs for a step. Here a
+request leaves in one piece, and its answer is read into memory. HTTP itself is left to h11, as httpx does.
 """
 
 import re
