@@ -9,4 +9,4 @@ from fault_harness.load import load
 def test_a_thousand_sessions_and_32_clients(tmp_path: Path) -> None:
     seen = load(tmp_path, sessions=1000, clients=32, seconds=min(60.0, 0.3 * ROUNDS))
     print(seen.summary())
-    assert seen.statuses[200] > 1000
+    assert seen.statuses[200] > 5 * ROUNDS
