@@ -80,8 +80,9 @@ class _Assembler:
                 sections.append([])
                 left = _SECTION_OPERATIONS
             left -= stage.operations
+            shared = any(draft.parts > 1 for draft in together)  # else one thread is done before another is awake
             for draft in together:
-                spec, follows = draft.spec, Follows.ALL if draft is together[0] else Follows.NOTHING
+                spec, follows = draft.spec, Follows.NOTHING if shared and draft is not together[0] else Follows.ALL
                 call = Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes, follows)
                 calls.append(_PlannedCall(call, stage.instructions if draft is together[0] else ()))
             if not together or any(can_fail(item.op) for item in stage.instructions):
@@ -136,7 +137,7 @@ def _close(calls: list[_PlannedCall], steps: list[PlannedStep]) -> None:
 
 
 def _program(calls: Sequence[_PlannedCall]) -> PlannedStep:
-    program = NativeProgram([item.call for item in calls], process_team())
+    program = NativeProgram([item.call for item in calls], process_team(), default_threads())
     instructions = [instruction for item in calls for instruction in item.instructions]
     if len(calls) == 1:
         return PlannedStep(program.run, instructions)
