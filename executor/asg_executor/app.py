@@ -48,6 +48,7 @@ from asg_executor.inference.running import InferenceRunner
 from asg_executor.jobs.bounds import JobBounds
 from asg_executor.jobs.job import JobState
 from asg_executor.jobs.runner import JobLimits, JobRunner
+from asg_executor.kernel_directory import keep_kernels_in
 from asg_executor.memory_budget import MemoryBudget
 from asg_executor.metrics import Metrics
 from asg_executor.observability.requests import RequestObserver
@@ -166,6 +167,8 @@ def _service(settings: Settings, tracing: "Tracing | None") -> Service:
         if settings.data_dir is None
         else DataDirectory(settings.data_dir, settings.tenant_max_graphs, settings.max_datasets)
     )
+    if settings.kernel_cache is not None:
+        keep_kernels_in(settings.kernel_cache)
     if directory is None and settings.blas_threads is not None:
         set_blas_threads(settings.blas_threads)
     held = SessionRegistry(settings.max_sessions)

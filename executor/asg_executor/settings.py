@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         "mounted elsewhere what the process has. `all` stands for the cores that "
         "there are: so one large model alone is trained fastest.",
     )
+    kernel_cache: Path | None = Field(
+        default=None,
+        description="Where the native engine keeps machine code, so that a later process need not compile it again: a "
+        "directory that nobody else can write to. Absent: one of the user's for what is at hand.",
+    )
     max_queue: int = Field(
         default=256, ge=0, description="How many further requests may wait to compute; more are answered 503."
     )

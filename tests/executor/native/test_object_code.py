@@ -14,9 +14,10 @@ import pytest
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import machine_code
-from asg_executor.engines.native.kernel_files import KernelFiles, kernel_directory
+from asg_executor.engines.native.kernel_files import KernelFiles
 from asg_executor.engines.native.object_code import NativeFunction, ObjectCode
 from asg_executor.engines.native.program import Call, NativeProgram
+from asg_executor.kernel_directory import keep_kernels_in, kernel_directory
 from executor.native.kernels import Affine, Broken
 
 SIZE = 100
@@ -113,6 +114,9 @@ def test_the_folder_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert kernel_directory() == tmp_path
     monkeypatch.delenv("ASG_KERNEL_CACHE")
     assert kernel_directory().name == "kernels"
+    monkeypatch.setattr("asg_executor.kernel_directory._named", [])
+    keep_kernels_in(tmp_path / "other")
+    assert kernel_directory() == tmp_path / "other"
 
 
 def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path) -> None:

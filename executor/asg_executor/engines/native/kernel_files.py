@@ -8,23 +8,14 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-import platformdirs
-
-__all__ = ["KernelFiles", "kernel_directory"]
+__all__ = ["KernelFiles"]
 
 _logger = logging.getLogger(__name__)
-_VARIABLE = "ASG_KERNEL_CACHE"
 _MAGIC = b"ASG machine code\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _MOST_BYTES = 256 * 1024 * 1024  # some thirty thousand kernels
 _LOOKS = 16  # how often it is looked whether there are too many, while so many bytes are added
 _TEMPORARY = ".new"
-
-
-def kernel_directory() -> Path:
-    """Where machine code is kept: what `ASG_KERNEL_CACHE` says, else a directory of the user's for what is at hand."""
-    named = os.environ.get(_VARIABLE)
-    return Path(named) if named else platformdirs.user_cache_path("asg") / "kernels"
 
 
 class KernelFiles:
@@ -125,7 +116,9 @@ def _check_ours(directory: Path) -> None:
         return
     status = directory.stat()
     if status.st_uid not in (os.geteuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise PermissionError(f"{directory} can be written by other users; remove it, or name another in {_VARIABLE}")
+        raise PermissionError(
+            f"{directory} can be written by other users; remove it, or name another in ASG_KERNEL_CACHE"
+        )
 
 
 def _packed(key: str, code: bytes) -> bytes:

@@ -16,8 +16,9 @@ from llvmlite import binding, ir
 
 from asg_executor.cores import available_cores
 from asg_executor.engines.native.compilation import create_linker, machine_code, processor
-from asg_executor.engines.native.kernel_files import KernelFiles, kernel_directory
+from asg_executor.engines.native.kernel_files import KernelFiles
 from asg_executor.engines.native.kernel_spec import KernelSpec
+from asg_executor.kernel_directory import kernel_directory
 
 __all__ = ["NativeFunction", "ObjectCode", "functions", "text_functions"]
 
