@@ -105,6 +105,7 @@ class _Image:
         self.x, self.begin, self.end, *self.results = self.function.args
         self.numbers = ir.Constant(ir.VectorType(_NUMBER, spec.lanes), list(range(spec.lanes)))
         self.unrolled = prod(axis.kernel for axis in spec.axes) <= _MOST_POSITIONS
+        self.is_padded = not all(map(_is_within, spec.axes))
         self._lines(0, [])
         self.code.builder.ret_void()
 
@@ -178,8 +179,7 @@ class _Image:
 
     def _is_inside(self, axis: Axis, element: Index) -> ir.Value | None:
         """Whether the axis has an element; None where no window reaches beyond it."""
-        last = axis.start + (axis.places - 1) * axis.stride + (axis.kernel - 1) * axis.dilation
-        if axis.start >= 0 and last < axis.elements:
+        if _is_within(axis):
             return None
         return self.code.builder.icmp_unsigned("<", self.code.value(element), INDEX(axis.elements))
 
@@ -194,7 +194,9 @@ class _Image:
             values = self._load(place, axis.stride * stride, mask)
         steps = self._constant([lane * axis.stride for lane in range(code.lanes)])
         first = code.builder.trunc(code.value(code.add(number, element)), _NUMBER)
-        self.meet(values, mask, code.builder.add(steps, code.splat(first, _NUMBER)))
+        # Where a mask is only about lanes beyond the last place, it matters to what is read alone.
+        met = mask if self.is_padded else None
+        self.meet(values, met, code.builder.add(steps, code.splat(first, _NUMBER)))
 
     def _constant(self, numbers: Sequence[int]) -> ir.Constant:
         return ir.Constant(ir.VectorType(_NUMBER, self.code.lanes), list(numbers))
@@ -257,6 +259,12 @@ class _Image:
         return code.elements.widen(code.builder, code.builder.call(gather, arguments), lanes)
 
 
+def _is_within(axis: Axis) -> bool:
+    """Whether no window reaches beyond an axis."""
+    last = axis.start + (axis.places - 1) * axis.stride + (axis.kernel - 1) * axis.dilation
+    return axis.start >= 0 and last < axis.elements
+
+
 class _Sum(_Image):
     """The sums of an image's windows."""
 
@@ -288,6 +296,7 @@ class _Maximum(_Image):
     def start(self) -> None:
         """See `_Image`. No element has been met where the number is negative."""
         code = self.code
+        self.is_first = self.unrolled and not self.is_padded
         self.largest, self.number = code.variable(code.vector), code.variable(self.numbers.type)
         code.builder.store(ir.Constant(code.vector, None), self.largest)
         code.builder.store(self._constant([-1] * code.lanes), self.number)
@@ -295,12 +304,15 @@ class _Maximum(_Image):
     def meet(self, values: ir.Value, mask: ir.Value | None, numbers: ir.Value) -> None:
         """See `_Image`. A larger element takes the place, or NaN that of a number."""
         builder = self.code.builder
+        if self.is_first:
+            builder.store(values, self.largest)
+            builder.store(numbers, self.number)
+            self.is_first = False
+            return
         largest, number = builder.load(self.largest, typ=self.code.vector), builder.load(self.number, typ=numbers.type)
-        larger = builder.and_(
-            builder.fcmp_unordered(">", values, largest), builder.fcmp_ordered("ord", largest, largest)
-        )
-        first = builder.icmp_signed("<", number, self._constant([0] * self.code.lanes))
-        wins = builder.or_(first, larger)
+        wins = builder.and_(builder.fcmp_unordered(">", values, largest), builder.fcmp_ordered("ord", largest, largest))
+        if self.is_padded or not self.unrolled:
+            wins = builder.or_(wins, builder.icmp_signed("<", number, self._constant([0] * self.code.lanes)))
         if mask is not None:
             wins = builder.and_(wins, mask)
         builder.store(builder.select(wins, values, largest), self.largest)
