@@ -16,11 +16,11 @@ from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
-from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
+from asg_executor.engines.native.matmul.tiling import Tiles
 from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.engines.native.window.geometry import Convolution
 from asg_executor.engines.native.window.planes import Line, Planes, define_copy
-from asg_executor.engines.native.window.tile import TermTile, define_table, define_term_tile
+from asg_executor.engines.native.window.tile import TermTile, choose_term_tile, define_table, define_term_tile
 from asg_executor.plan.layout import natural_strides
 
 __all__ = ["OverKernel", "define_over_kernel", "over_kernel"]
@@ -114,8 +114,8 @@ def over_kernel(convolution: Convolution, threads: int, unit: VectorUnit, lanes:
     while taken(-(-first // blocks)) > _MOST_BYTES and blocks < first:
         blocks += 1
     rows = images * convolution.places
-    high, wide = choose_tile(rows, vectors, unit.registers)
-    return OverKernel(convolution, -(-first // blocks), images, vectors, Tiles.balanced(rows, high), wide)
+    tiles, wide = choose_term_tile(rows, vectors, unit.registers)
+    return OverKernel(convolution, -(-first // blocks), images, vectors, tiles, wide)
 
 
 def _planes(convolution: Convolution, rows: int) -> Planes:

@@ -14,11 +14,11 @@ from llvmlite import ir
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
-from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
+from asg_executor.engines.native.matmul.tiling import Tiles
 from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.engines.native.window.geometry import Convolution
 from asg_executor.engines.native.window.planes import Line, Planes, define_copy
-from asg_executor.engines.native.window.tile import TermTile, define_table, define_term_tile
+from asg_executor.engines.native.window.tile import TermTile, choose_term_tile, define_table, define_term_tile
 
 __all__ = ["OverPlaces", "define_over_places", "over_places"]
 
@@ -98,8 +98,7 @@ def over_places(convolution: Convolution, threads: int, unit: VectorUnit, lanes:
         blocks += 1
     rows = -(-places // blocks)
     across = -(-_planes(convolution, rows).run // lanes)
-    high, wide = choose_tile(convolution.outputs, across, unit.registers)
-    tiles = Tiles.balanced(convolution.outputs, high)
+    tiles, wide = choose_term_tile(convolution.outputs, across, unit.registers)
     output_blocks = min(tiles.count, -(-threads // (images * -(-places // rows))))
     return OverPlaces(convolution, rows, channels, output_blocks, tiles, wide)
 

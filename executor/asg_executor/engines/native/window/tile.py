@@ -7,9 +7,12 @@ from llvmlite import ir
 
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER
 from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
 from asg_executor.engines.native.window.code import WindowCode
 
-__all__ = ["TermTile", "define_table", "define_term_tile"]
+__all__ = ["TermTile", "choose_term_tile", "define_table", "define_term_tile"]
+
+_MOST_ROWS = 9  # each needs an address; more are not kept in registers, which takes a third of the speed
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,18 @@ class TermTile:
     vectors: int
     result_row: int
     is_copied: bool
+
+
+def choose_term_tile(rows: int, vectors: int, registers: int) -> tuple[Tiles, int]:
+    """How rows are cut into tiles, and how many vectors a tile has.
+
+    Args:
+        rows: how many rows there are.
+        vectors: how many vectors each of them has.
+        registers: how many vectors the processor holds.
+    """
+    high, wide = choose_tile(rows, vectors, registers)
+    return Tiles.balanced(rows, min(high, _MOST_ROWS)), wide
 
 
 def define_table(module: ir.Module, numbers: Sequence[int], name: str) -> ir.GlobalVariable:
