@@ -1,4 +1,4 @@
-"""The executor's commands: `asg serve`, `asg keys`, `asg repair`, `asg run` and `asg export`.
+"""The executor's commands: `asg serve`, `asg keys`, `asg repair`, `asg run`, `asg plan` and `asg export`.
 
 What a command needs is imported where it runs, so that the other commands and the help need not wait for it.
 """
@@ -11,9 +11,9 @@ import typer
 
 from asg_executor.keys_command import create_key, list_keys, revoke_key
 from asg_executor.repair_command import repair_directory
-from asg_schema.command_line import write_text
+from asg_schema.command_line import named_sizes, write_text
 
-__all__ = ["commands", "export", "run", "serve"]
+__all__ = ["commands", "export", "plan", "run", "serve"]
 
 DocumentArgument = Annotated[str, typer.Argument(help="The document's file; - is standard input.")]
 ParametersOption = Annotated[
@@ -144,6 +144,20 @@ def export(
     export_weights(document, output, parameters=parameters, prefix=prefix, seed=seed, strip=strip)
 
 
+def plan(
+    document: DocumentArgument,
+    engine: Annotated[str, typer.Option(help="The engine.")] = "auto",
+    symbol: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=SIZE", help="The size of a symbol. May be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for a program.")] = False,
+) -> None:
+    """Show how an engine would run a document: kernels, fusion and memory."""
+    from asg_executor.plan_command import describe_plan
+
+    write_text(describe_plan(document, named_sizes(symbol or (), "--symbol"), engine=engine, as_json=as_json))
+
+
 commands: list[tuple[str, Callable[..., Any]]] = [
     ("serve", serve),
     ("keys create", create_key),
@@ -151,5 +165,6 @@ commands: list[tuple[str, Callable[..., Any]]] = [
     ("keys revoke", revoke_key),
     ("repair", repair_directory),
     ("run", run),
+    ("plan", plan),
     ("export", export),
 ]

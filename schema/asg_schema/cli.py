@@ -19,7 +19,7 @@ from asg_schema.command_line import (
     InvalidDocumentError,
     guarded,
     missing_module,
-    named_values,
+    named_sizes,
     read_document,
     write_text,
 )
@@ -62,14 +62,23 @@ def describe(
     ] = False,
     symbol: Annotated[
         list[str] | None,
-        typer.Option("--symbol", metavar="NAME=SIZE", help="The size of a symbol for --stats; repeatable."),
+        typer.Option("--symbol", metavar="NAME=SIZE", help="The size of a symbol for --stats or --engine; repeatable."),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="NAME", help="How this engine of the executor would run it: as asg plan."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List a document with the type of every value, or its figures."""
+    if engine is not None:
+        if stats:
+            raise typer.BadParameter("--stats and --engine exclude each other")
+        _command_of_any_part("plan")(doc, engine=engine, symbol=symbol, as_json=as_json)
+        return
     if symbol and not stats:
-        raise typer.BadParameter("--symbol is for --stats")
-    sizes = _sizes(symbol or ())
+        raise typer.BadParameter("--symbol is for --stats and --engine")
+    sizes = named_sizes(symbol or (), "--symbol")
     document = read_document(doc)
     if as_json:
         _write_json(statistics_json(statistics(document, sizes)) if stats else document_json(document))
@@ -81,14 +90,6 @@ def describe(
         print_sections(heading, sections, total)
     else:
         write_text(f"{heading}\n\n{plain_text(sections)}" + (f"\n{total}\n" if total else ""))
-
-
-def _sizes(symbols: Iterable[str]) -> dict[str, int]:
-    values = named_values(symbols, "--symbol")
-    for name, value in values.items():
-        if not (value.isascii() and value.isdecimal()):
-            raise typer.BadParameter(f"--symbol {name} is {value!r}; a size is needed")
-    return {name: int(value) for name, value in values.items()}
 
 
 def infer(doc: DocumentArgument, as_json: JsonOption = False) -> None:
@@ -220,6 +221,25 @@ def _first_word(name: str) -> str:
     return name.partition(" ")[0]
 
 
+def _entries() -> list[EntryPoint]:
+    """The parts in one order, the format first: its commands then need no other part."""
+    return sorted(entry_points(group="asg.commands"), key=lambda entry: (entry.name != "schema", entry.name))
+
+
+def _command_of_any_part(name: str) -> Callable[..., None]:
+    """The function behind a command, which may be another part's.
+
+    Raises:
+        CommandError: no part that can be imported has it.
+    """
+    found, missing = _gather(_entries(), name)
+    for known, function in found:
+        if known == name:
+            return function
+    reasons = "; ".join(f'the commands of "{part}" are not available: {reason}' for part, reason in missing)
+    raise CommandError(f"there is no command asg {name}" + (f": {reasons}" if reasons else ""))
+
+
 def _add_commands(app: typer.Typer, found: Sequence[tuple[str, Callable[..., None]]]) -> None:
     """Add commands, those of two words below one for their first."""
     groups: dict[str, typer.Typer] = {}
@@ -256,9 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(encoding="utf-8")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
-    # The parts in one order, the format first: its commands then need no other part.
-    entries = sorted(entry_points(group="asg.commands"), key=lambda entry: (entry.name != "schema", entry.name))
-    found, missing = _gather(entries, wanted)
+    found, missing = _gather(_entries(), wanted)
     lines = [f'The commands of "{part}" are not available: {reason}' for part, reason in missing]
     app = typer.Typer(name="asg", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback(epilog="\n\n".join(lines).replace("[", "\\[") or None)(_root)  # help is in rich's markup

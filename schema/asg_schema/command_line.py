@@ -22,6 +22,7 @@ __all__ = [
     "InvalidDocumentError",
     "failing_with",
     "guarded",
+    "named_sizes",
     "named_values",
     "read_bytes",
     "read_document",
@@ -116,6 +117,23 @@ def named_values(given: Iterable[str], option: str) -> dict[str, str]:
             raise typer.BadParameter(f"{option} names {name!r} twice")
         found[name] = value
     return found
+
+
+def named_sizes(given: Iterable[str], option: str) -> dict[str, int]:
+    """The sizes that a repeatable option of the form `NAME=SIZE` gives, by name.
+
+    Args:
+        given: the option's values.
+        option: what the option is called, for errors.
+
+    Raises:
+        typer.BadParameter: one is not of that form, or a name is given twice.
+    """
+    values = named_values(given, option)
+    for name, value in values.items():
+        if not (value.isascii() and value.isdecimal()):
+            raise typer.BadParameter(f"{option} {name} is {value!r}; a size is needed")
+    return {name: int(value) for name, value in values.items()}
 
 
 def failing_with(status: int) -> Callable[[Callable[P, None]], Callable[P, None]]:

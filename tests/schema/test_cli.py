@@ -216,6 +216,8 @@ def test_the_help_does_not_wait_for_what_other_commands_import() -> None:
         (["validat", "-"], "No such command 'validat'"),
         (["--nonsense"], "No such option"),
         (["ops", "--json", "--markdown"], "--json and --markdown exclude each other"),
+        (["describe", "-", "--stats", "--engine", "numpy"], "--stats and --engine exclude each other"),
+        (["describe", "-", "--symbol", "batch=2"], "--symbol is for --stats and --engine"),
     ],
 )
 def test_wrong_usage_ends_with_2(asg: Run, arguments: list[str], said: str) -> None:
@@ -298,6 +300,14 @@ def test_a_part_that_cannot_be_imported_does_not_break_the_others(
     assert run_main(monkeypatch, [ABSENT, SCHEMA], ["train"]) == 2
     said = capsys.readouterr().err
     assert 'asg: The commands of "absent" are not available: a_library_that_is_not_there is not installed' in said
+
+
+def test_without_the_executor_no_engine_can_be_described(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    assert run_main(monkeypatch, [SCHEMA, ABSENT], ["describe", path, "--engine", "numpy"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith('asg: there is no command asg plan: the commands of "absent" are not available: ')
 
 
 def test_a_command_whose_library_is_missing_says_what_to_install(

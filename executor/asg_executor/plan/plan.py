@@ -38,6 +38,8 @@ class Stage:
         local: the roots that a fused kernel computes for itself alone: they have no memory.
         in_place: of a native kernel, for each root that may be computed over what the kernel reads, the roots over
             which; None where the instructions' ops decide it.
+        kernel: what runs it: NumPy's kernels; a native kernel of the op's own; a native kernel that is fused; or one
+            that combines what the parts of a fused one have found.
     """
 
     instructions: tuple[Instruction, ...]
@@ -46,6 +48,7 @@ class Stage:
     operations: int = 0
     local: frozenset[str] = frozenset()
     in_place: Mapping[str, Collection[str]] | None = None
+    kernel: Literal["numpy", "native", "fused", "combination"] = "numpy"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

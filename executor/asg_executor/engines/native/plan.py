@@ -124,7 +124,9 @@ class _Staging:
     def _add_single(self, instruction: Instruction) -> None:
         kernels = self._native_kernels(instruction)
         in_place = self._updated(instruction) if kernels else None
-        stage = Stage((instruction,), operations=self._operations([instruction]), in_place=in_place)
+        operations = self._operations([instruction])
+        kernel = "native" if kernels else "numpy"
+        stage = Stage((instruction,), operations=operations, in_place=in_place, kernel=kernel)
         self.stages.append(stage)
         self.works.append(Single(instruction, kernels))
 
@@ -170,6 +172,7 @@ class _Staging:
             operations=self._operations(group.instructions),
             local=frozenset(local),
             in_place=_in_place(group, local),
+            kernel="fused",
         )
         self.stages.append(stage)
         self.works.append(Fused(group, parts, totals))
@@ -179,7 +182,7 @@ class _Staging:
     def _add_combination(self, combination: Combination, group: Group) -> None:
         member = next(item for item in group.members if item.instruction.results[0] == combination.total)
         instruction = replace(member.instruction, operands=(combination.partial,))
-        self.stages.append(Stage((instruction,), in_place={}))
+        self.stages.append(Stage((instruction,), in_place={}, kernel="combination"))
         self.works.append(combination)
 
     def _parts(self, group: Group) -> int:
