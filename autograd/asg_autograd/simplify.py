@@ -16,7 +16,9 @@ from asg_autograd.naming import free_scope, scopes_of_nodes
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document, Output
 from asg_schema.editing import Value
+from asg_schema.function import LinkedFunction, reachable_functions
 from asg_schema.garbage_collection import garbage_collection_paused
+from asg_schema.linking import linked_nodes
 from asg_schema.op import Op
 
 __all__ = ["Simplification", "simplification", "simplify"]
@@ -31,9 +33,9 @@ class Simplification:
 
     Attributes:
         document: the simplified document.
-        nodes_before: how many nodes the document had.
-        applied: how often each rewrite was applied, by its name; "duplicate" counts nodes that were there already, and
-            "dead" those that no output needed.
+        nodes_before: how many nodes the document had, those of its functions left out.
+        applied: how often each rewrite was applied, in functions too, by its name; "duplicate" counts nodes that were
+            there already, and "dead" those that no output needed.
     """
 
     document: Document
@@ -59,6 +61,8 @@ def simplify(document: Document) -> Document:
     that stays keeps its id, and a node that replaces one takes that one's id. The nodes stand in an order that follows
     from the graph alone (see `canonical_order`). `barrier` and `stop_gradient` stay.
 
+    The functions that it calls are simplified, too, each by itself, and keep their names, inputs and outputs.
+
     All values stay the same, bit by bit, but for the sign of a zero (x + 0 is rewritten as x, which turns -0 + 0 into
     -0) and what follows from it, where a sum of equal numbers becomes a product, which is rounded once, and where a
     library multiplies matrices in another order. NaN and infinities stay. An error that the computation of a dead value
@@ -77,6 +81,15 @@ def simplification(document: Document) -> Simplification:
     Args:
         document: a valid document.
     """
+    functions, of_functions = _simplified_functions(document)
+    within = document.model_construct(**{**dict(document), "nodes": linked_nodes(document.nodes, functions)})
+    object.__setattr__(within, "types", document.types)
+    result, applied = _passes(within)
+    return Simplification(result, len(document.nodes), dict(+(applied + of_functions)))
+
+
+def _passes(document: Document) -> tuple[Document, Counter[str]]:
+    """A document simplified but for the functions that it calls, and how often each rewrite was applied."""
     nodes = canonical_order(document.nodes, document.outputs)
     applied = Counter({_DEAD: len(document.nodes) - len(nodes)})
     result = document
@@ -87,7 +100,24 @@ def simplification(document: Document) -> Simplification:
         before, nodes = nodes, list(result.nodes)
         if len(nodes) == len(before) and all(map(operator.is_, nodes, before)):
             break
-    return Simplification(result, len(document.nodes), dict(+applied))
+    return result, applied
+
+
+def _simplified_functions(document: Document) -> tuple[dict[str, LinkedFunction], Counter[str]]:
+    """The functions of a document that can be simplified, by name, and how often each rewrite was applied in them."""
+    changed: dict[str, LinkedFunction] = {}
+    applied: Counter[str] = Counter()
+    for function in reachable_functions(document.nodes):  # those that are called before those that call them
+        nodes = linked_nodes(function.nodes, changed)
+        body = Document.model_construct(inputs=function.inputs, nodes=nodes, outputs=function.outputs)
+        object.__setattr__(body, "types", function.types)
+        result, counted = _passes(body)
+        vjp = None if function.vjp is None else changed.get(function.vjp.name, function.vjp)
+        if result.nodes == function.nodes and vjp is function.vjp:
+            continue
+        applied += counted
+        changed[function.name] = LinkedFunction(function.name, function.inputs, result.nodes, result.outputs, vjp)
+    return changed, applied
 
 
 class _Rebuilding:

@@ -16,6 +16,7 @@ from asg_autograd import (
     merge,
     prune,
     rename,
+    simplification,
     simplify,
     specialize,
     split,
@@ -376,6 +377,36 @@ def test_every_other_transform_keeps_what_the_functions_say() -> None:
     assert_same(run(prune(document, ["grad.x"]), x=x, w=w), {"grad.x": wanted["grad.x"]})
     linear = linearize(layers(), ["x"])
     assert "layer" in linear.forward.functions
+
+
+def test_simplify_enters_functions() -> None:
+    """Those that others call, and those by which they are differentiated, too; calls and names stay."""
+    wordy = graph(
+        [tensor("x", "n", 3), tensor("w", 3)],
+        [
+            {"id": "one", "op": "full", "dtype": "float64", "shape": [], "value": 1.0},
+            node("same", "multiply", "x", "one"),
+            node("unused", "exp", "x"),
+            node("r", "round", "same"),
+            node("y", "multiply", "r", "w"),
+        ],
+        "y",
+        vjp="triple.vjp",
+    )
+    source = custom().to_dict()
+    source["functions"]["triple"] = wordy
+    pulled = source["functions"]["triple.vjp"]
+    pulled["nodes"] = [node("copy", "permute_dims", "g", axes=[0, 1]), *pulled["nodes"]]
+    pulled["nodes"][1]["inputs"] = ["copy", "g"]
+    document = Document.from_dict(source)
+    found = simplification(document)
+    assert found.document.digest == custom().digest
+    assert found.document == custom()
+    assert found.applied == {"dead": 1, "multiply_by_one": 1, "permutation": 1}
+    x, w = spread(4, 3), spread(3)
+    derived = grad(document, wrt=["x", "w"])
+    assert_same(run(simplify(derived), x=x, w=w), custom_gradients(x, w))
+    assert simplify(simplify(derived)) == simplify(derived)
 
 
 def test_rename_changes_the_names_of_functions_and_calls_follow() -> None:
