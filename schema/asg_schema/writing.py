@@ -1,7 +1,9 @@
 """Writing a document as JSON text that a person can read: one line for each part."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from asg_schema.attributes import encode_shape
@@ -40,14 +42,25 @@ def output_to_json(item: "Output") -> dict[str, Any]:
 
 def write_document(document: "Document") -> str:
     """The text of a document. Attributes that have their default value are left out."""
-    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-    parts = [f'"asg": {document.asg}', f'"name": {encode(document.name)}']
-    parts += _sections(document.inputs, document.parameters, document.nodes, document.outputs, encode)
+    pieces = [f'{{"asg": {document.asg},\n "name": {_encode(document.name)},\n ']
+    pieces += _sections(document.inputs, document.parameters, document.nodes, document.outputs)
     if document.functions:
-        parts.append(f'"functions": {{\n  {_functions(document, encode)}\n }}')
+        pieces.append(',\n "functions": {\n  ')
+        for place, (name, item) in enumerate(document.functions.items()):
+            pieces.append(",\n  " if place else "")
+            pieces.append(f"{_encode(name)}: {{\n    ")
+            pieces += _sections(item.inputs, None, item.nodes, item.outputs, "   ")
+            pieces.append("}" if item.vjp is None else f',\n    "vjp": {_encode(item.vjp)}}}')
+        pieces.append("\n }")
     if document.metadata:
-        parts.append(f'"metadata": {encode(document.metadata)}')
-    return "{" + ",\n ".join(parts) + "}\n"
+        pieces.append(f',\n "metadata": {_encode(document.metadata)}')
+    pieces.append("}\n")
+    return "".join(pieces)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+_LINES_AT_ONCE = 1024  # of a long document, whose lines are many small strings, only so many are there at one time
 
 
 def _sections(
@@ -55,25 +68,27 @@ def _sections(
     parameters: "Iterable[Parameter] | None",
     nodes: "Iterable[Op]",
     outputs: "Iterable[Output]",
-    encode: Callable[[Any], str],
     indent: str = "",
-) -> list[str]:
-    sections = {"inputs": map(input_to_json, inputs)}
+) -> Iterator[str]:
+    """The text of the sections of a graph, in pieces. No piece is copied on the way to the whole."""
+    sections = {"inputs": (_encode(input_to_json(item)) for item in inputs)}
     if parameters is not None:
-        sections["parameters"] = map(parameter_to_json, parameters)
-    sections |= {"nodes": (node.to_json() for node in nodes), "outputs": map(output_to_json, outputs)}
-    written: list[str] = []
-    for name, items in sections.items():
-        lines = f",\n{indent}  ".join(map(encode, items))
-        written.append(f'"{name}": [\n{indent}  {lines}\n{indent} ]' if lines else f'"{name}": []')
-    return written
+        sections["parameters"] = (_encode(parameter_to_json(item)) for item in parameters)
+    sections |= {"nodes": map(_node, nodes), "outputs": (_encode(output_to_json(item)) for item in outputs)}
+    between = f",\n{indent}  "
+    for place, (name, lines) in enumerate(sections.items()):
+        yield f",\n{indent} " if place else ""
+        yield f'"{name}": ['
+        begin = f"\n{indent}  "
+        while block := list(islice(lines, _LINES_AT_ONCE)):
+            yield begin
+            yield between.join(block)
+            begin = between
+        yield "]" if begin is not between else f"\n{indent} ]"
 
 
-def _functions(document: "Document", encode: Callable[[Any], str]) -> str:
-    written: list[str] = []
-    for name, item in document.functions.items():
-        parts = _sections(item.inputs, None, item.nodes, item.outputs, encode, "   ")
-        if item.vjp is not None:
-            parts.append(f'"vjp": {encode(item.vjp)}')
-        written.append(f"{encode(name)}: {{\n    " + ",\n    ".join(parts) + "}")
-    return ",\n  ".join(written)
+def _node(node: "Op") -> str:
+    if node.attributes or node.metadata or not node.inputs:
+        return _encode(node.to_json())
+    inputs = ", ".join(map(encode_basestring, node.inputs))
+    return f'{{"id": {encode_basestring(node.id)}, "op": "{node.name}", "inputs": [{inputs}]}}'
