@@ -97,7 +97,7 @@ class _Choice:
             work = self.work[node.id] + max((there.get(reference, 0) for reference in operands), default=0)
             if not results or work > _CHEAP:
                 continue
-            more = operands - there.keys()
+            more = operands.difference(there)  # "- there.keys()" would go through all of them
             saved, added = sum(map(self.cost.bytes, results)), sum(map(self.cost.bytes, more))
             # Of as many bytes others may be made, too, where it is a view or random bits.
             if added < saved or (added == saved and (type(node) in VIEWS or node.family() == "random")):

@@ -82,10 +82,22 @@ def simplification(document: Document) -> Simplification:
         document: a valid document.
     """
     functions, of_functions = _simplified_functions(document)
-    within = document.model_construct(**{**dict(document), "nodes": linked_nodes(document.nodes, functions)})
-    object.__setattr__(within, "types", document.types)
-    result, applied = _passes(within)
+    result, applied = _passes(_with_functions(document, functions) if functions else document)
     return Simplification(result, len(document.nodes), dict(+(applied + of_functions)))
+
+
+def _with_functions(document: Document, functions: Mapping[str, LinkedFunction]) -> Document:
+    """A document whose calls are of other functions of the same names."""
+    changed = Document.model_construct(
+        name=document.name,
+        inputs=document.inputs,
+        parameters=document.parameters,
+        nodes=linked_nodes(document.nodes, functions),
+        outputs=document.outputs,
+        metadata=document.metadata,
+    )
+    object.__setattr__(changed, "types", document.types)
+    return changed
 
 
 def _passes(document: Document) -> tuple[Document, Counter[str]]:

@@ -25,6 +25,7 @@ __all__ = ["SimplifyingEditor"]
 
 _Key: TypeAlias = tuple[object, ...]
 _NO_RULES: list[Rewrite] = []
+_FRESH = 8  # nodes, as one rule appends
 _COMMUTATIVE: frozenset[type[Op]] = frozenset(
     {Add, Multiply, Equal, NotEqual, LogicalAnd, LogicalOr, LogicalXor}  # not the larger of two: of 0 and -0 it is one
 )
@@ -90,6 +91,15 @@ class SimplifyingEditor(Editor[Value]):
             self._used.update(node.inputs)
         self._asked = len(self.nodes)
         return value.id in self._used or value.id in self._kept
+
+    def is_fresh(self, value: Value) -> bool:
+        """Whether a value is among the last that were appended, and has no use. No others are looked at."""
+        for node in self.nodes[: -_FRESH - 1 : -1]:
+            if node.id == value.id:
+                return True
+            if value.id in node.inputs:
+                return False
+        return False
 
     def is_kept(self, value: Value) -> bool:
         """Whether a value stays needed by what was loaded or marked; what was appended may yet be left out."""

@@ -28,7 +28,7 @@ def added(a: Value, b: Value) -> Value:
     if isinstance(editor, SimplifyingEditor):
         for x, product in ((a, b), (b, a)):
             definition = editor.definition(product)
-            if not isinstance(definition, Multiply | Einsum) or x.id == product.id or editor.is_used(product):
+            if not isinstance(definition, Multiply | Einsum) or x.id == product.id or not editor.is_fresh(product):
                 continue
             if isinstance(definition, Multiply):
                 return Addcmul.of(x, *map(editor.value, definition.inputs))

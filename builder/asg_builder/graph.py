@@ -58,6 +58,7 @@ class Graph(Editor[Tensor]):
         self._owners: dict[str, object] = {}
         self._rng_key: Tensor | None = None
         self._subkeys = 0
+        self._next_numbers: dict[str, int] = {}
         self._states: dict[str, Tensor] = {}
         self.functions = FunctionTable()
 
@@ -178,6 +179,14 @@ class Graph(Editor[Tensor]):
     def owner(self, name: str) -> object | None:
         """Who claimed a name, if anyone did. Layers find their own parameters again by it, and notice another's."""
         return self._owners.get(name)
+
+    def unclaimed(self, hint: str) -> str:
+        """The first of `hint`, `hint_1`, `hint_2`, … whose scope nobody claimed. What is claimed stays so."""
+        number = self._next_numbers.get(hint, 0)
+        while self.owner(f"{(name := f'{hint}_{number}' if number else hint)}.") is not None:
+            number += 1
+        self._next_numbers[hint] = number
+        return name
 
     def claim(self, name: str, owner: object) -> None:
         """Keep a name for `owner`."""

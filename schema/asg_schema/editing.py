@@ -227,7 +227,7 @@ class Editor(Generic[ValueT]):
     def _node(self, op: type[Op], references: tuple[str, ...], attributes: dict[str, Any], id: str | None) -> Op:
         if id is None:
             id = self.fresh_id(op.name)
-            if not attributes and not op.attributes and is_identifier(id):
+            if not attributes and op.attributes_optional and is_identifier(id):
                 return op.trusted(id, references)  # nothing is left for Pydantic to check
         try:
             return op(id=id, inputs=references, **attributes)

@@ -32,8 +32,8 @@ def infer_node(node: Op, operands: Sequence[TensorType]) -> tuple[TensorType, ..
 class Inference:
     """`infer_node` for the nodes of one graph, with a memory.
 
-    Long graphs apply the same ops to the same types again and again. Ops with attributes are left out: equal attributes
-    may mean different things, as 1 and `true` do.
+    Long graphs apply the same ops to the same types again and again. Ops with attributes are left out, but for those
+    with one number: equal attributes may mean different things, as 1 and `true` do.
     """
 
     def __init__(self) -> None:
@@ -47,9 +47,12 @@ class Inference:
             RuleError: the number, dtypes or shapes of the operands, or the attributes, break the op's rule.
         """
         operands = tuple(map(types.__getitem__, node.inputs))
+        key: tuple[object, ...] = (type(node), *operands)
         if node.attributes:
-            return infer_node(node, operands)
-        key = (type(node), *operands)
+            number = getattr(node, node.attributes[0])
+            if type(number) is not float or len(node.attributes) > 1:
+                return infer_node(node, operands)
+            key = (*key, number)
         results = self._known.get(key)
         if results is None:
             results = self._known[key] = infer_node(node, operands)

@@ -101,6 +101,8 @@ class Op(BaseModel):
     results: ClassVar[tuple[str, ...]] = ("result",)
     name: ClassVar[str]
     attributes: ClassVar[tuple[str, ...]]
+    attributes_optional: ClassVar[bool]
+    _defaults: ClassVar[dict[str, Any]]
     _encoders: ClassVar[tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]]
     _shape_fields: ClassVar[tuple[str, ...]]
 
@@ -120,6 +122,8 @@ class Op(BaseModel):
         fields = {key: field for key, field in cls.model_fields.items() if key not in _COMMON}
         cls.name = name
         cls.attributes = tuple(fields)
+        cls._defaults = {key: field.default for key, field in fields.items()}
+        cls.attributes_optional = not any(field.is_required() for field in fields.values())
         cls._encoders = tuple((key, field.default, _encoder(field.annotation)) for key, field in fields.items())
         cls._shape_fields = tuple(key for key, field in fields.items() if field.annotation in (_SHAPE, _SHAPE_OR_NONE))
         _OPS[name] = cls
@@ -164,12 +168,13 @@ class Op(BaseModel):
 
     @classmethod
     def trusted(cls, id: str, inputs: tuple[str, ...]) -> Self:
-        """A node of an op without attributes, from an id and references that are known to be well-formed.
+        """A node whose attributes have their defaults, from an id and references that are known to be well-formed.
 
-        It equals `cls(id=id, inputs=inputs)`, which would check them again, and takes two thirds of its memory.
+        It equals `cls(id=id, inputs=inputs)`, which would check them again, and takes two thirds of its memory. The op
+        has no attribute without a default (see `attributes_optional`).
         """
         node = _new(cls)
-        _set(node, "__dict__", {"id": id, "inputs": inputs, "metadata": None, "op": cls.name})
+        _set(node, "__dict__", {"id": id, "inputs": inputs, "metadata": None, "op": cls.name, **cls._defaults})
         _set(node, "__pydantic_fields_set__", _TRUSTED_FIELDS)
         _set(node, "__pydantic_extra__", None)
         _set(node, "__pydantic_private__", None)

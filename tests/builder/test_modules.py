@@ -287,3 +287,21 @@ def test_an_attribute_that_every_module_has_holds_no_part(attribute: str) -> Non
     for part in (nn.Linear(4, 4), nn.Parameter((4,)), [nn.Linear(4, 4)]):
         with pytest.raises(AsgError, match=rf"Identity\.{attribute}: every Module has an attribute of that name"):
             setattr(nn.Identity(), attribute, part)
+
+
+def test_names_of_many_unnamed_modules_are_found_without_asking_for_all_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    owner = asg.Graph.owner
+
+    def counted(self: asg.Graph, name: str) -> object | None:
+        asked.append(name)
+        return owner(self, name)
+
+    monkeypatch.setattr(asg.Graph, "owner", counted)
+    with asg.graph("many"):
+        x = asg.input("x", (2,))
+        modules = [nn.GELU() for _ in range(300)]
+        for module in modules:
+            x = module(x)
+    assert [module.name for module in modules] == ["gelu", *(f"gelu_{number}" for number in range(1, 300))]
+    assert len(asked) < 10 * len(modules)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain, count
 from typing import Any, Self, cast, overload
 
 from typing_extensions import override
@@ -205,8 +204,7 @@ def _root_name(module: Module) -> str:
     graph = current_graph()
     if module.name is None:
         hint = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(module).__name__).lower()
-        candidates = chain([hint], (f"{hint}_{number}" for number in count(1)))
-        module.name = next(name for name in candidates if graph.owner(f"{name}.") is None)
+        module.name = graph.unclaimed(hint)
     owner = graph.owner(f"{module.name}.")
     if owner is None:
         graph.claim(f"{module.name}.", module)
