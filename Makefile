@@ -68,7 +68,7 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/installed-executor: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[executor]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[native]"
 	@touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml

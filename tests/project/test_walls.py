@@ -80,3 +80,28 @@ def test_only_the_layout_knows_the_library_that_computes_it() -> None:
         if importing.search(file.read_text(encoding="utf-8"))
     }
     assert found == {"autograd/asg_autograd/drawing/layout.py"}
+
+
+def test_only_the_native_engine_knows_the_compiler() -> None:
+    importing = re.compile(r"^\s*(?:import|from) llvmlite\b", re.MULTILINE)
+    executor = ROOT / "executor" / "asg_executor"
+    found = {
+        file.relative_to(executor).parts[:2]
+        for file in executor.rglob("*.py")
+        if importing.search(file.read_text(encoding="utf-8"))
+    }
+    assert found == {("engines", "native")}
+
+
+WITHOUT_COMPILER = """
+import sys
+sys.modules["llvmlite"] = None
+from asg_executor.engines.lookup import engine_named, engine_names
+assert engine_names() == ("numpy",)
+print(engine_named("auto").name)
+"""
+
+
+def test_without_the_compiler_the_numpy_engine_is_the_default() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_COMPILER], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "numpy\n"), done.stderr

@@ -1,7 +1,6 @@
 """Looking up an engine by its name."""
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 
 from asg_executor.engines.engine import Engine
 from asg_executor.engines.numpy_engine import NumpyEngine
@@ -13,12 +12,13 @@ __all__ = ["engine_named", "engine_names"]
 
 def _engines() -> list[Engine]:
     """Those that are at hand, the fastest first."""
-    found: list[Engine] = [NumpyEngine()]
-    if find_spec("llvmlite") is not None:
+    try:
         from asg_executor.engines.native.native_engine import NativeEngine
-
-        found.append(NativeEngine())
-    return found
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "llvmlite":
+            raise
+        return [NumpyEngine()]
+    return [NativeEngine(), NumpyEngine()]
 
 
 _ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _engines()}

@@ -9,7 +9,7 @@ import pytest
 from asg_executor import run
 from asg_executor.engines.executable import PlannedExecutable
 from asg_executor.engines.lookup import engine_named, engine_names
-from asg_executor.engines.numpy_engine import NumpyEngine
+from asg_executor.engines.planned_engine import PlannedEngine
 from asg_executor.errors import IndexOutOfRangeError, InterfaceError, MemoryLimitError, SymbolError, UnknownEngineError
 from asg_schema.document import Document
 
@@ -115,13 +115,13 @@ def test_the_same_document_runs_at_other_shapes_and_in_many_threads() -> None:
 
 def test_a_run_again_compiles_nothing_and_old_executables_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[int] = []
-    compile_ = NumpyEngine.compile
+    compile_ = PlannedEngine.compile
 
-    def counting(self: NumpyEngine, document: Document, symbols: Mapping[str, int], **rest: Any) -> PlannedExecutable:
+    def counting(self: PlannedEngine, document: Document, symbols: Mapping[str, int], **rest: Any) -> PlannedExecutable:
         compiled.append(symbols["n"])
         return compile_(self, document, symbols, **rest)
 
-    monkeypatch.setattr(NumpyEngine, "compile", counting)
+    monkeypatch.setattr(PlannedEngine, "compile", counting)
 
     def one(size: int) -> None:
         run(lookup("again"), {"x": np.zeros(size, np.float32), "i": 0})
