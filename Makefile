@@ -23,14 +23,14 @@ demo: .venv/installed-executor
 	@$(BIN)/asg demo
 
 test: .venv/installed-dev
-	$(PYTEST) -q -n 2
+	$(PYTEST) -q -n 2 --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(PYTEST) -q -n 2
+	$(PYTEST) -q -n 2 --dist worksteal
 
 faults: .venv/installed-dev
 	$(PYTEST) -q -s tests/faults
