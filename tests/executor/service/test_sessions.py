@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from asg_executor.engines.lookup import engine_named
 from executor_harness.in_process import Server, in_process
 from executor_harness.problems import problem
 from executor_harness.regression import regression, regression_gradient
@@ -28,7 +29,7 @@ def test_a_session_is_described(server: Server) -> None:
     assert body["step"] == 0
     assert body["graphs"] == own
     assert body["seed"] == 7
-    assert body["engine"] == "numpy"
+    assert body["engine"] == engine_named("auto").name
     assert body["optimizer"]["kind"] == "sgd"
     assert body["optimizer"]["learning_rate"] == 0.1
     assert body["parameters"] == [
