@@ -118,6 +118,7 @@ _PAD = ((1, 1), (1, 1))
         ),
         (_conv(padding=_PAD, strides=(2, 2)), _random(2, 16, 40, 41), _random(24, 16, 3, 3)),
         (_conv(padding=((1, 2), (1, 2)), lhs_dilation=(2, 2)), _random(2, 9, 13, 12), _random(20, 9, 3, 3)),
+        (_conv(lhs_dilation=(2, 2)), _random(2, 3, 60, 50), _random(4, 3, 1, 1)),  # most places meet nothing
         (_conv(feature_groups=12), _random(2, 12, 20, 20), _random(24, 1, 5, 5)),
         (_conv(), _random(2, 700, 6, 6), _random(10, 700, 3, 2)),  # the channels are met in blocks
         (_conv(), _random(1, 3, 200, 190), _random(40, 3, 7, 7)),  # and the places

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from typing import TypeAlias
 
@@ -11,7 +10,7 @@ from llvmlite import ir
 from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
-from asg_executor.engines.native.matmul.code import INDEX, POINTER
+from asg_executor.engines.native.matmul.code import INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.window.code import WindowCode
 from asg_executor.engines.native.window.geometry import Convolution, convolutions
@@ -111,17 +110,21 @@ def _define_zeros(module: ir.Module, piece: Zeros, elements: Elements) -> ir.Fun
     convolution, result = piece.convolution, piece.convolution.result
     group, image = code.split(function.args[3], convolution.batch)
     begin = code.add(code.multiply(group, result.group), code.multiply(image, result.first))
-    places = [
-        sum(p * stride for p, stride in zip(place, result.spatial, strict=True))
-        for place in product(*(range(axis.places) for axis in convolution.axes))
-    ]
-    zero = ir.Constant(elements.wide.type, 0.0)
     with code.loop(0, convolution.outputs) as output:
         line = code.add(code.add(begin, result.offset), code.multiply(output, result.second))
-        for place in places:
-            code.store(zero, code.at(function.args[2], code.add(line, place)))
+        _write_zeros(code, function.args[2], line, convolution, 0)
     code.builder.ret_void()
     return function
+
+
+def _write_zeros(code: WindowCode, array: ir.Value, offset: Index, convolution: Convolution, axis: int) -> None:
+    """Zeros at all places along the axes from this one on."""
+    if axis == len(convolution.axes):
+        code.store(ir.Constant(code.elements.wide.type, 0.0), code.at(array, offset))
+        return
+    with code.loop(0, convolution.axes[axis].places) as place:
+        further = code.add(offset, code.multiply(place, convolution.result.spatial[axis]))
+        _write_zeros(code, array, further, convolution, axis + 1)
 
 
 @native_kernels.define(Conv)
