@@ -9,9 +9,11 @@ from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_schema.document import Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
+from asg_schema.op import Op
 from asg_schema.ops.elementwise import Add
 from asg_schema.ops.layout import DynamicSlice, DynamicUpdateSlice, Pad
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum
+from asg_schema.ops.reduction_ordering import Argsort, Sort
 from executor.native.single_ops import RANDOM, Application, numbers
 from op_samples.sample import Array
 
@@ -60,8 +62,20 @@ LARGE = {
     "totals of integers": Application(
         CumulativeSum, (RANDOM.integers(-(2**62), 2**62, (60, 900)),), {"axis": 0, "exclusive": True, "reverse": True}
     ),
+    "sorted lines": Application(Sort, (with_nan(numbers(300, 130)),), {"axis": 1}),
+    "sorted columns": Application(Sort, (few(77, 400),), {"axis": 0, "descending": True}),
+    "sorted signed zeros": Application(Sort, (np.where(few(90, 300) > 0, np.float32(-0.0), np.float32(0.0)),), {}),
+    "order of lines": Application(Argsort, (with_nan(few(300, 129)),), {"axis": 1}),
+    "order of columns": Application(Argsort, (with_nan(few(77, 400)),), {"axis": 0, "descending": True}),
+    "order of one long line": Application(Argsort, (few(20_001),), {"axis": 0}),
+    "order of pairs": Application(Argsort, (few(20_000, 2),), {"axis": 1}),
+    "order of single elements": Application(Argsort, (few(60_000, 1),), {"axis": 1}),
+    "order of halves": Application(Argsort, (with_nan(few(300, 64)).astype(np.float16),), {"axis": 1}),
+    "sorted halves": Application(Sort, (few(300, 64).astype(np.float16),), {"axis": 1, "descending": True}),
+    "order of unsigned": Application(Argsort, (RANDOM.integers(0, 2**32, (300, 64)).astype(np.uint32),), {"axis": 1}),
+    "sorted signed": Application(Sort, (RANDOM.integers(-(2**31), 2**31, (300, 64)).astype(np.int32),), {"axis": 1}),
 }
-ONE_UNIT = {"first of all", "first of either 0", "totals of one line"}
+ONE_UNIT = {"order of one long line", "first of all", "first of either 0", "totals of one line"}
 
 
 @pytest.mark.parametrize("case", LARGE)
@@ -114,3 +128,9 @@ def test_the_first_total_keeps_its_sign_and_one_left_out_is_0() -> None:
         np.testing.assert_array_equal(
             np.signbit(application.run(NativeEngine())), np.signbit(application.run(NumpyEngine()))
         )
+
+
+@pytest.mark.parametrize("op", [Sort, Argsort])
+def test_lines_that_would_take_much_memory_and_bytes_are_left_to_numpy(op: type[Op]) -> None:
+    assert Application(op, (np.zeros((2, 100), np.int8),), {"axis": 1}).native_parts() == []
+    assert Application(op, (np.zeros((2, 10**7), np.float32),), {"axis": 1}).native_parts() == []

@@ -17,6 +17,7 @@ _FAMILIES = (
     "random",
     "running_totals",
     "searching",
+    "sorting",
     "window.convolution",
     "window.pooling",
 )
