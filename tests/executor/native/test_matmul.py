@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.matmul.dots import DotSpec
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices, Matrix
 from asg_executor.engines.native.matmul.spec import MatmulSpec, matmul_spec
@@ -244,3 +245,39 @@ def test_equal_products_have_equal_specs() -> None:
     first, second = (matmul_spec(DType.FLOAT32, matrices(a, b), 2) for _ in range(2))
     assert isinstance(first, MatmulSpec)
     assert repr(first) == repr(second)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
+@pytest.mark.parametrize("shape", [(1, 784, 512), (3, 100, 33), (50, 130, 1), (17, 64, 2), (1, 400, 1), (2, 32, 9)])
+def test_few_rows_or_columns_are_sums_of_neighbours(shape: tuple[int, int, int], dtype: str) -> None:
+    rows, depth, columns = shape
+    a, b = random(rows, depth, dtype=dtype), random(columns, depth, dtype=dtype).T
+    spec = matmul_spec(dtype_of(a) or DType.FLOAT32, matrices(a, b), 2)
+    assert isinstance(spec, DotSpec)
+    assert spec.units > 1 or min(shape[0], shape[2]) == max(shape[0], shape[2])
+    found = product(a, b)
+    if dtype == "float16":
+        wide = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        assert np.allclose(found.astype(np.float64), wide, rtol=1e-3, atol=1e-3 * depth**0.5)
+    else:
+        check(a, b, found)
+    team = Team(2)
+    for parts in (2, 3):
+        assert (product(a, b, parts, team) == found).all()
+    team.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected otherwise there")
+@pytest.mark.parametrize("end", [False, True])
+@pytest.mark.parametrize("shape", [(1, 70, 20), (20, 39, 3), (2, 32, 9)])
+def test_sums_of_neighbours_read_nothing_beside_the_matrices(shape: tuple[int, int, int], end: bool) -> None:
+    rows, depth, columns = shape
+    arrays = random(rows, depth), random(columns, depth, seed=1), np.zeros((rows, columns), np.float32)
+    a, b, c = (Guarded(array.nbytes, end=end).array(array) for array in arrays)
+    product(a, b.T, result=c)
+    check(arrays[0], arrays[1].T, c)
+
+
+def test_batches_of_single_rows_have_their_own_matrices() -> None:
+    a, b = random(3, 4, 1, 50), random(3, 1, 60, 50, seed=1).swapaxes(-1, -2)
+    check(a, b, product(a, b))

@@ -76,7 +76,7 @@ class _Block:
             self._pieces(self.column_begin, self.column_end)
         else:
             with code.loop(self.column_begin, self.column_end, tiles) as begin:
-                self._pieces(begin, self._least(code.add(begin, tiles), self.column_end))
+                self._pieces(begin, self.code.least(code.add(begin, tiles), self.column_end))
         code.builder.ret_void()
 
     def _pieces(self, begin: Index, end: Index) -> None:
@@ -86,7 +86,7 @@ class _Block:
             self._terms(begin, end, 0, depth, CONDITION(1))
             return
         with code.loop(0, depth, self.tiling.depth) as term:
-            count = self._least(code.builder.sub(INDEX(depth), term), self.tiling.depth)
+            count = self.code.least(code.builder.sub(INDEX(depth), term), self.tiling.depth)
             self._terms(begin, end, term, count, code.builder.icmp_signed("==", term, INDEX(0)))
 
     def _terms(self, begin: Index, end: Index, term: Index, count: Index, first: ir.Value) -> None:
@@ -97,8 +97,8 @@ class _Block:
         rows = self.tiling.rows
         for size in rows.sizes:
             large = size == rows.size
-            row_begin = self.row_begin if large else self._most(self.row_begin, rows.large)
-            row_end = self._least(self.row_end, rows.large) if large else self.row_end
+            row_begin = self.row_begin if large else self.code.most(self.row_begin, rows.large)
+            row_end = self.code.least(self.row_end, rows.large) if large else self.row_end
             with code.loop(row_begin, row_end) as tile:
                 row = code.multiply(tile, size)
                 row = row if large else code.add(row, rows.large)
@@ -159,7 +159,7 @@ class _Block:
     def _over_columns(self, begin: Index, end: Index, emit: Callable[[Index, int], None]) -> None:
         """A loop over whole tiles, and then the last one, where that is narrower."""
         code, last = self.code, self.whole_tiles
-        with code.loop(begin, self._least(end, last)) as tile:
+        with code.loop(begin, self.code.least(end, last)) as tile:
             emit(tile, self.tiling.columns)
         if len(self.widths) > 1:
             with code.builder.if_then(code.builder.icmp_signed(">", code.value(end), INDEX(last))):
@@ -176,13 +176,3 @@ class _Block:
             module = self.code.function.module
             self.defined[panel] = define_packing(module, panel, self.code.elements, self.tiling.lanes)
         return self.defined[panel]
-
-    def _least(self, a: Index, b: Index) -> Index:
-        builder = self.code.builder
-        x, y = self.code.value(a), self.code.value(b)
-        return builder.select(builder.icmp_signed("<", x, y), x, y)
-
-    def _most(self, a: Index, b: Index) -> Index:
-        builder = self.code.builder
-        x, y = self.code.value(a), self.code.value(b)
-        return builder.select(builder.icmp_signed(">", x, y), x, y)

@@ -58,6 +58,35 @@ class Code:
             return a if b else 0
         return self.builder.mul(a, INDEX(b), flags=("nsw",))
 
+    def least(self, a: Index, b: Index) -> Index:
+        """The smaller of the two."""
+        if isinstance(a, int) and isinstance(b, int):
+            return min(a, b)
+        x, y = self.value(a), self.value(b)
+        return self.builder.select(self.builder.icmp_signed("<", x, y), x, y)
+
+    def most(self, a: Index, b: Index) -> Index:
+        """The larger of the two."""
+        if isinstance(a, int) and isinstance(b, int):
+            return max(a, b)
+        x, y = self.value(a), self.value(b)
+        return self.builder.select(self.builder.icmp_signed(">", x, y), x, y)
+
+    def split(self, number: Index, size: int) -> tuple[Index, Index]:
+        """Quotient and remainder of a number that is not negative."""
+        if size == 1:
+            return number, 0
+        value = self.value(number)
+        return self.builder.udiv(value, INDEX(size)), self.builder.urem(value, INDEX(size))
+
+    def share(self, block: Index, items: int, blocks: int) -> tuple[Index, Index]:
+        """The first of the items of a block, and that of the next one."""
+        if blocks == 1:
+            return 0, items
+        begin = self.multiply(block, items)
+        end = self.add(begin, items)
+        return self.split(begin, blocks)[0], self.split(end, blocks)[0]
+
     def at(self, pointer: ir.Value, offset: Index) -> ir.Value:
         """The pointer to the element of a matrix `offset` elements further."""
         return self._at(pointer, offset, self.elements)
@@ -70,6 +99,19 @@ class Code:
         """One element of a matrix, as a number."""
         stored = self.builder.load(pointer, typ=self.elements.type, align=self.elements.bytes)
         return self.elements.widen(self.builder, stored)
+
+    def store(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Write one number as an element of a matrix."""
+        self.builder.store(self.elements.narrow(self.builder, value), pointer, align=self.elements.bytes)
+
+    def variable(self, type: ir.Type) -> ir.Value:
+        """Where a value is kept that changes: LLVM makes a register of it."""
+        with self.builder.goto_entry_block():
+            return self.builder.alloca(type)
+
+    def is_zero(self, number: Index) -> ir.Value:
+        """Whether a number is 0."""
+        return self.builder.icmp_signed("==", self.value(number), INDEX(0))
 
     def load_vector(self, pointer: ir.Value, mask: ir.Value | None = None) -> ir.Value:
         """Elements of a matrix that are neighbours, as a vector of numbers.
@@ -156,6 +198,42 @@ class Code:
         index.add_incoming(following, builder.block)
         builder.cbranch(builder.icmp_signed("<", following, self.value(end)), body, after)
         builder.position_at_end(after)
+
+    @contextmanager
+    def loop_with(
+        self, values: list[ir.Value], begin: Index, end: Index, step: int
+    ) -> Generator[tuple[ir.Value, list[ir.Value]]]:
+        """A loop as `loop` is, with values that each turn replaces; afterwards they are what the last turn made.
+
+        The context has the index and a list of the values, into which the body puts the new ones.
+        """
+        running: list[ir.Value] = []
+        before = self.builder.block
+        with self.loop(begin, end, step) as index:
+            body = self.builder.block
+            phis = [self.builder.phi(value.type) for value in values]
+            running.extend(phis)
+            yield index, running
+            last = self.builder.block
+        results: list[ir.Value] = []
+        for start, phi, made in zip(values, phis, running, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(made, last)
+            result = self.builder.phi(start.type)
+            result.add_incoming(start, before)
+            result.add_incoming(made, last)
+            results.append(result)
+        running[:] = results
+        assert body is last, "the body has no loop of its own"
+
+    def sum(self, vector: ir.Value) -> ir.Value:
+        """The sum of a vector's numbers, by halves."""
+        half = self.lanes // 2
+        while half:
+            moved = self.shuffle(vector, vector, [(lane + half) % self.lanes for lane in range(self.lanes)])
+            vector = self.builder.fadd(vector, moved)
+            half //= 2
+        return self.builder.extract_element(vector, _LANE(0))
 
     @property
     def _vector_bytes(self) -> int:

@@ -10,7 +10,7 @@ from asg_executor.engines.native.matmul.matrices import Matrices
 
 __all__ = ["Tiles", "Tiling", "choose_tile", "choose_tiling"]
 
-_MOST_VECTORS = 8  # of a tile's row
+_MOST_VECTORS = 16  # of a tile's row
 _LATENCY = 4  # cycles from a multiplication to its result
 _FUSED_PER_CYCLE = 2
 _LOADING = 0.15  # cycles for each load, twice for a vector, which comes from the second level of the cache
@@ -97,11 +97,11 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth
     blocks = _divide(tiles.count, column_tiles, rows * depth, columns * depth, cycles, matrices.batches, parts)
     row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
-    # Half precision is packed, as float32, and its sums are rounded when they are complete.
-    deep = depth if elements.is_half else _piece(depth, lanes)
     wanted = -(-column_tiles // column_blocks)
     is_read_once = -(-tiles.count // row_blocks) <= _FEW_TILES
     is_packed = elements.is_half or matrices.right.column != 1 or not is_read_once
+    # The sums of half precision are rounded when they are complete, and what is not packed need not stay in the cache.
+    deep = depth if elements.is_half or not is_packed else _piece(depth, lanes)
     most = max(_PACKED_BYTES // (deep * vectors * unit.bytes), 1)
     packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
     packs_left = elements.is_half or (matrices.left.column != 1 and wanted > 1)
@@ -121,8 +121,9 @@ def choose_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
 
 def _tiles(rows: int, vectors: int, registers: int) -> Iterator[tuple[int, int]]:
     for wide in range(1, min(vectors, _MOST_VECTORS) + 1):
-        # The sums, a row of the right matrix, and an element of the left one.
-        high = (registers - 1 - wide) // wide
+        # The sums, a row of the right matrix, and an element of the left one; one row of sums reads the right matrix
+        # from memory.
+        high = (registers - 1 - wide) // wide or int(wide < registers - 1)
         if high >= 1:
             yield Tiles.balanced(rows, high).size, wide
 
