@@ -1,1 +1,1 @@
-"""`make bench`: how long a training step takes, beside PyTorch and JAX in the same run."""
+"""`make bench`: how long steps, requests and transforms take, beside other libraries in the same run."""

@@ -1,1 +1,1 @@
-"""The same training steps written for PyTorch and JAX, as their users would."""
+"""The same steps written for PyTorch and JAX, as their users would, and other peers."""
