@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.plan.arrays import Array
 from asg_schema.errors import RuleError
 from asg_schema.op import Op
@@ -150,6 +151,16 @@ def test_nothing_is_read_or_written_beside_the_arrays(
     assert found is not None
     assert plain is not None
     assert found[0].tobytes() == plain[0].tobytes()
+
+
+@pytest.mark.parametrize("unit", [VectorUnit(16, 16), VectorUnit(32, 16)])
+def test_processors_with_shorter_vectors(unit: VectorUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asg_executor.engines.native.window.convolution.vector_unit", lambda: unit)
+    for dtype in ("float32", "float64"):
+        x, weight = _random(3, 5, 13, 11, dtype=dtype), _random(21, 5, 3, 3, dtype=dtype)
+        _check(_conv(padding=_PAD), x, weight, 2)
+        _check(_conv(strides=(2, 3), rhs_dilation=(1, 2)), x, weight, 1)
+        _check(_conv(padding=_PAD), x, _random(9, 5, 13, 11, dtype=dtype), 3)
 
 
 def test_the_result_does_not_depend_on_who_computes_the_units() -> None:

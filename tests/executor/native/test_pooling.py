@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.plan.arrays import Array
 from asg_schema.errors import RuleError
 from asg_schema.op import Op
@@ -118,6 +119,16 @@ def test_nothing_is_read_or_written_beside_the_arrays(
     assert found is not None
     assert plain is not None
     assert all(a.tobytes() == b.tobytes() for a, b in zip(found, plain, strict=True))
+
+
+@pytest.mark.parametrize("unit", [VectorUnit(16, 16), VectorUnit(32, 16)])
+def test_processors_with_shorter_vectors(unit: VectorUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asg_executor.engines.native.window.pooling.vector_unit", lambda: unit)
+    x = np.random.default_rng(0).standard_normal((4, 19, 23)).astype(np.float32)
+    for kind in (MaxPool, WindowSum):
+        for step in (1, 2, 3):
+            op = kind(id="windows", inputs=("x",), kernel_size=(2, 3), strides=(step, step), padding=((1, 0), (1, 1)))
+            _check(op, x)
 
 
 def test_a_step_that_leads_past_all_elements() -> None:
