@@ -21,6 +21,10 @@ def numbers(*shape: int) -> Array:
     return RANDOM.standard_normal(shape).astype(np.float32)
 
 
+def halves(*shape: int) -> Array:
+    return numbers(*shape).astype(np.float16)
+
+
 def below(size: int, *shape: int) -> Array:
     return RANDOM.integers(-size, size, shape)
 

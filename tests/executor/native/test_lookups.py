@@ -13,7 +13,7 @@ from asg_schema.editing import Editor, Value
 from asg_schema.ops.elementwise import Add, Multiply
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
-from executor.native.single_ops import Application, below, numbers
+from executor.native.single_ops import Application, below, halves, numbers
 
 LARGE: dict[str, Application] = {
     "rows": Application(Take, (numbers(500, 96), below(500, 40, 25)), {"axis": 0}),
@@ -35,6 +35,23 @@ LARGE: dict[str, Application] = {
     "added by tuples": Application(
         ScatterNdAdd,
         (numbers(40, 6, 5, 8), np.stack([below(6, 40, 90), below(5, 40, 90)], -1), numbers(40, 90, 8)),
+        {"batch_dims": 1},
+    ),
+    "repeated rows of halves": Application(
+        IndexAdd, (halves(50, 96), below(50, 40, 25), halves(40, 25, 96)), {"axis": 0}
+    ),
+    "halves into many rows": Application(
+        IndexAdd, (halves(30_000, 80), below(30_000, 700), halves(700, 80)), {"axis": 0}
+    ),
+    "halves between other axes": Application(
+        IndexAdd, (halves(30, 11, 70), below(11, 50), halves(30, 50, 70)), {"axis": 1}
+    ),
+    "halves into each row": Application(
+        ScatterAddAlongAxis, (halves(9_000, 9), below(9, 9_000, 4), halves(9_000, 4)), {"axis": 1}
+    ),
+    "halves by tuples": Application(
+        ScatterNdAdd,
+        (halves(40, 6, 5, 8), np.stack([below(6, 40, 90), below(5, 40, 90)], -1), halves(40, 90, 8)),
         {"batch_dims": 1},
     ),
     "set by tuples": Application(ScatterNdSet, (numbers(300, 70), below(300, 2_000, 1), numbers(2_000, 70))),

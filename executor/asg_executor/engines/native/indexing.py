@@ -4,6 +4,7 @@ An index out of range sets the failure word; nothing is read or written outside 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 from typing import TypeAlias
 
@@ -13,7 +14,6 @@ from asg_executor.engines.native.lookups.gather import Gather
 from asg_executor.engines.native.lookups.places import Component, Places, merged
 from asg_executor.engines.native.lookups.scatter import Scatter
 from asg_executor.plan.layout import Layout
-from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take, TakeAlongAxis
 from asg_schema.ops.indexing_nd import GatherNd, ScatterNdAdd, ScatterNdSet
@@ -23,6 +23,9 @@ __all__: list[str] = []
 _NARROW = 16  # elements: a shorter row makes a unit that is hardly worth the finding
 _GATHER_WORK = 2  # cheap operations that moving an element takes about as long as
 _SCATTER_WORK = 4
+_LINE = 16  # elements: about a line of the cache
+_MOST_SUMS = 1 << 20  # bytes: what stays in a cache
+_MOST_SCRATCH = 1 << 26
 
 _Rule: TypeAlias = Sequence[NativeKernel]
 _ByTuples: TypeAlias = GatherNd | ScatterNdAdd | ScatterNdSet
@@ -94,11 +97,9 @@ for _op in (Take, TakeAlongAxis, GatherNd):
 
 
 def _scatter(op: Op, operands: Sequence[Operand], results: Sequence[Operand], threads: int) -> _Rule:
-    """None where 16-bit floats are added: those are summed in single precision."""
+    """None where 16-bit floats are added to so many places that their sums would take a lot of memory."""
     (array, indices, source), (result,) = operands, results
     adds = not isinstance(op, ScatterNdSet)
-    if adds and result.dtype in (DType.FLOAT16, DType.BFLOAT16):
-        return ()
     there = _places(op, result.layout, indices)
     seen = _places(op, array.layout, indices)
     places, (array_strides, source_strides) = merged(there, [seen.strides, source.layout.strides])
@@ -111,6 +112,10 @@ def _scatter(op: Op, operands: Sequence[Operand], results: Sequence[Operand], th
         adds,
         _block(places, threads),
     )
+    if spec.scratch_bytes > _MOST_SUMS:
+        spec = replace(spec, block=min(spec.block, _LINE))
+    if spec.scratch_bytes > _MOST_SCRATCH:
+        return ()
     work = prod(result.layout.shape) + _SCATTER_WORK * prod(places.shape)
     parts = parts_for(work, spec.units, threads)
     return (NativeKernel(spec, tuple(map(Argument, range(4))), parts),)

@@ -1,15 +1,16 @@
 """`Scatter`: an array with elements of a source added, or set, where indices say."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from math import prod
 
 from llvmlite import ir
 
-from asg_executor.engines.native.fused.elements import memory_type
+from asg_executor.engines.native.fused.elements import load_element, memory_type, register_type, store_element
 from asg_executor.engines.native.lookups.places import PlaceCode, Places
 from asg_executor.engines.native.strided_code import Number, StridedCode, bits_type
+from asg_executor.plan.layout import natural_strides
 from asg_schema.dtype import DType
 
 __all__ = ["Scatter"]
@@ -24,14 +25,15 @@ class Scatter:
     all but the last of them, and a block of that one. Within a unit the source is gone through in row-major order, so
     that the result does not depend on how units are divided.
 
-    Where the result is the memory of the array, nothing is copied.
+    Where the result is the memory of the array, nothing is copied. 16-bit floats are added up in single precision, in
+    scratch memory, and rounded once.
 
     Attributes:
         places: which element of the result each of the source belongs to; its strides are the result's.
         array_strides: the array's along the domain's axes, 0 along those of the indices alone.
         source_strides: the source's along the domain's axes.
         indexed_strides: the array's along the indexed axes.
-        dtype: of the elements; not a 16-bit float where they are added.
+        dtype: of the elements.
         adds: whether elements are added; else they take the place of what was there, the last one for good.
         block: how many places along the last shared axis a unit has.
     """
@@ -43,7 +45,6 @@ class Scatter:
     dtype: DType
     adds: bool
     block: int
-    scratch_bytes: int = 0
 
     @property
     def units(self) -> int:
@@ -59,18 +60,45 @@ class Scatter:
         sizes = [self.places.shape[axis] for axis in self._shared]
         return [*sizes[:-1], -(-sizes[-1] // self.block)] if sizes else []
 
+    @property
+    def scratch_bytes(self) -> int:
+        """What belongs to a unit, in single precision, where 16-bit floats are added."""
+        return 4 * self.block * prod(component.size for component in self.places.components) if self._widens else 0
+
+    @property
+    def _widens(self) -> bool:
+        return self.adds and self.dtype in (DType.FLOAT16, DType.BFLOAT16)
+
     def define(self, module: ir.Module) -> None:
         """See `KernelSpec`."""
         code = StridedCode(module, 4)
         array, indices, _, result = code.arrays
-        places = PlaceCode(code, self.places, indices)
+        places = PlaceCode(code, self._sums() if self._widens else self.places, indices)
         copies = code.not_same(array, result)
         with code.loop(code.begin, code.end) as unit:
             bounds = self._bounds(code, unit)
-            with code.when(copies):
-                self._copy(code, bounds)
-            self._scatter(code, places, bounds)
+            if self._widens:
+                self._add_widened(code, places, bounds)
+            else:
+                with code.when(copies), self._elements(code, bounds) as (source, target, _):
+                    code.store(code.load(array, source, bits_type(self.dtype.itemsize)), result, target)
+                with self._source_elements(code, places, bounds, self.places.strides) as (source, target):
+                    self._write(code, source, target)
         places.finish()
+
+    def _sums(self) -> Places:
+        """Where what belongs to a unit lies in scratch memory: as the result, without other units' elements."""
+        sizes = tuple(component.size for component in self.places.components)
+        strides = natural_strides((*sizes, self.block))
+        last = self._shared[-1:]
+        return replace(
+            self.places,
+            strides=tuple(int(axis in last) for axis in range(len(self.places.shape))),
+            components=tuple(
+                component._replace(stride=stride)
+                for component, stride in zip(self.places.components, strides, strict=False)
+            ),
+        )
 
     def _bounds(self, code: StridedCode, unit: ir.Value) -> list[tuple[Number, Number]]:
         """From which index to just before which one a unit runs along each axis of the domain."""
@@ -83,30 +111,53 @@ class Scatter:
             bounds[shared[-1]] = code.block(found[-1], self.block, self.places.shape[shared[-1]])
         return bounds
 
-    def _copy(self, code: StridedCode, bounds: Sequence[tuple[Number, Number]]) -> None:
-        """Copy what belongs to a unit, in the order in which the result lies."""
-        axes = [(self.places.strides[axis], self.array_strides[axis], bounds[axis]) for axis in self._shared]
-        for component, stride in zip(self.places.components, self.indexed_strides, strict=True):
-            axes.append((component.stride, stride, (0, component.size)))
-        axes.sort(key=lambda axis: axis[0], reverse=True)
-        array, *_, result = code.arrays
-        with ExitStack() as stack:
-            source: Number = 0
-            target: Number = 0
-            for to, of, (begin, end) in axes:
-                index = stack.enter_context(code.loop(begin, end))
-                source = code.add(source, code.multiply(index, of))
-                target = code.add(target, code.multiply(index, to))
-            code.store(code.load(array, source, bits_type(self.dtype.itemsize)), result, target)
+    @contextmanager
+    def _elements(
+        self, code: StridedCode, bounds: Sequence[tuple[Number, Number]]
+    ) -> Generator[tuple[Number, Number, Number]]:
+        """Loops over what belongs to a unit, in the order in which the result lies.
 
-    def _scatter(self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]]) -> None:
+        Yields:
+            Where an element lies in the array, in the result, and in scratch memory.
+        """
+        shared, sums = self._shared, self._sums()
+        axes = [
+            (self.places.strides[axis], self.array_strides[axis], sums.strides[axis], bounds[axis]) for axis in shared
+        ]
+        for component, stride, summed in zip(
+            self.places.components, self.indexed_strides, sums.components, strict=True
+        ):
+            axes.append((component.stride, stride, summed.stride, (0, component.size)))
+        axes.sort(key=lambda axis: axis[0], reverse=True)
+        with ExitStack() as stack:
+            offsets: list[Number] = [0, 0, self._before(code, bounds)]
+            for target, source, summed, (begin, end) in axes:
+                index = stack.enter_context(code.loop(begin, end))
+                for place, stride in enumerate((source, target, summed)):
+                    offsets[place] = code.add(offsets[place], code.multiply(index, stride))
+            source, target, summed = offsets
+            yield source, target, summed
+
+    def _before(self, code: StridedCode, bounds: Sequence[tuple[Number, Number]]) -> Number:
+        """What is to be added to a place along the last shared axis, so that a unit's begins at 0."""
+        shared = self._shared
+        return code.builder.neg(code.value(bounds[shared[-1]][0])) if shared else 0
+
+    @contextmanager
+    def _source_elements(
+        self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]], strides: Sequence[int]
+    ) -> Generator[tuple[Number, Number]]:
+        """Loops over the source's elements that belong to a unit, in row-major order.
+
+        Yields:
+            Where an element lies in the source, and where `places` and these strides say.
+        """
         looked_up = self.places.looked_up
         with ExitStack() as stack:
             known: list[Number] = [stack.enter_context(code.loop(begin, end)) for begin, end in bounds[:looked_up]]
             indexed = places.indexed(known)
             known += [stack.enter_context(code.loop(begin, end)) for begin, end in bounds[looked_up:]]
-            source = code.offset(known, self.source_strides)
-            self._write(code, source, code.add(indexed, code.offset(known, self.places.strides)))
+            yield code.offset(known, self.source_strides), code.add(indexed, code.offset(known, strides))
 
     def _write(self, code: StridedCode, source: Number, target: Number) -> None:
         _, _, sources, result = code.arrays
@@ -115,5 +166,19 @@ class Scatter:
             return
         type = memory_type(self.dtype)
         before, added = code.load(result, target, type), code.load(sources, source, type)
-        sum = code.builder.fadd(before, added) if self.dtype.is_floating else code.builder.add(before, added)
-        code.store(sum, result, target)
+        total = code.builder.fadd(before, added) if self.dtype.is_floating else code.builder.add(before, added)
+        code.store(total, result, target)
+
+    def _add_widened(self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]]) -> None:
+        array, _, sources, result = code.arrays
+        stored, wide = memory_type(self.dtype), register_type(self.dtype)
+        with self._elements(code, bounds) as (source, _, summed):
+            element = load_element(code.builder, code.at(array, source, stored), self.dtype)
+            code.store(element, code.scratch, summed)
+        with self._source_elements(code, places, bounds, self._sums().strides) as (source, place):
+            summed = code.add(place, self._before(code, bounds))
+            added = load_element(code.builder, code.at(sources, source, stored), self.dtype)
+            code.store(code.builder.fadd(code.load(code.scratch, summed, wide), added), code.scratch, summed)
+        with self._elements(code, bounds) as (_, target, summed):
+            total = code.load(code.scratch, summed, wide)
+            store_element(code.builder, total, code.at(result, target, stored), self.dtype)
