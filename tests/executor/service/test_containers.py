@@ -275,6 +275,7 @@ def test_the_installed_executor_needs_no_home_and_writes_to_its_volume_alone(ins
         started = [sys.executable, "-I", "-c", code]
         environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
         environment |= {"ASG_DATA_DIR": f"{volume}/data", "ASG_HOST": "127.0.0.1", "ASG_PORT": "0"}
+        environment["ASG_KERNEL_CACHE"] = f"{volume}/data/kernels"
         environment |= {"ASG_LOG_LEVEL": "info", "ASG_LOG_FORMAT": "json", "ASG_REQUIRE_KEY": "true"}
         inside = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh"]
         run = partial(subprocess.run, env=environment, capture_output=True, text=True, check=False, timeout=120)
@@ -320,5 +321,7 @@ def test_the_image_runs_as_an_unprivileged_user_and_stages_are_known() -> None:
 def test_the_settings_of_the_image_are_settings() -> None:
     variables = dict(pair.split("=", 1) for pair in dict(instructions())["ENV"].split())
     own = {name.removeprefix("ASG_").lower() for name in variables if name.startswith("ASG_")}
-    assert own == {"host", "port", "data_dir", "log_level", "log_format"}, "whoever reaches the container needs a key"
+    assert own == {"host", "port", "data_dir", "kernel_cache", "log_level", "log_format"}, (
+        "whoever reaches the container needs a key"
+    )
     assert own <= Settings.model_fields.keys()
