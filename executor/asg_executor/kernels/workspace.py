@@ -80,6 +80,16 @@ class Workspace:
             self._claim(size - self._reserved)
             self._reserved = size
 
+    def count(self, size: int) -> None:
+        """Count memory that a step has taken itself, and keeps.
+
+        Raises:
+            MemoryLimitError: that is more than may be taken.
+        """
+        self._refuse_beyond_limit(self.size + size)
+        self._claim(size)
+        self._taken += size
+
     def _block(self, size: int) -> Array:
         self._refuse_beyond_limit(self.size + size)
         if self._limit is None or self.size + _BLOCK <= self._limit:

@@ -13,6 +13,7 @@ from asg_executor import Session
 from asg_executor.engines.native.fused.grouping import Role
 from asg_executor.engines.native.native_engine import NativeEngine
 from asg_executor.engines.native.plan import Fused, NativePlan
+from asg_executor.errors import MemoryLimitError
 from asg_executor.plan.arrays import Array
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
@@ -114,6 +115,18 @@ def test_what_a_later_pass_reads_is_not_overwritten_before() -> None:
     executable({})
     once_ = given - given.sum(1, keepdims=True)
     np.testing.assert_allclose(bound, (once_ - (once_ * given).sum(1, keepdims=True)) * given, rtol=1e-3, atol=1e-3)
+
+
+def test_the_rows_that_a_kernel_keeps_between_passes_count_as_memory() -> None:
+    # A row of 1,000,000 exponentials is kept while it is added up.
+    with asg.graph("softmax") as g:
+        g.output(y=asg.softmax(asg.input("x", (2, 1_000_000)), axis=-1))
+    plan = NativeEngine().plan(g.document(), {})
+    needed = plan.peak_bytes + plan.answer_bytes
+    with pytest.raises(MemoryLimitError, match="limit"):
+        NativeEngine().compile(g.document(), {}, memory_limit=needed + 3_000_000)
+    held = NativeEngine().compile(g.document(), {}, memory_limit=needed + 10_000_000).held_bytes
+    assert held >= plan.peak_bytes + 4_000_000
 
 
 def perceptron() -> tuple[Document, dict[str, Array]]:

@@ -55,6 +55,13 @@ class _Draft(NamedTuple):
     parts: int
 
 
+class _PlannedCall(NamedTuple):
+    """A call, and what it computes."""
+
+    call: Call
+    instructions: Sequence[Instruction]
+
+
 class _Assembler:
     """Turns the stages of a plan into steps: native programs, and between them those of nodes that run with NumPy."""
 
@@ -76,7 +83,7 @@ class _Assembler:
         for stage, together in zip(self._plan.stages, drafts, strict=True):
             allowance.check_time()
             if left <= 0:
-                _close(calls, sections[-1])
+                self._close(calls, sections[-1])
                 sections.append([])
                 left = _SECTION_OPERATIONS
             left -= stage.operations
@@ -86,10 +93,18 @@ class _Assembler:
                 call = Call(next(compiled), draft.arguments, spec.units, draft.parts, spec.scratch_bytes, follows)
                 calls.append(_PlannedCall(call, stage.instructions if draft is together[0] else ()))
             if not together or any(can_fail(item.op) for item in stage.instructions):
-                _close(calls, sections[-1])
+                self._close(calls, sections[-1])
                 sections[-1].extend(self._numpy_steps(stage, native=bool(together)))
-        _close(calls, sections[-1])
+        self._close(calls, sections[-1])
         return sections
+
+    def _close(self, calls: list[_PlannedCall], steps: list[PlannedStep]) -> None:
+        """Make a program of the calls that have come together."""
+        if calls:
+            program = _program(calls)
+            self._workspace.count(program.held_bytes)
+            steps.append(_step(program, tuple(calls)))
+            calls.clear()
 
     def _drafts(self, stage: Stage, work: Work) -> list[_Draft]:
         """The native calls of a stage; none where NumPy runs it."""
@@ -122,27 +137,14 @@ class _Assembler:
             step()
 
 
-class _PlannedCall(NamedTuple):
-    """A call, and what it computes."""
-
-    call: Call
-    instructions: Sequence[Instruction]
+def _program(calls: Sequence[_PlannedCall]) -> NativeProgram:
+    return NativeProgram([item.call for item in calls], process_team(), default_threads())
 
 
-def _close(calls: list[_PlannedCall], steps: list[PlannedStep]) -> None:
-    """Make a program of the calls that have come together."""
-    if calls:
-        steps.append(_program(calls))
-        calls.clear()
-
-
-def _program(calls: Sequence[_PlannedCall]) -> PlannedStep:
-    program = NativeProgram([item.call for item in calls], process_team(), default_threads())
+def _step(program: NativeProgram, calls: Sequence[_PlannedCall]) -> PlannedStep:
     instructions = [instruction for item in calls for instruction in item.instructions]
-    if len(calls) == 1:
-        return PlannedStep(program.run, instructions)
-    return PlannedStep(program.run, instructions, partial(_each_alone, tuple(calls)))
+    return PlannedStep(program.run, instructions, partial(_each_alone, calls) if len(calls) > 1 else None)
 
 
 def _each_alone(calls: Sequence[_PlannedCall]) -> list[PlannedStep]:
-    return [_program([call]) for call in calls]
+    return [_step(_program([call]), [call]) for call in calls]
