@@ -23,6 +23,7 @@ from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import refuse
 from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.api.tenant_service import TenantService
+from asg_executor.engines.lookup import engine_named
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions import opening
 from asg_executor.sessions.durability import parse_durability
@@ -157,7 +158,7 @@ def _settings(
         graph_digests=body.graphs,
         optimizer=body.optimizer,
         seed=body.seed,
-        engine=body.engine or service.settings.engine,
+        engine=engine_named(body.engine or service.settings.engine).name,  # what auto is may change
         durability=parse_durability(body.durability),
         non_finite=body.non_finite,
         creation=creation,

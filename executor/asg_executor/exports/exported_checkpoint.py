@@ -24,7 +24,7 @@ from asg_executor.exports.places import ExportPlace
 from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.random_keys import MOST_SEED
-from asg_executor.sessions.session_settings import SessionSettings
+from asg_executor.sessions.session_settings import SessionSettings, written_engine
 from asg_executor.sessions.step_request import joined, parts_of
 from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_executor.store.checkpoints import metrics_to_json
@@ -241,7 +241,7 @@ def _read_settings(url: str, content: bytes, inspect: Callable[[Any], None]) -> 
             graph_digests={name: document.digest for name, document in graphs.items()},
             optimizer=source.optimizer,
             seed=source.seed,
-            engine=source.engine,
+            engine=written_engine(source.engine),
             durability=parse_durability(source.durability),
             non_finite=source.non_finite,
         )

@@ -14,7 +14,7 @@ from asg_executor.sessions.session import Session
 from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_schema.document import Document
 
-__all__ = ["CreationKey", "SessionSettings"]
+__all__ = ["CreationKey", "SessionSettings", "written_engine"]
 
 
 class CreationKey(NamedTuple):
@@ -38,7 +38,7 @@ class SessionSettings:
         graph_digests: the digest of each.
         optimizer: the JSON form of its optimizer; None for none.
         seed: its seed.
-        engine: the name of its engine.
+        engine: the name of its engine, as it is found: not `auto`.
         durability: what is on disk when a step is acknowledged.
         non_finite: what becomes of a step that leaves NaN or an infinity in the state.
         creation: the key that it was asked for with, if there was one.
@@ -106,8 +106,16 @@ class SessionSettings:
             graph_digests=source["graph_digests"],
             optimizer=source["optimizer"],
             seed=source["seed"],
-            engine=source["engine"],
+            engine=written_engine(source["engine"]),
             durability=parse_durability(source["durability"]),
             non_finite=source["non_finite"],
             creation=None if source["creation"] is None else CreationKey(*source["creation"]),
         )
+
+
+def written_engine(name: str) -> str:
+    """The engine of a session, by the name that was written for it.
+
+    When `auto` was still written there was one engine; another one gives other bits.
+    """
+    return "numpy" if name == "auto" else name

@@ -231,7 +231,7 @@ def test_a_step_past_its_deadline_is_stopped_at_the_next_instruction_and_changes
 ) -> None:
     size = 100  # 2 million operations a product: time is looked at before each
     clock = Clock(monkeypatch)
-    with in_process(run_timeout_seconds=5.5) as server:
+    with in_process(run_timeout_seconds=5.5, engine="numpy") as server:
         train = server.add_graph(json.dumps(training(20, size)))
         short = server.add_graph(json.dumps(training(4, size)))
         sessions = [
@@ -261,7 +261,7 @@ def test_a_step_that_was_stopped_leaves_nothing_on_disk(monkeypatch: pytest.Monk
     def steps_on_disk() -> bytes:
         return b"".join(path.read_bytes() for path in sorted(tmp_path.rglob("*.log")))
 
-    with in_process(run_timeout_seconds=5.5, data_dir=tmp_path) as server:
+    with in_process(run_timeout_seconds=5.5, data_dir=tmp_path, engine="numpy") as server:
         graphs = {"train": server.add_graph(json.dumps(training(20, size)))}
         body = {"graphs": graphs, "optimizer": {"kind": "adam", "learning_rate": 0.1}}
         session = server.http.post("/v1/sessions", json=body).headers["Location"]
@@ -309,7 +309,7 @@ def test_a_run_whose_client_is_gone_is_stopped_and_a_step_is_not(monkeypatch: py
         return run
 
     replace_matmul(monkeypatch, gated)
-    with in_process() as server:
+    with in_process(engine="numpy") as server:
         size, count = 100, 10
         train = server.add_graph(json.dumps(training(count, size)))
         created = server.http.post(

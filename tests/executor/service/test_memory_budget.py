@@ -98,7 +98,7 @@ def test_what_can_never_have_room_is_told_as_such() -> None:
 
 
 def test_compiled_programs_make_room_for_others() -> None:
-    with in_process(max_held_bytes=16 * MIB) as server:
+    with in_process(max_held_bytes=16 * MIB, engine="numpy") as server:
         first, second = (create(server, 1000).headers["Location"] for _ in range(2))
         for length in range(1, 40):
             assert run(server, first, 30_000 + length).status_code == 200

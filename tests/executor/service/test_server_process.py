@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from asg_executor.engines.lookup import engine_named
 from executor_harness.command import asg
 from executor_harness.problems import problem
 from executor_harness.regression import REGRESSION, descend, regression_data
@@ -282,16 +283,18 @@ def test_a_server_that_should_outlive_its_terminal_does() -> None:
 def test_a_person_reads_where_the_server_listens_and_what_it_has(tmp_path: Path) -> None:
     command = [*ASG, "serve", "--port", "0", "--data-dir", str(tmp_path), "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline().rstrip() for _ in range(5)]
-        url = next(word for word in lines[0].split() if word.startswith("http://"))
-        assert lines[0] == f"ASG executor {version('asgraph')} on {url} (Ctrl+C stops it)"
-        rows = dict(line.strip().split(maxsplit=1) for line in lines[1:])
-        assert rows["documentation"] == f"{url}/docs"
-        assert rows["data"] == f"{tmp_path}, 0 sessions"
-        assert rows["engine"] == "numpy, 2 at a time"
-        assert httpx.get(rows["documentation"]).status_code == 200
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            lines = [process.stdout.readline().rstrip() for _ in range(5)]
+            url = next(word for word in lines[0].split() if word.startswith("http://"))
+            assert lines[0] == f"ASG executor {version('asgraph')} on {url} (Ctrl+C stops it)"
+            rows = dict(line.strip().split(maxsplit=1) for line in lines[1:])
+            assert rows["documentation"] == f"{url}/docs"
+            assert rows["data"] == f"{tmp_path}, 0 sessions"
+            assert rows["engine"] == f"{engine_named('auto').name}, 2 at a time"
+            assert httpx.get(rows["documentation"]).status_code == 200
+        finally:
+            process.terminate()
 
 
 def test_a_directory_that_nobody_finds_again_is_said_to_be_removed_and_is() -> None:

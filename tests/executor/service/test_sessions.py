@@ -1,5 +1,7 @@
 """`/v1/sessions`: created from graphs, described, listed, run, deleted."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,15 @@ def graphs(server: Server) -> dict[str, str]:
         "predict": server.add_graph(regression().to_json()),
         "train": server.add_graph(regression_gradient().to_json()),
     }
+
+
+def test_a_session_keeps_the_engine_that_auto_was_when_it_was_created(tmp_path: Path) -> None:
+    with in_process(data_dir=tmp_path) as server:
+        assert (
+            server.http.post("/v1/sessions", json={"graphs": {"predict": graphs(server)["predict"]}}).status_code == 201
+        )
+    (written,) = tmp_path.rglob("session.json")
+    assert json.loads(written.read_text())["engine"] == engine_named("auto").name != "auto"
 
 
 def test_a_session_is_described(server: Server) -> None:
