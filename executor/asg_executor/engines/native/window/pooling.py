@@ -1,5 +1,6 @@
 """`PoolingSpec`: sums and maxima over windows, several places in each vector."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class PoolingSpec:
         code.builder.ret_void()
 
 
-class _Image:
+class _Image(ABC):
     """Emits a function of an image, of where all of them begin and end, and of where its results go."""
 
     def __init__(self, module: ir.Module, spec: PoolingSpec, results: int) -> None:
@@ -109,10 +110,11 @@ class _Image:
         self._lines(0, [])
         self.code.builder.ret_void()
 
+    @abstractmethod
     def start(self) -> None:
         """Begin with a vector of places."""
-        raise NotImplementedError
 
+    @abstractmethod
     def meet(self, values: ir.Value, mask: ir.Value | None, numbers: ir.Value) -> None:
         """Take the elements at one position of the window into account.
 
@@ -121,11 +123,10 @@ class _Image:
             mask: where there is one. None: everywhere.
             numbers: which elements of the image they are.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, target: Index, mask: ir.Value | None) -> None:
         """Write the results of a vector of places."""
-        raise NotImplementedError
 
     def _lines(self, target: Index, outer: list[Index]) -> None:
         """The places beyond those along the outer axes."""
