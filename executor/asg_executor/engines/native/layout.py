@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from math import prod
 
 from asg_executor.engines.native.fused.body import Apply, Load, Store
+from asg_executor.engines.native.fused.row_axes import row_axes
 from asg_executor.engines.native.fused.spec import FusedSpec
 from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_executor.plan.layout import Layout, merge_axes
 from asg_schema.ops.layout import Concat
 
 __all__ = ["copy_kernel"]
-
-_NARROW = 16  # elements: the innermost axis alone is too short a loop
 
 
 @native_kernels.define(Concat)
@@ -39,7 +38,7 @@ def copy_kernel(source: Operand, target: Layout, arguments: tuple[Argument, Argu
         threads: into how many parts it is divided at most.
     """
     axes = merge_axes([source.layout, target])
-    count = _row_axes([size for size, _ in axes])
+    count = row_axes([size for size, _ in axes])
     units, row = axes[: len(axes) - count], axes[len(axes) - count :]
     strides = [(tuple(axis[1][which] for axis in units), tuple(axis[1][which] for axis in row)) for which in (0, 1)]
     load = Load(0, source.dtype, *strides[0])
@@ -53,14 +52,3 @@ def copy_kernel(source: Operand, target: Layout, arguments: tuple[Argument, Argu
         2,
     )
     return NativeKernel(spec, arguments, parts_for(prod(source.layout.shape), spec.units, threads))
-
-
-def _row_axes(sizes: Sequence[int]) -> int:
-    """How many of the last axes make up the row: one, or more where that is short; none where there is one line."""
-    if len(sizes) <= 1:
-        return 0
-    count, size = 1, sizes[-1]
-    while size < _NARROW and count < len(sizes) - 1:
-        count += 1
-        size *= sizes[-count]
-    return count

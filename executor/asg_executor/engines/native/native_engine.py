@@ -101,9 +101,9 @@ class _Assembler:
     def _close(self, calls: list[_PlannedCall], steps: list[PlannedStep]) -> None:
         """Make a program of the calls that have come together."""
         if calls:
-            program = _program(calls)
+            program = _program(calls, self._plan.threads)
             self._workspace.count(program.held_bytes)
-            steps.append(_step(program, tuple(calls)))
+            steps.append(_step(program, tuple(calls), self._plan.threads))
             calls.clear()
 
     def _drafts(self, stage: Stage, work: Work) -> list[_Draft]:
@@ -137,14 +137,14 @@ class _Assembler:
             step()
 
 
-def _program(calls: Sequence[_PlannedCall]) -> NativeProgram:
-    return NativeProgram([item.call for item in calls], process_team(), default_threads())
+def _program(calls: Sequence[_PlannedCall], threads: int) -> NativeProgram:
+    return NativeProgram([item.call for item in calls], process_team(), threads)
 
 
-def _step(program: NativeProgram, calls: Sequence[_PlannedCall]) -> PlannedStep:
+def _step(program: NativeProgram, calls: Sequence[_PlannedCall], threads: int) -> PlannedStep:
     instructions = [instruction for item in calls for instruction in item.instructions]
-    return PlannedStep(program.run, instructions, partial(_each_alone, calls) if len(calls) > 1 else None)
+    return PlannedStep(program.run, instructions, partial(_each_alone, calls, threads) if len(calls) > 1 else None)
 
 
-def _each_alone(calls: Sequence[_PlannedCall]) -> list[PlannedStep]:
-    return [_step(_program([call]), [call]) for call in calls]
+def _each_alone(calls: Sequence[_PlannedCall], threads: int) -> list[PlannedStep]:
+    return [_step(_program([call], threads), [call], threads) for call in calls]

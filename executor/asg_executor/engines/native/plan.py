@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import prod
 from typing import TypeAlias
 
 from asg_executor.engines.native.fused.grouping import Group, Role, fuse
@@ -71,9 +70,11 @@ class NativePlan(Plan):
 
     Attributes:
         works: what each stage is.
+        threads: into how many parts the work of a kernel is divided at most.
     """
 
     works: Sequence[Work] = ()
+    threads: int = 1
 
 
 def make_native_plan(
@@ -93,7 +94,8 @@ def make_native_plan(
     staging = _Staging(program, found.of, groups, threads)
     staging.run()
     plan = finish_plan(program, staging.stages, found.of, bound, destinations)
-    return NativePlan(**{item.name: getattr(plan, item.name) for item in fields(plan)}, works=staging.works)
+    inherited = {item.name: getattr(plan, item.name) for item in fields(plan)}
+    return NativePlan(**inherited, works=staging.works, threads=threads)
 
 
 class _Staging:
@@ -154,7 +156,7 @@ class _Staging:
     def _add_fused(self, group: Group) -> None:
         parts = self._parts(group)
         totals: dict[str, str] = {}
-        combinations: list[Combination] = []
+        combinations: list[tuple[Combination, Instruction]] = []
         instructions: list[Instruction] = []
         for member in group.members:
             instruction = member.instruction
@@ -163,8 +165,9 @@ class _Staging:
                 partial = self._partial(group, total, parts)
                 totals[total] = partial
                 if partial != total:
+                    combination = Combination(instruction.op.name, partial, total, parts)
+                    combinations.append((combination, replace(instruction, operands=(partial,))))
                     instruction = replace(instruction, results=(partial,))
-                    combinations.append(Combination(instruction.op.name, partial, total, parts))
             instructions.append(instruction)
         local = {root for root, role in group.roles.items() if role is not Role.TOTAL and root not in self.outside}
         stage = Stage(
@@ -176,23 +179,17 @@ class _Staging:
         )
         self.stages.append(stage)
         self.works.append(Fused(group, parts, totals))
-        for combination in combinations:
-            self._add_combination(combination, group)
-
-    def _add_combination(self, combination: Combination, group: Group) -> None:
-        member = next(item for item in group.members if item.instruction.results[0] == combination.total)
-        instruction = replace(member.instruction, operands=(combination.partial,))
-        self.stages.append(Stage((instruction,), in_place={}, kernel="combination"))
-        self.works.append(combination)
+        for combination, instruction in combinations:
+            self.stages.append(Stage((instruction,), in_place={}, kernel="combination"))
+            self.works.append(combination)
 
     def _parts(self, group: Group) -> int:
-        work = sum(
-            operation_weight(member.instruction.op.name)
-            * element_count(group.domain if member.role is not Role.UNIT or member.reduces else group.unit_shape)
-            for member in group.members
-            if group.domain is not None
-        )
-        units = group.size if group.row is None else prod(group.unit_shape)
+        work = 0
+        for member in group.members:
+            per_unit = member.role is Role.UNIT and not member.reduces
+            size = element_count(group.unit_shape) if per_unit else group.size
+            work += operation_weight(member.instruction.op.name) * size
+        units = group.size if group.row is None else element_count(group.unit_shape)
         return parts_for(work, units, self.threads)
 
     def _partial(self, group: Group, total: str, parts: int) -> str:

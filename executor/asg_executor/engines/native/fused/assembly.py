@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from asg_executor.engines.native.fused.body import Accumulation, Apply, Literal, Load, Reduce, Store, Value
 from asg_executor.engines.native.fused.grouping import Group, Member, Role
+from asg_executor.engines.native.fused.row_axes import row_axes
 from asg_executor.engines.native.fused.spec import FusedSpec
 from asg_executor.plan.arrays import concrete_shape
 from asg_executor.plan.layout import Layout, element_count, merge_axes, natural_strides
@@ -20,7 +21,6 @@ AddressOf = Callable[[str], int]
 
 _LONGEST_ROW = 4096  # elements: sums over rows this long lose no more digits than NumPy's
 _SHORTEST_ROW = 64
-_NARROW = 16  # elements: the innermost axis alone is too short a loop
 
 
 class Assembled(NamedTuple):
@@ -165,9 +165,9 @@ class _Assembly:
         row = self.group.row
         if row is None:
             merged = merge_axes(layouts)
-            count = _free_row(merged, reduces=self.reduces)
-            if count < 0:
-                merged, count = _split(merged), 1
+            if self.reduces and len(merged) == 1:  # there have to be rows to reduce
+                merged = _split(merged)
+            count = row_axes([size for size, _ in merged])
             return _Axes(accesses, merged[: len(merged) - count], merged[len(merged) - count :])
         cut = len(self.domain) - row
         units = [Layout(item.root, item.shape[:cut], item.strides[:cut]) for item in layouts]
@@ -209,21 +209,6 @@ class _Axes:
         """The strides of an access along the axes of the units, and of the row."""
         place = self._places[access]
         return tuple(strides[place] for _, strides in self._units), tuple(strides[place] for _, strides in self._rows)
-
-
-def _free_row(merged: Sequence[tuple[int, tuple[int, ...]]], *, reduces: bool) -> int:
-    """How many of the last axes make up the row where nothing decides it.
-
-    0 where all is one line, which the loop over the units runs along itself; -1 where one line has to be split, because
-    there are rows to reduce.
-    """
-    if len(merged) <= 1:
-        return -1 if reduces and merged else 0
-    count, size = 1, merged[-1][0]
-    while size < _NARROW and count < len(merged) - 1:
-        count += 1
-        size *= merged[-count][0]
-    return count
 
 
 def _split(merged: Sequence[tuple[int, tuple[int, ...]]]) -> list[tuple[int, tuple[int, ...]]]:

@@ -263,26 +263,24 @@ class _Fusion:
         if plan is None:
             return None
         role, row, axes = plan
-        if axes != group.axes and group.members:
-            group = self._with_axes(group, axes)
-        elif axes != group.axes:
-            group.domain, group.axes = tuple(layout.shape[axis] for axis in axes), axes
         seen = self._seen(group, number, layout, Role.ELEMENT)
         if seen is None:
             return None
+        if axes != group.axes:
+            _order_axes(group, axes)
+            seen = seen.permute(axes)
         group.row = row
         return Member(instruction, role, (seen,), reduces=bool(reduced))
 
-    def _with_axes(self, group: Group, axes: tuple[int, ...]) -> Group:
-        """Order the axes of a group's domain anew."""
-        assert group.domain is not None, "only a fused kernel has axes"
-        group.domain = tuple(group.domain[axis] for axis in axes)
-        group.axes = axes
-        group.members = [
-            member._replace(operands=tuple(layout.permute(axes) for layout in member.operands))
-            for member in group.members
-        ]
-        return group
+
+def _order_axes(group: Group, axes: tuple[int, ...]) -> None:
+    """Give the axes of a group's domain, which are those of its instructions' shapes, another order."""
+    assert group.domain is not None, "only a fused kernel has axes"
+    group.domain = tuple(group.domain[axis] for axis in axes)
+    group.axes = axes
+    group.members = [
+        member._replace(operands=tuple(layout.permute(axes) for layout in member.operands)) for member in group.members
+    ]
 
 
 def is_seen_as(seen: Layout, wanted: Sequence[int]) -> bool:
