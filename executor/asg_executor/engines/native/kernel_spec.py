@@ -1,10 +1,11 @@
 """`KernelSpec`: what one native function computes, apart from where its arrays lie."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from llvmlite import ir
 
-__all__ = ["KernelSpec", "define_kernel"]
+__all__ = ["KernelSpec", "define_inner", "define_kernel"]
 
 _POINTER = ir.PointerType()
 _INDEX = ir.IntType(64)
@@ -42,4 +43,23 @@ def define_kernel(module: ir.Module) -> ir.Function:
     for argument, name in zip(function.args, ("arguments", "begin", "end", "part", "scratch"), strict=True):
         argument.name = name
     function.attributes.add("nounwind")
+    return function
+
+
+def define_inner(module: ir.Module, name: str, types: Sequence[ir.Type], *, disjoint: int = 0) -> ir.Function:
+    """Declare a function without a result that only this module calls, and that is not inlined.
+
+    Args:
+        module: where it stands.
+        name: what it is called, made unique there.
+        types: of its arguments.
+        disjoint: how many of the first arguments are pointers to memory that no other argument reaches. Arguments,
+            unlike pointers that are read from memory, can be said not to overlap.
+    """
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), types), module.get_unique_name(name))
+    function.linkage = "internal"
+    for attribute in ("nounwind", "noinline"):
+        function.attributes.add(attribute)
+    for argument in function.args[:disjoint]:
+        argument.add_attribute("noalias")
     return function

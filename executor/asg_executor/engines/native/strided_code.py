@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
-from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
 
 __all__ = ["CONDITION", "INDEX", "Number", "StridedCode", "bits_type"]
 
@@ -44,12 +44,7 @@ class StridedCode:
     def __init__(self, module: ir.Module, arrays: int) -> None:
         kernel = define_kernel(module)
         types = [_POINTER] * (arrays + 2) + [INDEX] * 2
-        inner = ir.Function(module, ir.FunctionType(ir.VoidType(), types), "units")
-        inner.linkage = "internal"
-        for attribute in ("nounwind", "noinline"):
-            inner.attributes.add(attribute)
-        for argument in inner.args[: arrays + 2]:  # unlike pointers that are read from memory
-            argument.add_attribute("noalias")
+        inner = define_inner(module, "units", types, disjoint=arrays + 2)
         outer = ir.IRBuilder(kernel.append_basic_block())
         arguments, begin, end, _, scratch = kernel.args
         pointers = [

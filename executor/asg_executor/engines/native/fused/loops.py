@@ -18,7 +18,7 @@ from asg_executor.engines.native.fused.elements import (
 )
 from asg_executor.engines.native.fused.passes import Passes
 from asg_executor.engines.native.fused.pointwise import emit_pointwise
-from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
 
 __all__ = ["define_loops"]
 
@@ -29,23 +29,16 @@ _POINTER = ir.PointerType()
 def define_loops(body: Body, module: ir.Module) -> None:
     """Define the function `kernel` of a fused kernel in a module; see `KernelSpec`."""
     kernel = define_kernel(module)
-    inner = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [_POINTER] * (body.arguments + 1) + [_INDEX] * 3), "loops"
-    )
-    inner.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        inner.attributes.add(attribute)
-    if body.disjoint:
-        # Arguments, unlike pointers that are read from memory, can be said not to overlap.
-        for argument in inner.args[: body.arguments + 1]:
-            argument.add_attribute("noalias")
+    pointers = body.arguments + 1
+    types = [_POINTER] * pointers + [_INDEX] * 3
+    inner = define_inner(module, "loops", types, disjoint=pointers if body.disjoint else 0)
     builder = ir.IRBuilder(kernel.append_basic_block())
     arguments, begin, end, part, scratch = kernel.args
-    pointers = [
+    arrays = [
         builder.load(builder.gep(arguments, [_INDEX(number)], source_etype=_POINTER), typ=_POINTER)
         for number in range(body.arguments)
     ]
-    builder.call(inner, [*pointers, scratch, begin, end, part])
+    builder.call(inner, [*arrays, scratch, begin, end, part])
     builder.ret_void()
     _Loops(body, inner).emit()
 

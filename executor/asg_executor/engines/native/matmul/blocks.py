@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
@@ -31,11 +32,7 @@ def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, elements
         tiling: how they are cut.
         elements: those of the matrices.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER] * 3 + [INDEX] * 4 + [POINTER])
-    function = ir.Function(module, type, "block")
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
+    function = define_inner(module, "block", [POINTER] * 3 + [INDEX] * 4 + [POINTER])
     _Block(Code(function, elements, tiling.lanes), matrices, tiling).emit()
     return function
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import VectorUnit
-from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
@@ -90,12 +90,7 @@ class DotSpec:
 
     def _define_tile(self, module: ir.Module, size: int) -> ir.Function:
         """Define `void (ptr left, ptr right, ptr result)` for so many columns, or rows."""
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * 3), module.get_unique_name("dots"))
-        function.linkage = "internal"
-        for attribute in ("nounwind", "noinline"):
-            function.attributes.add(attribute)
-        for pointer in function.args:
-            pointer.add_attribute("noalias")
+        function = define_inner(module, "dots", [POINTER] * 3, disjoint=3)
         code = Code(function, Elements(self.dtype), self.lanes)
         rows, columns = (self.matrices.rows, size) if self._is_wide else (size, self.matrices.columns)
         whole = self.matrices.depth // self.lanes * self.lanes

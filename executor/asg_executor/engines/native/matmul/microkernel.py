@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
@@ -41,13 +42,7 @@ def define_microkernel(module: ir.Module, kernel: Microkernel, elements: Element
     The pointers are those of the first elements. The function adds the product to the result, or, where `first`, writes
     the product there.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, CONDITION])
-    function = ir.Function(module, type, module.get_unique_name("tile"))
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
-    for pointer in function.args[:3]:
-        pointer.add_attribute("noalias")
+    function = define_inner(module, "tile", [POINTER, POINTER, POINTER, INDEX, CONDITION], disjoint=3)
     _Tile(Code(function, elements, lanes), kernel).emit()
     return function
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
@@ -36,14 +37,7 @@ def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: i
 
     Where steps are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0.
     """
-    function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INDEX]), module.get_unique_name("pack")
-    )
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
-    for pointer in function.args[:2]:
-        pointer.add_attribute("noalias")
+    function = define_inner(module, "pack", [POINTER, POINTER, INDEX], disjoint=2)
     code = Code(function, elements, lanes)
     if panel.across == 1:
         _copy_steps(code, panel)

@@ -13,6 +13,7 @@ from math import prod
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
@@ -135,11 +136,7 @@ def define_over_kernel(module: ir.Module, division: OverKernel, elements: Elemen
         elements: of the arrays.
         lanes: how many elements a vector has.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
-    function = ir.Function(module, type, module.get_unique_name("over_kernel"))
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
+    function = define_inner(module, "over_kernel", [POINTER, POINTER, POINTER, INDEX, POINTER])
     _Emitter(WindowCode(function, elements, lanes), division).emit()
     return function
 

@@ -12,6 +12,7 @@ from itertools import product
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import VectorUnit
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.tiling import Tiles
@@ -120,11 +121,7 @@ def define_over_places(module: ir.Module, division: OverPlaces, elements: Elemen
         elements: of the arrays.
         lanes: how many elements a vector has.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INDEX, POINTER])
-    function = ir.Function(module, type, module.get_unique_name("over_places"))
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
+    function = define_inner(module, "over_places", [POINTER, POINTER, POINTER, INDEX, POINTER])
     _Emitter(WindowCode(function, elements, lanes), division).emit()
     return function
 

@@ -6,6 +6,7 @@ from math import prod
 
 from llvmlite import ir
 
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.window.code import WindowCode
@@ -115,13 +116,7 @@ def define_copy(module: ir.Module, planes: Planes, elements: Elements, lanes: in
         elements: of the image; the copy has them as numbers to compute with.
         lanes: how many elements a vector has.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, INDEX])
-    function = ir.Function(module, type, module.get_unique_name("copy"))
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
-    for pointer in function.args[:2]:
-        pointer.add_attribute("noalias")
+    function = define_inner(module, "copy", [POINTER, POINTER, INDEX], disjoint=2)
     _Copy(WindowCode(function, elements, lanes), planes).emit()
     return function
 

@@ -9,7 +9,7 @@ from math import prod
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import vector_unit
-from asg_executor.engines.native.kernel_spec import define_kernel
+from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
 from asg_executor.engines.native.kernel_table import Argument, NativeKernel, Operand, native_kernels, parts_for
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Index
 from asg_executor.engines.native.matmul.elements import Elements
@@ -95,10 +95,8 @@ class _Image(ABC):
     """Emits a function of an image, of where all of them begin and end, and of where its results go."""
 
     def __init__(self, module: ir.Module, spec: PoolingSpec, results: int) -> None:
-        self.function = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER] * (3 + results)), "image")
-        self.function.linkage = "internal"
-        for attribute in ("nounwind", "noinline"):
-            self.function.attributes.add(attribute)
+        types = [POINTER] * (3 + results)
+        self.function = define_inner(module, "image", types)
         for pointer in self.function.args[3:]:
             pointer.add_attribute("noalias")
         self.code = WindowCode(self.function, Elements(spec.dtype), spec.lanes)

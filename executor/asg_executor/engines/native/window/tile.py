@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
+from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.tiling import Tiles, choose_tile
@@ -71,13 +72,7 @@ def define_term_tile(module: ir.Module, tile: TermTile, elements: Elements, lane
         elements: of the arrays.
         lanes: how many elements a vector has.
     """
-    type = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [INDEX, CONDITION])
-    function = ir.Function(module, type, module.get_unique_name("terms"))
-    function.linkage = "internal"
-    for attribute in ("nounwind", "noinline"):
-        function.attributes.add(attribute)
-    for pointer in function.args[:5]:
-        pointer.add_attribute("noalias")
+    function = define_inner(module, "terms", [POINTER] * 5 + [INDEX, CONDITION], disjoint=5)
     _emit(WindowCode(function, elements, lanes), tile)
     return function
 
