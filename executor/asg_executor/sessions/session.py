@@ -52,7 +52,7 @@ class Session:
         optimizer: its JSON form (`{"kind": "sgd", "learning_rate": 0.1}`), an `Optimizer` or a `Rule`; needed exactly
             where `train` has gradients.
         seed: from 0 to 2⁶⁴ - 1. It determines the initial values and the random keys.
-        engine: the engine's name; "auto" is the default.
+        engine: the engine's name; "auto" is the fastest that is installed.
         parameters: first values, by name, of the declared dtypes and shapes; the others get their initial values.
         memory_limit: how many bytes one compiled program may take, all of them together that are kept, and the
             parameters with their gradients, slots and backup; None for no limit.
