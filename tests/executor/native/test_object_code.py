@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import stat
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -242,3 +243,12 @@ def test_functions_that_llvm_calls_for_want_of_an_instruction_are_found(tmp_path
     wide, half = np.array([1 + 2**-11 + 2**-40]), np.zeros(1, np.float16)
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(narrow.address)(wide.ctypes.data, half.ctypes.data)
     assert half[0] == 1 + 2**-10  # to float32 first, it would be 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fills the address space as Linux gives it out")
+def test_code_reaches_its_constants_where_memory_is_crowded() -> None:
+    """LLVM's older linker ended the process here, as it did in one that had loaded two large frameworks."""
+    command = [sys.executable, str(Path(__file__).with_name("crowded_address_space.py"))]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"{[float(number) for number in range(16)]}\n"

@@ -85,10 +85,14 @@ def _optimised(text: str, machine: Any) -> Any:
 
 
 def create_linker() -> Any:
-    """What puts object files into this process's memory: LLVM's LLJIT."""
+    """What puts object files into this process's memory: LLVM's LLJIT.
+
+    Of LLVM's two linkers it has the one that lays an object file's code and constants side by side. The other takes
+    memory for each where it finds some; in a process that has reserved much, code then does not reach its constants.
+    """
     with suppress(OSError):  # elsewhere the system's own library has them
         ctypes.CDLL(_SUPPORT, mode=ctypes.RTLD_GLOBAL)
-    return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=False)
+    return binding.create_lljit_compiler(_new_target_machine(), use_jit_link=True)
 
 
 def _tuning() -> Any:
