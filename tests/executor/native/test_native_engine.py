@@ -14,7 +14,10 @@ from asg_executor.engines.native.fused.grouping import Role
 from asg_executor.engines.native.native_engine import NativeEngine
 from asg_executor.engines.native.plan import Fused, NativePlan
 from asg_executor.errors import MemoryLimitError
-from asg_executor.plan.arrays import Array
+from asg_executor.optimizers.adam import Adam
+from asg_executor.optimizers.rule import VECTOR
+from asg_executor.plan.arrays import Array, numpy_dtype
+from asg_executor.plan.binding import bind_symbols
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
@@ -64,6 +67,35 @@ def test_the_sum_of_a_large_array_is_divided_into_parts(monkeypatch: pytest.Monk
     x = RNG.standard_normal((512, 1000), np.float32)
     y = NativeEngine().compile(document, {})({"x": x})["y"]
     np.testing.assert_allclose(y, np.exp(x.astype(np.float64)).sum(), rtol=1e-6)
+
+
+def test_an_optimizer_passes_over_the_arena_once() -> None:
+    document = Adam().update_document(DType.FLOAT32, [VECTOR])
+    types = {item.id: item.type for item in document.inputs}
+    arrays = {name: np.zeros([9000] * len(type.shape), numpy_dtype(type.dtype)) for name, type in types.items()}
+    written = {output.name: arrays[output.name] for output in document.outputs}
+    symbols = bind_symbols(types, arrays)
+    plan = NativeEngine().plan(document, symbols, bound=arrays, destinations=written)
+    numbers, vectors = [
+        {str(plan.program.types[item.results[0]]) for item in stage.instructions} for stage in plan.stages
+    ]
+    assert numbers == {"float32[]", "float64[]"}
+    assert vectors == {"float32[9000]"}
+
+
+def test_what_is_read_between_two_groups_keeps_them_apart() -> None:
+    # The product reads the first array, and the last one reads both.
+    editor = Editor()
+    x: Value = editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(80, 80)))
+    first = Exp.of(x)
+    last = Exp.of(first @ x) + first
+    editor.add_output(Output(name="y", value=last.id))
+    plan = NativeEngine().plan(editor.document(), {})
+    assert [[item.op.name for item in stage.instructions] for stage in plan.stages] == [
+        ["exp"],
+        ["matmul"],
+        ["exp", "add"],
+    ]
 
 
 @pytest.mark.parametrize("axis", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])

@@ -127,8 +127,8 @@ def fuse(
     begun = Begun(computed, numbers, walls)
     for instruction in (*numbers, *others):
         begun.note(instruction, len(fusion.groups))
-        fusion.add(instruction, begun.least(instruction))
-    return fusion.groups
+        fusion.add(instruction, begun.least(instruction), max(begun.stages.values(), default=0))
+    return [group for group in fusion.groups if group.members]
 
 
 class _Fusion:
@@ -142,25 +142,75 @@ class _Fusion:
         self.ready: dict[str, int] = {}  # the first group that may read a root
         self.made: dict[str, int] = {}  # the group that computes a root
 
-    def add(self, instruction: Instruction, least: int) -> None:
-        """Let an instruction join a group from number `least` on, or begin one."""
-        reads = {self.layouts[operand].root for operand in instruction.operands}
-        number = len(self.groups)
-        if self._is_fusable(instruction):
-            found = self._join(instruction, reads, least)
-            if found is None:
-                self._begin(instruction)
-            else:
-                number = found
-        else:
-            self.groups.append(Group([Member(instruction, Role.TOTAL, (), reduces=False)]))
-        group = self.groups[number]
-        group.reads |= reads
-        role = group.members[-1].role
-        group.roles.update((result, role) for result in instruction.results)
+    def add(self, instruction: Instruction, least: int, fixed: int) -> None:
+        """Let an instruction join a group from number `least` on, or begin one.
+
+        Args:
+            instruction: the instruction.
+            least: the number of the first group that it may join.
+            fixed: the groups before this number stay where they are, since they stand before a barrier.
+        """
+        number, member = self._place(instruction, least)
+        self._enter(self.groups[number], member)
         self.made.update((result, number) for result in instruction.results)
-        ready = number + 1 if role is Role.TOTAL else number
+        ready = number + 1 if member.role is Role.TOTAL else number
         self.ready.update((result, ready) for result in instruction.results)
+        sources = {self.made.get(self.layouts[operand].root, number) for operand in instruction.operands}
+        for earlier in sorted(sources - {number}):
+            if earlier >= fixed:
+                self._merge(earlier, number)
+
+    def _place(self, instruction: Instruction, least: int) -> tuple[int, Member]:
+        """The number of the group in which an instruction is computed, and what it is there."""
+        if not self._is_fusable(instruction):
+            self.groups.append(Group([]))
+            return len(self.groups) - 1, Member(instruction, Role.TOTAL, (), reduces=False)
+        found = self._joinable(instruction, least)
+        if found is None:
+            group = self._begun(instruction)
+            found = len(self.groups), self._member(group, len(self.groups), instruction)
+            self.groups.append(group)
+        number, member = found
+        assert member is not None, "an instruction fits the domain that is made for it"
+        return number, member
+
+    def _enter(self, group: Group, member: Member) -> None:
+        """Add a member to a group."""
+        group.members.append(member)
+        group.reads.update(self.layouts[operand].root for operand in member.instruction.operands)
+        group.roles.update((result, member.role) for result in member.instruction.results)
+
+    def _merge(self, earlier: int, number: int) -> None:
+        """Compute a group along with a later one that reads from it, if nothing between them does."""
+        first, second = self.groups[earlier], self.groups[number]
+        if not self._may_merge(first, second) or number - earlier > _FARTHEST:
+            return
+        if any(not group.reads.isdisjoint(first.roles) for group in self.groups[earlier + 1 : number]):
+            return
+        self.made.update(dict.fromkeys(first.roles, number))
+        merged = self._merged([*first.instructions, *second.instructions], number)
+        if merged is None:
+            self.made.update(dict.fromkeys(first.roles, earlier))
+            return
+        self.groups[earlier], self.groups[number] = Group([]), merged
+        self.ready.update((root, number + (role is Role.TOTAL)) for root, role in merged.roles.items())
+
+    def _may_merge(self, first: Group, second: Group) -> bool:
+        if first.domain is None or second.domain is None or first.size != second.size:
+            return False
+        return (
+            first.row in (None, second.row or first.row) and len(first.members) + len(second.members) <= _MOST_MEMBERS
+        )
+
+    def _merged(self, instructions: Sequence[Instruction], number: int) -> Group | None:
+        """The group of this number, if it is of these instructions; None if they do not fit together."""
+        group = self._begun(instructions[0])
+        for instruction in instructions:
+            member = self._member(group, number, instruction)
+            if member is None:
+                return None
+            self._enter(group, member)
+        return group
 
     def _is_fusable(self, instruction: Instruction) -> bool:
         op = instruction.op
@@ -172,22 +222,19 @@ class _Fusion:
             return dtypes[0] is not DType.BOOL
         return isinstance(op, Reshape) or (is_pointwise(op) and is_emitted(op.name, dtypes))
 
-    def _begin(self, instruction: Instruction) -> None:
-        """Begin a group for a fusable instruction."""
+    def _begun(self, instruction: Instruction) -> Group:
+        """A group without members, into which a fusable instruction fits."""
         domain = self._iterated(instruction)
-        group = Group([], domain, tuple(range(len(domain))))
-        member = self._member(group, -1, instruction)
-        assert member is not None, "an instruction fits the domain that is made for it"
-        group.members.append(member)
-        self.groups.append(group)
+        return Group([], domain, tuple(range(len(domain))))
 
     def _iterated(self, instruction: Instruction) -> tuple[int, ...]:
         """The shape over which an instruction runs; a reshape copies its operand in order."""
         by_operand = isinstance(instruction.op, Reduction | Reshape)
         return concrete_shape(self.types[instruction.operands[0] if by_operand else instruction.results[0]])
 
-    def _join(self, instruction: Instruction, reads: Collection[str], least: int) -> int | None:
-        """The number of the group that the instruction joined."""
+    def _joinable(self, instruction: Instruction, least: int) -> tuple[int, Member] | None:
+        """The number of a group that the instruction can join, and what it is there."""
+        reads = {self.layouts[operand].root for operand in instruction.operands}
         earliest = max((self.ready.get(root, -1) for root in reads), default=-1)
         earliest = max(earliest, least)
         if instruction.results[0] in self.pinned:
@@ -203,8 +250,7 @@ class _Fusion:
                 continue
             member = self._member(group, number, instruction)
             if member is not None:
-                group.members.append(member)
-                return number
+                return number, member
         return None
 
     def _member(self, group: Group, number: int, instruction: Instruction) -> Member | None:
