@@ -1,6 +1,7 @@
 """`PlannedExecutable`: a plan with its memory and its steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter_ns
@@ -33,16 +34,19 @@ class PlannedStep:
         run: does it.
         instructions: what it computes.
         apart: makes steps that do the same one after another, for measuring; absent: it is one piece.
+        warns: whether NumPy computes it, and warns of what is not finite.
     """
 
     run: Step
     instructions: Sequence[Instruction]
     apart: "Callable[[], Sequence[PlannedStep]] | None" = None
+    warns: bool = True
 
 
 Sections: TypeAlias = Sequence[Sequence[PlannedStep]]
 """The steps of a call, in order; between two sections it looks at the time."""
 
+_AS_IT_IS = nullcontext()
 _STEP_BYTES = 4096  # about what the objects of one instruction and its step take
 
 
@@ -76,6 +80,7 @@ class PlannedExecutable:
         self._memory = memory  # native code knows its addresses alone
         self._planned = make_sections(memory)
         self.sections = [[step.run for step in section] for section in self._planned]
+        self._warns = any(step.warns for section in self._planned for step in section)
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
         self._stores = _stores(plan, memory, destinations, workspace)
         steps = _STEP_BYTES * sum(map(len, self.sections))
@@ -88,10 +93,10 @@ class PlannedExecutable:
             array = inputs.get(name)
             if array is None or array.shape != shape or array.dtype != dtype:
                 raise unfit(name, self.inputs[name], array)
-            np.copyto(buffer, array)
+            buffer[...] = array
         allowance = current_allowance()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore") if self._warns else _AS_IT_IS:
                 for load in self._loads:
                     load()
                 for section in self.sections:

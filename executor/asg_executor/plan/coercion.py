@@ -11,6 +11,8 @@ from asg_schema.tensor_type import TensorType
 
 __all__ = ["as_array"]
 
+_ARRAYS = (np.ndarray, np.generic)
+
 
 def as_array(name: str, given: Any, declared: TensorType) -> Array:
     """`given` as an array of the declared dtype.
@@ -27,7 +29,7 @@ def as_array(name: str, given: Any, declared: TensorType) -> Array:
     Raises:
         InterfaceError: the kind of number differs, a list is ragged, or a number does not fit the dtype.
     """
-    if isinstance(given, np.ndarray | np.generic):
+    if isinstance(given, _ARRAYS):
         array = np.asarray(cast("Array", given))
         if dtype_of(array) is declared.dtype:
             return array

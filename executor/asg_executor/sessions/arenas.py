@@ -154,7 +154,7 @@ class Arenas:
         self.parameters = {name: views[name] for name in parameters}
         self.gradients = {name: view for arena in self.arenas for name, view in arena.gradient_views.items()}
         self.averages = {name: view for arena in self.arenas for name, view in arena.average_views.items()}
-        self._backup: list[Array] | None = None
+        self._backup: list[tuple[Array, Array]] | None = None
 
     @property
     def trained(self) -> list[Arena]:
@@ -163,19 +163,18 @@ class Arenas:
 
     def save(self) -> None:
         """Copy the state aside, for `restore`."""
-        state = [vector for arena in self.arenas for vector in arena.state()]
         if self._backup is None:
-            self._backup = [np.empty_like(vector) for vector in state]
-        for kept, vector in zip(self._backup, state, strict=True):
-            np.copyto(kept, vector)
+            state = [vector for arena in self.arenas for vector in arena.state()]
+            self._backup = [(np.empty_like(vector), vector) for vector in state]
+        for kept, vector in self._backup:
+            kept[...] = vector
 
     def restore(self) -> None:
         """Put the state back that `save` copied last."""
         if self._backup is None:
             raise RuntimeError("restore without save")
-        state = [vector for arena in self.arenas for vector in arena.state()]
-        for kept, vector in zip(self._backup, state, strict=True):
-            np.copyto(vector, kept)
+        for kept, vector in self._backup:
+            vector[...] = kept
 
     def named_state(self) -> dict[str, Array]:
         """The state by `<part>:<parameter>`, such as `value:weight`: views, which a step changes."""

@@ -27,14 +27,14 @@ class ExecutableKey(NamedTuple):
     Attributes:
         graph: the graph's name in the session.
         outputs: the outputs that are computed, in order.
-        inputs: the inputs that have a value, each with its dtype and shape.
+        inputs: the inputs that have a value, in the graph's order, each with its dtype and shape.
         trains: whether gradients go to the arenas.
         averaged: whether the averages of the parameters come with each call.
     """
 
     graph: str
     outputs: tuple[str, ...]
-    inputs: frozenset[tuple[str, np.dtype[Any], tuple[int, ...]]]
+    inputs: tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]
     trains: bool
     averaged: bool
 
@@ -121,6 +121,7 @@ class CompiledGraphs:
         self._graphs = graphs
         self._parameters = parameters
         self._memory_limit = memory_limit
+        self._input_names = {name: [item.id for item in document.inputs] for name, document in graphs.items()}
         self._cache = ExecutableCache(memory_limit)
 
     @property
@@ -134,7 +135,7 @@ class CompiledGraphs:
 
     def known(self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array]) -> Executable | None:
         """What `executable` would return without destinations, if it was compiled before."""
-        return self._cache.get(_key(graph, outputs, arrays, {}, ()))
+        return self._cache.get(self._key(graph, outputs, arrays, {}, ()))
 
     def executable(
         self,
@@ -153,12 +154,24 @@ class CompiledGraphs:
             destinations: where outputs are written to, by name.
             unbound: the parameters that come with each call; the others are read in place.
         """
-        key = _key(graph, outputs, arrays, destinations or {}, unbound)
+        key = self._key(graph, outputs, arrays, destinations or {}, unbound)
         executable = self._cache.get(key)
         if executable is None:
             executable = self._compile(self._graphs[graph], outputs, arrays, destinations or {}, unbound)
             self._cache.put(key, executable)
         return executable
+
+    def _key(
+        self,
+        graph: str,
+        outputs: Sequence[str],
+        arrays: Mapping[str, Array],
+        destinations: Mapping[str, Array],
+        unbound: Collection[str],
+    ) -> ExecutableKey:
+        given = [(name, arrays[name]) for name in self._input_names[graph] if name in arrays]
+        shapes = tuple([(name, array.dtype, array.shape) for name, array in given])
+        return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
 
     def _compile(
         self,
@@ -180,14 +193,3 @@ class CompiledGraphs:
             outputs=outputs,
             memory_limit=self._memory_limit,
         )
-
-
-def _key(
-    graph: str,
-    outputs: Sequence[str],
-    arrays: Mapping[str, Array],
-    destinations: Mapping[str, Array],
-    unbound: Collection[str],
-) -> ExecutableKey:
-    shapes = frozenset((name, array.dtype, array.shape) for name, array in arrays.items())
-    return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))

@@ -10,30 +10,56 @@ from asg_executor.sessions.random_keys import step_key
 from asg_executor.sessions.selection import rng_key_inputs
 from asg_schema.document import Document
 
-__all__ = ["input_arrays"]
+__all__ = ["GraphInputs"]
 
 
-def input_arrays(
-    document: Document, inputs: Mapping[str, Any], seed: int, step: int, part: int = 0
-) -> dict[str, Array]:
-    """The inputs that were given as arrays, and the random keys that were not.
+class GraphInputs:
+    """What a graph declares about its inputs.
 
     Args:
         document: the graph.
-        inputs: values by input id; arrays have the declared dtype and shape, Python numbers and lists take the
-            declared dtype. Some may be left out.
         seed: the session's, which random keys come from.
-        step: the number of the step; 0 outside the steps.
-        part: the number of the step's micro-batch, each of which has keys of its own.
-
-    Raises:
-        InterfaceError: there is no such input, or a value does not fit.
     """
-    types = {item.id: item.type for item in document.inputs}
-    check_names("input", [*types, *inputs], types)  # some may be left out; no other may be there
-    arrays = {name: as_array(name, value, types[name]) for name, value in inputs.items()}
-    keys = rng_key_inputs(document)
-    for index, name in enumerate(keys, start=part * len(keys)):
-        if name not in arrays:
-            arrays[name] = step_key(seed, step, index)
-    return arrays
+
+    def __init__(self, document: Document, seed: int) -> None:
+        self._types = {item.id: item.type for item in document.inputs}
+        self._keys = rng_key_inputs(document)
+        self._seed = seed
+
+    def arrays(self, inputs: Mapping[str, Any], step: int, part: int = 0) -> dict[str, Array]:
+        """The inputs that were given as arrays, and the random keys that were not, in the graph's order.
+
+        Args:
+            inputs: values by input id; arrays have the declared dtype and shape, Python numbers and lists take the
+                declared dtype. Some may be left out.
+            step: the number of the step; 0 outside the steps.
+            part: the number of the step's micro-batch, each of which has keys of its own.
+
+        Raises:
+            InterfaceError: there is no such input, or a value does not fit.
+        """
+        types = self._types
+        if not inputs.keys() <= types.keys():
+            check_names("input", inputs, types)
+        first_key = part * len(self._keys)
+        keys = {
+            name: step_key(self._seed, step, index)
+            for index, name in enumerate(self._keys, start=first_key)
+            if name not in inputs
+        }
+        return {
+            name: as_array(name, inputs[name], type) if name in inputs else keys[name]
+            for name, type in types.items()
+            if name in inputs or name in keys
+        }
+
+    def all_arrays(self, inputs: Mapping[str, Any], step: int, part: int = 0) -> dict[str, Array]:
+        """What `arrays` gives, which is every input of the graph.
+
+        Raises:
+            InterfaceError: there is no such input, a value does not fit, or one is missing.
+        """
+        arrays = self.arrays(inputs, step, part)
+        if len(arrays) < len(self._types):
+            check_names("input", arrays, self._types)
+        return arrays

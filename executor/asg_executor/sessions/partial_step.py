@@ -6,7 +6,7 @@ from typing import Any
 
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.arenas import Arenas
-from asg_executor.sessions.graph_set import TRAIN, GraphSet
+from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.training_steps import Recorder, TrainingSteps
 
 __all__ = ["PartialStep", "PartialSteps"]
@@ -59,7 +59,7 @@ class PartialSteps:
             InterfaceError: there is no graph `train`, or no such output.
             MemoryLimitError: there is no room for the sums of gradients.
         """
-        _, chosen, number = self._steps.next_step(outputs)
+        chosen, number = self._steps.next_step(outputs)
         if self._steps.gradient_step is not None:
             self._steps.gradient_step.begin_accumulation()
         return PartialStep(number, chosen, self._accumulations())
@@ -85,7 +85,7 @@ class PartialSteps:
             InterfaceError: an input is missing, or a value does not fit.
             RunError: a node could not be computed for this data.
         """
-        arrays = self._steps.arrays(self._set.graph(TRAIN), inputs, partial.number, len(partial.answers))
+        arrays = self._steps.arrays(inputs, partial.number, len(partial.answers))
         before = {name: self._arenas.parameters[name].copy() for name in self._set.state_updates}
         try:
             self._put(partial.updates)

@@ -22,7 +22,7 @@ from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.initialization import initial_value
-from asg_executor.sessions.inputs import input_arrays
+from asg_executor.sessions.inputs import GraphInputs
 from asg_executor.sessions.partial_step import PartialSteps
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.selection import select_outputs
@@ -91,6 +91,7 @@ class Session:
         self._gradients = {name: output for name, output in self._set.gradients.items() if name in names}
         self._engine: Engine = engine_named(engine)
         self._seed = seed
+        self._inputs = {name: GraphInputs(document, seed) for name, document in self._set.graphs.items()}
         self._memory_limit = memory_limit
         average = self._optimizer is not None and self._optimizer.average_decay is not None
         self._check_memory(average=average)
@@ -100,7 +101,7 @@ class Session:
         if self._optimizer is not None:
             gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
         self._steps = TrainingSteps(
-            self._set, self._gradients, self._arenas, self._compiled, gradient_step, seed, non_finite
+            self._set, self._inputs, self._gradients, self._arenas, self._compiled, gradient_step, non_finite
         )
         self.partial_steps = PartialSteps(self._set, self._arenas, self._steps)
         first = self._checked(parameters or {})
@@ -318,7 +319,7 @@ class Session:
             RunError: a node could not be computed for this data.
         """
         document = self.graph(graph)
-        arrays = input_arrays(document, inputs, self._seed, 0)
+        arrays = self._inputs[graph].arrays(inputs, 0)
         chosen = select_outputs(document, outputs, arrays)
         averages: dict[str, Array] = {}
         if parameters == "average":

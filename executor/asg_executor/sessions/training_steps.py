@@ -5,15 +5,13 @@ from typing import Any, Literal, TypeAlias
 
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array
-from asg_executor.plan.binding import check_names
 from asg_executor.sessions.arenas import Arenas
 from asg_executor.sessions.errors import NonFiniteStepError
 from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
-from asg_executor.sessions.inputs import input_arrays
+from asg_executor.sessions.inputs import GraphInputs
 from asg_executor.sessions.selection import check_outputs
-from asg_schema.document import Document
 
 __all__ = ["NonFinitePolicy", "Recorder", "TrainingSteps"]
 
@@ -29,11 +27,11 @@ class TrainingSteps:
 
     Args:
         graphs: the session's graphs.
+        inputs: what they declare about their inputs, by the graph's name.
         gradients: for each parameter that is trained, the output of `train` that is its gradient.
         arenas: the memory of the state.
         compiled: the compiled graphs.
         gradient_step: applies the gradients; None where the session has no optimizer.
-        seed: the session's, which random keys come from.
         non_finite: what becomes of a step that is not finite.
 
     Attributes:
@@ -45,18 +43,19 @@ class TrainingSteps:
     def __init__(
         self,
         graphs: GraphSet,
+        inputs: Mapping[str, GraphInputs],
         gradients: Mapping[str, str],
         arenas: Arenas,
         compiled: CompiledGraphs,
         gradient_step: GradientStep | None,
-        seed: int,
         non_finite: NonFinitePolicy,
     ) -> None:
         self._set = graphs
-        self._gradients = gradients
+        self._inputs = inputs
+        self._destinations = {output: arenas.gradients[name] for name, output in gradients.items()}
+        self._default_outputs = default_outputs(graphs.graphs[TRAIN]) if TRAIN in graphs.graphs else []
         self._arenas = arenas
         self._compiled = compiled
-        self._seed = seed
         self._non_finite: NonFinitePolicy = non_finite
         self.gradient_step = gradient_step
         self.number = 0
@@ -66,44 +65,42 @@ class TrainingSteps:
         self, inputs: Mapping[str, Any], outputs: Sequence[str] | None, recorder: Recorder | None
     ) -> dict[str, Array]:
         """Take the next step, as `Session.step` says."""
-        document, chosen, number = self.next_step(outputs)
-        arrays = self.arrays(document, inputs, number, 0)
+        chosen, number = self.next_step(outputs)
+        arrays = self.arrays(inputs, number, 0)
         return self.commit(number, lambda: [self.run_part(arrays, chosen)], recorder)[0]
 
     def take_micro_batches(
         self, micro_batches: Sequence[Mapping[str, Any]], outputs: Sequence[str] | None, recorder: Recorder | None
     ) -> list[dict[str, Array]]:
         """Take the next step with a batch that comes in parts, as `Session.step_micro_batches` says."""
-        document, chosen, number = self.next_step(outputs)
+        chosen, number = self.next_step(outputs)
         if not micro_batches:
             raise InterfaceError("there is no micro-batch; at least one is needed")
         arrays: list[dict[str, Array]] = []
         for part, inputs in enumerate(micro_batches):
             try:
-                arrays.append(self.arrays(document, inputs, number, part))
+                arrays.append(self.arrays(inputs, number, part))
             except InterfaceError as error:
                 raise InterfaceError(f"micro-batch {part}: {error}") from None
         return self.commit(number, lambda: self._sum_parts(arrays, chosen), recorder)
 
-    def next_step(self, outputs: Sequence[str] | None) -> tuple[Document, list[str], int]:
-        """The document that the next step runs, the outputs that it returns, and its number.
+    def next_step(self, outputs: Sequence[str] | None) -> tuple[Sequence[str], int]:
+        """The outputs that the next step returns, and its number.
 
         Raises:
             InterfaceError: there is no graph `train`, or no such output.
         """
         document = self._set.graph(TRAIN)
-        chosen = default_outputs(document) if outputs is None else check_outputs(document, outputs)
-        return document, chosen, self.number + 1
+        chosen = self._default_outputs if outputs is None else check_outputs(document, outputs)
+        return chosen, self.number + 1
 
-    def arrays(self, document: Document, inputs: Mapping[str, Any], number: int, part: int) -> dict[str, Array]:
+    def arrays(self, inputs: Mapping[str, Any], number: int, part: int) -> dict[str, Array]:
         """All inputs of a part of a step as arrays.
 
         Raises:
             InterfaceError: an input is missing or unknown, or a value does not fit.
         """
-        arrays = input_arrays(document, inputs, self._seed, number, part)
-        check_names("input", arrays, [item.id for item in document.inputs])
-        return arrays
+        return self._inputs[TRAIN].all_arrays(inputs, number, part)
 
     def commit(
         self, number: int, compute: Callable[[], list[dict[str, Array]]], recorder: Recorder | None
@@ -155,10 +152,10 @@ class TrainingSteps:
 
     def run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
         """Run `train`: gradients go to the arenas, state updates to their parameters."""
-        needed = list(dict.fromkeys([*chosen, *self._gradients.values(), *self._set.state_updates.values()]))
-        gradients = {output: self._arenas.gradients[name] for name, output in self._gradients.items()}
+        gradients, updates = self._destinations, self._set.state_updates
+        needed = tuple(dict.fromkeys((*chosen, *gradients, *updates.values())))
         results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
         returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
-        for name, output in self._set.state_updates.items():
+        for name, output in updates.items():
             self._arenas.parameters[name][...] = results[output]
         return returned

@@ -128,13 +128,14 @@ class _Assembler:
     def _numpy_steps(self, stage: Stage, *, native: bool) -> Iterator[PlannedStep]:
         """The steps of a stage with NumPy; after a native kernel that may have failed, only if it has."""
         for step in numpy_steps(self._plan, stage, self._memory, self._workspace):
-            yield replace(step, run=partial(self._explain, step.run)) if native else step
+            yield replace(step, run=partial(self._explain, step.run), warns=False) if native else step
 
     def _explain(self, step: Step) -> None:
         """Run the NumPy kernel, whose error says why the native one has failed."""
         if self._failure[0]:
             self._failure[0] = 0
-            step()
+            with np.errstate(all="ignore"):
+                step()
 
 
 def _program(calls: Sequence[_PlannedCall], threads: int) -> NativeProgram:
@@ -143,7 +144,8 @@ def _program(calls: Sequence[_PlannedCall], threads: int) -> NativeProgram:
 
 def _step(program: NativeProgram, calls: Sequence[_PlannedCall], threads: int) -> PlannedStep:
     instructions = [instruction for item in calls for instruction in item.instructions]
-    return PlannedStep(program.run, instructions, partial(_each_alone, calls, threads) if len(calls) > 1 else None)
+    apart = partial(_each_alone, calls, threads) if len(calls) > 1 else None
+    return PlannedStep(program.run, instructions, apart, warns=False)
 
 
 def _each_alone(calls: Sequence[_PlannedCall], threads: int) -> list[PlannedStep]:
