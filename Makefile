@@ -12,7 +12,7 @@ help:
 	@echo "make test      the whole test suite"
 	@echo "make check     format, lint, types, import contracts, and the tests"
 	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
-	@echo "make fuzz      every transform of many random documents; FUZZ_EXAMPLES=2000 for more"
+	@echo "make fuzz      every transform of many random documents, and both engines on them; FUZZ_EXAMPLES=2000 for more"
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     the benchmarks; OPTIONS='--side-by-side-only' for steps beside PyTorch and JAX alone"
 	@echo "make format    format the code"
@@ -36,7 +36,7 @@ faults: .venv/installed-dev
 	$(PYTEST) -q -s tests/faults
 
 fuzz: .venv/installed-dev
-	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(PYTEST) -q -n 2 tests/autograd/test_random_documents.py
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(PYTEST) -q -n 2 tests/autograd/test_random_documents.py tests/executor/native/test_random_documents.py
 
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity
