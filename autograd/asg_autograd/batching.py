@@ -16,7 +16,7 @@ from asg_schema.editing import Value
 from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.ops.layout import BroadcastTo, Reshape
 from asg_schema.ops.random import RngBits
-from asg_schema.roles import GradientRole, RngKeyRole, StateUpdateRole
+from asg_schema.roles import GradientRole, LossScaleRole, RngKeyRole, StateUpdateRole
 from asg_schema.traversal import prune
 
 __all__ = ["vmap"]
@@ -92,8 +92,8 @@ def _sources(document: Document, axes: MappedAxes, size: Dim, editor: Simplifyin
 
 
 def _mapped_input(item: Input, axis: int, size: Dim) -> Input:
-    """An input with the mapped axis. Keys that differ are no longer what a session derives."""
-    role = None if isinstance(item.role, RngKeyRole) else item.role
+    """An input with the mapped axis. Keys and scales that differ are no longer what a session gives."""
+    role = None if isinstance(item.role, RngKeyRole | LossScaleRole) else item.role
     return Input(id=item.id, dtype=item.dtype, shape=(*item.shape[:axis], size, *item.shape[axis:]), role=role)
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from asg_autograd.errors import TransformError
 from asg_schema.document import Document, Input, Output
 from asg_schema.op import Op
-from asg_schema.roles import CotangentRole, GradientRole, TangentRole
+from asg_schema.roles import CotangentRole, GradientRole, LossScaleRole, TangentRole
 from asg_schema.traversal import dependents, live_nodes, node_of
 
 __all__ = ["Parts", "derivative_parts", "is_seed", "parts_by_outputs"]
@@ -66,8 +66,8 @@ def parts_by_outputs(document: Document, names: Collection[str]) -> Parts:
 
 
 def is_seed(item: Input) -> bool:
-    """Whether an input is what derivatives start from: a cotangent or a tangent."""
-    return isinstance(item.role, CotangentRole | TangentRole)
+    """Whether an input is what derivatives start from: a cotangent, a tangent or a loss scale."""
+    return isinstance(item.role, CotangentRole | TangentRole | LossScaleRole)
 
 
 def _forward_outputs(document: Document) -> set[str]:

@@ -7,7 +7,7 @@ from asg_autograd.backward import backward
 from asg_autograd.dependence import disconnection
 from asg_autograd.errors import TransformError, show_path
 from asg_autograd.extending import extended_document, extending_editor
-from asg_autograd.naming import free_prefixes, scopes_of_nodes
+from asg_autograd.naming import free_id, free_prefixes, scopes_of_nodes
 from asg_autograd.selection import (
     Disconnected,
     completed,
@@ -20,8 +20,9 @@ from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Value
 from asg_schema.garbage_collection import garbage_collection_paused
-from asg_schema.roles import CotangentRole, GradientRole
+from asg_schema.roles import CotangentRole, GradientRole, LossScaleRole
 from asg_schema.tensor_type import TensorType
+from asg_schema.traversal import dependents, node_of
 
 __all__ = ["append_gradients", "grad", "vjp"]
 
@@ -32,6 +33,8 @@ def grad(
     of: str = "loss",
     wrt: Literal["trainable"] | Sequence[str] = "trainable",
     disconnected: Disconnected = "zero",
+    *,
+    loss_scale: bool = False,
 ) -> Document:
     """The document that also computes the gradient of an output.
 
@@ -45,23 +48,52 @@ def grad(
         of: the name of the output to differentiate: floating-point, rank 0.
         wrt: names of floating-point inputs and parameters, or "trainable" for all trainable parameters.
         disconnected: what becomes of a value on which `of` does not depend.
+        loss_scale: whether the gradients are multiplied by an input `loss_scale`, with a `LossScaleRole` and the dtype
+            of `of`: the cotangent that the sweep starts from. Where the document has such an input already, it is that.
 
     Raises:
         TransformError: there is no such output, input or parameter, or it is not floating-point, or the output is not
-            a scalar.
+            a scalar; or with `loss_scale` it is scaled already, or the scale that there is has another dtype.
         NotDifferentiableError: an op without a derivative stands between a value and the output.
         DisconnectedError: `disconnected` is "error", and the output does not depend on a value.
     """
     editor = extending_editor(document, "grad")
-    gradients = append_gradients(document, editor, of, differentiable_names(document, wrt), disconnected)
+    names = differentiable_names(document, wrt)
+    seed = _loss_scale(document, editor, scalar_output(document, of)) if loss_scale else None
+    gradients = append_gradients(document, editor, of, names, disconnected, seed)
     prefixes = free_prefixes("grad", gradients, {item.name for item in document.outputs})
     for name, gradient in gradients.items():
         editor.add_output(_gradient_output(prefixes[name] + name, gradient, GradientRole(of=of, wrt=name)))
     return extended_document(document, editor)
 
 
+def _loss_scale(document: Document, editor: SimplifyingEditor, output: Output) -> Value:
+    """The input that scales the gradients of an output: the one that is there, or a new one."""
+    type = document.types[output.value]
+    for item in document.inputs:
+        if isinstance(item.role, LossScaleRole):
+            if node_of(output.value) in dependents(document, [item.id]):
+                raise TransformError(
+                    f'output "{output.name}" is scaled by "{item.id}" already, so that its gradient would be scaled '
+                    "twice; scale the gradients of the last order only"
+                )
+            if item.type != type:
+                raise TransformError(
+                    f'the loss scale "{item.id}" is {item.type} and the output "{output.name}" {type}; gradients that '
+                    "share a scale are of outputs of its type"
+                )
+            return editor.value(item.id)
+    id = free_id("loss_scale", document.types)
+    return editor.add_input(Input(id=id, dtype=type.dtype, shape=(), role=LossScaleRole()))
+
+
 def append_gradients(
-    document: Document, editor: SimplifyingEditor, of: str, names: Sequence[str], disconnected: Disconnected
+    document: Document,
+    editor: SimplifyingEditor,
+    of: str,
+    names: Sequence[str],
+    disconnected: Disconnected,
+    cotangent: Value | None = None,
 ) -> dict[str, Value]:
     """Append the gradients of an output.
 
@@ -71,6 +103,7 @@ def append_gradients(
         of: the name of the output, as in `grad`.
         names: those of floating-point inputs and parameters.
         disconnected: as in `grad`.
+        cotangent: that of the output; None for 1.
 
     Returns:
         The gradients by name, in the order of `names`.
@@ -79,7 +112,7 @@ def append_gradients(
         TransformError, NotDifferentiableError, DisconnectedError: as `grad` does.
     """
     output = scalar_output(document, of)
-    seed = editor.full((), 1.0, document.types[output.value].dtype)
+    seed = editor.full((), 1.0, document.types[output.value].dtype) if cotangent is None else cotangent
     cotangents = _cotangents(document, editor, {output.value: seed}, names)
     return completed(
         editor,

@@ -9,7 +9,7 @@ from asg_schema.dims import Dim, symbol, symbols_of
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.errors import DimError
-from asg_schema.roles import GradientRole, OutputRole, RngKeyRole, StateUpdateRole
+from asg_schema.roles import GradientRole, LossScaleRole, OutputRole, RngKeyRole, StateUpdateRole
 from asg_schema.tensor_type import MOST_AXES, TensorType
 from asg_schema.wire import nearest, show_value
 
@@ -45,7 +45,11 @@ def mapped_axes(document: Document, in_axes: int | Mapping[str, InAxis]) -> Mapp
     if isinstance(in_axes, Mapping):
         wanted = dict(in_axes)
     else:
-        wanted: dict[str, InAxis] = {item.id: in_axes for item in document.inputs if item.id not in keys}
+        wanted: dict[str, InAxis] = {
+            item.id: in_axes
+            for item in document.inputs
+            if item.id not in keys and not isinstance(item.role, LossScaleRole)
+        }
     known = {item.id for item in (*document.inputs, *document.parameters)}
     axes = MappedAxes({}, [key for key in keys if key not in wanted])
     for name, axis in wanted.items():

@@ -13,7 +13,7 @@ from asg_schema.dims import Dim, symbol, symbols_of
 from asg_schema.document import Document, Input, Output, Parameter
 from asg_schema.errors import DimError, DocumentError
 from asg_schema.garbage_collection import garbage_collection_paused
-from asg_schema.roles import GradientRole, TangentRole
+from asg_schema.roles import GradientRole, LossScaleRole, TangentRole
 from asg_schema.tensor_type import TensorType
 from asg_schema.wire import nearest
 
@@ -60,6 +60,7 @@ def merge(
     second = apart_from(second, first)
     second = renamed_document(second, {**names.second_ids, **values}, names.second_outputs)
     outer = {*values.values(), *shared}
+    _refuse_two_loss_scales(first, second, outer)
     merged = Document.model_construct(
         asg=max(first.asg, second.asg),
         name=first.name,
@@ -72,6 +73,17 @@ def merge(
     )
     _ = merged.types
     return merged
+
+
+def _refuse_two_loss_scales(first: Document, second: Document, one: Container[str]) -> None:
+    """Refuse that both documents have a loss scale, but where these are one."""
+    ours = [item.id for item in first.inputs if isinstance(item.role, LossScaleRole)]
+    theirs = [item.id for item in second.inputs if isinstance(item.role, LossScaleRole) and item.id not in one]
+    if ours and theirs:
+        raise TransformError(
+            f'the input "{ours[0]}" of the first document and "{theirs[0]}" of the second are both loss scales; a '
+            "document has at most one: name it in share"
+        )
 
 
 def _connections(first: Document, second: Document, connect: Mapping[str, str]) -> dict[str, Output]:

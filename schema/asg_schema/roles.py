@@ -8,6 +8,7 @@ __all__ = [
     "CotangentRole",
     "GradientRole",
     "InputRole",
+    "LossScaleRole",
     "MetricRole",
     "OutputRole",
     "RngKeyRole",
@@ -41,6 +42,16 @@ class TangentRole(BaseModel):
     of: StrictStr
 
 
+class LossScaleRole(BaseModel):
+    """What the gradients of a document are multiplied by, so that they do not underflow in 16 bits: floating, rank 0.
+
+    A session gives it, divides the gradients by it, and adapts it to them. A document has at most one.
+    """
+
+    model_config = _ROLE
+    kind: Literal["loss_scale"] = "loss_scale"
+
+
 class GradientRole(BaseModel):
     """The gradient of the output `of` with respect to the input or parameter `wrt`."""
 
@@ -65,7 +76,7 @@ class MetricRole(BaseModel):
     kind: Literal["metric"] = "metric"
 
 
-InputRole: TypeAlias = Annotated[RngKeyRole | CotangentRole | TangentRole, Field(discriminator="kind")]
+InputRole: TypeAlias = Annotated[RngKeyRole | CotangentRole | TangentRole | LossScaleRole, Field(discriminator="kind")]
 OutputRole: TypeAlias = Annotated[
     GradientRole | StateUpdateRole | MetricRole | TangentRole, Field(discriminator="kind")
 ]

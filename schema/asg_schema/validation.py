@@ -18,7 +18,7 @@ from asg_schema.linking import link_functions
 from asg_schema.op import Op
 from asg_schema.parts import Input, Output, Parameter
 from asg_schema.reading import Broken, Parts
-from asg_schema.roles import CotangentRole, GradientRole, RngKeyRole, StateUpdateRole, TangentRole
+from asg_schema.roles import CotangentRole, GradientRole, LossScaleRole, RngKeyRole, StateUpdateRole, TangentRole
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import node_of
 from asg_schema.wire import json_pointer, nearest, show_value
@@ -79,6 +79,7 @@ class _Checker:
         self._parameters: dict[str, Parameter] = {}
         self._sources: dict[str, TensorType] = {}
         self._names: set[str] = set()
+        self._loss_scale_id: str | None = None
         self._symbols: set[str] = set()
         self._inference = Inference()
 
@@ -140,6 +141,25 @@ class _Checker:
         if isinstance(item.role, RngKeyRole) and item.type != TensorType(DType.UINT32, (2,)):
             where = f"{pointer}/{'dtype' if item.dtype is not DType.UINT32 else 'shape'}"
             self._report(where, "type_mismatch", f'input "{item.id}" {item.type}: a random key is uint32[2]')
+
+        if isinstance(item.role, LossScaleRole):
+            self._loss_scale(item, pointer)
+
+    def _loss_scale(self, item: Input, pointer: str) -> None:
+        if not item.dtype.is_floating or item.shape:
+            where = f"{pointer}/{'shape' if item.dtype.is_floating else 'dtype'}"
+            self._report(
+                where,
+                "type_mismatch",
+                f'input "{item.id}" {item.type}: a loss scale is a floating-point number of rank 0',
+            )
+        if self._loss_scale_id is not None:
+            message = (
+                f'the inputs "{self._loss_scale_id}" and "{item.id}" both have the role loss_scale; a document has at '
+                "most one"
+            )
+            self._report(f"{pointer}/role", "duplicate_role", message)
+        self._loss_scale_id = item.id
 
     def _parameter(self, item: Parameter | Broken, pointer: str) -> None:
         if isinstance(item, Broken):

@@ -53,6 +53,11 @@ def test_commands_pipe_into_each_other(file: Path) -> None:
     assert third.returncode == 0, third.stderr
 
 
+def test_grad_with_a_loss_scale(file: Path) -> None:
+    done = asg("grad", str(file), "--loss-scale")
+    assert (done.returncode, done.stdout) == (0, grad(MODEL, loss_scale=True).to_json())
+
+
 def test_trainable_may_be_written(file: Path) -> None:
     assert asg("grad", str(file), "--wrt", "trainable").stdout == grad(MODEL).to_json()
 

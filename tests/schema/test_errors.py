@@ -119,3 +119,12 @@ def test_a_derivative_may_have_an_axis_that_its_primal_does_not_have() -> None:
         {"id": "c", "dtype": "float32", "shape": [8, 8], "role": {"kind": "cotangent", "of": "loss"}}
     )
     assert Document.from_dict(source)
+
+
+def test_a_document_has_at_most_one_loss_scale() -> None:
+    scale = {"id": "scale", "dtype": "float32", "shape": [], "role": {"kind": "loss_scale"}}
+    source = changed("/inputs/-", scale)
+    assert Document.from_dict(source).to_dict()["inputs"][-1] == scale
+    source["inputs"].append({**scale, "id": "another", "dtype": "float64"})
+    message = 'the inputs "scale" and "another" both have the role loss_scale; a document has at most one'
+    assert problems(source) == [Problem("/inputs/3/role", "duplicate_role", message)]

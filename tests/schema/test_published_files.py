@@ -68,6 +68,7 @@ def an_input(**fields: Any) -> dict[str, Any]:
         node(op="constant", inputs=[], dtype="int64", shape=[1], value=[1]),
         node(op="constant", inputs=[], dtype="int64", shape=[1], value={"base64": "AAAAAAAAAAA="}),
         node(op="full", inputs=[], dtype="float32", shape=["n", {"mul": ["n", {"add": ["m", 1]}]}], value="-inf"),
+        an_input(role={"kind": "loss_scale"}),
         an_input(shape=[{"floordiv": ["n", 2]}, {"mod": ["n", 2]}], role={"kind": "cotangent", "of": "y"}),
     ],
 )
@@ -100,6 +101,7 @@ def test_the_json_schema_accepts(validator: Any, source: dict[str, Any]) -> None
         an_input(shape=[{"mul": ["n", {"add": ["n", "2n"]}]}]),
         an_input(shape=[{"sub": ["n", 1]}]),
         an_input(role={"kind": "cotangent"}),
+        an_input(role={"kind": "loss_scale", "of": "y"}),
         an_input(role={"kind": "data"}),
         {"asg": 1, "parameters": [{"id": "w", "dtype": "float32", "shape": ["n"]}]},
         {"asg": 1, "parameters": [{"id": "w", "dtype": "float32", "shape": [1], "init": {"kind": "constant"}}]},

@@ -16,8 +16,11 @@ def grad(
     of: Annotated[str, typer.Option("--of", metavar="OUTPUT", help="The scalar output to differentiate.")] = "loss",
     wrt: Wrt = None,
     disconnected: WhenDisconnected = "zero",
+    loss_scale: Annotated[
+        bool, typer.Option("--loss-scale", help="Multiply the gradients by an input, which a session gives and adapts.")
+    ] = False,
     out: Target = "-",
 ) -> None:
     """Add the gradient of an output: one more output `grad.<name>` for each name."""
-    result = gradient_document(read_document(document), of, chosen_targets(wrt), disconnected)
+    result = gradient_document(read_document(document), of, chosen_targets(wrt), disconnected, loss_scale=loss_scale)
     write_text(result.to_json(), out)

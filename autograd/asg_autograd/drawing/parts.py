@@ -5,11 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from asg_autograd.derivative_parts import derivative_parts
+from asg_autograd.derivative_parts import derivative_parts, is_seed
 from asg_autograd.errors import TransformError
 from asg_schema.document import Document, Output
 from asg_schema.op import Op
-from asg_schema.roles import CotangentRole, TangentRole
 from asg_schema.traversal import node_of, prune
 
 __all__ = ["Part", "PartedDocument", "parted", "without_prefix"]
@@ -79,8 +78,8 @@ def _derivatives(document: Document) -> list[tuple[Op, ...]]:
 
 
 def _seeds(document: Document, values: Mapping[str, int]) -> dict[str, int]:
-    """The parts of cotangents and tangents that come in: where they are first used."""
-    given = {item.id for item in document.inputs if isinstance(item.role, CotangentRole | TangentRole)}
+    """The parts of cotangents, tangents and loss scales that come in: where they are first used."""
+    given = {item.id for item in document.inputs if is_seed(item)}
     first: dict[str, int] = {}
     for node in document.nodes if given else ():
         for reference in node.inputs:

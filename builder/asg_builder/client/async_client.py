@@ -25,6 +25,7 @@ from asg_builder.client.exchanges.service import get_access, get_info
 from asg_builder.client.exchanges.sessions import (
     Durability,
     NonFinite,
+    Precision,
     create_session,
     find_session,
     import_session,
@@ -228,6 +229,7 @@ class AsyncClient:
         engine: str | None = None,
         durability: Durability | None = None,
         non_finite: NonFinite | None = None,
+        precision: Precision | None = None,
         idempotency_key: str | None = None,
     ) -> AsyncSession:
         """Create a session: graphs that share one set of parameters, and an optimizer that trains them.
@@ -244,6 +246,9 @@ class AsyncClient:
                 every N-th state (`{"snapshot_every": N}`), or checkpoints alone ("checkpoint_only").
             non_finite: what becomes of a step that would leave NaN or an infinity in the state: "apply" takes it (the
                 executor's default), "skip" takes it without its changes, "fail" raises.
+            precision: "as_written" (the executor's default); "mixed": products of float32 are computed in bfloat16, the
+                weights stay float32; or `{"kind": "mixed", "dtype": "float16"}`, with `loss_scaling` where its settings
+                matter: for float16 take `grad(…, loss_scale=True)`.
             idempotency_key: a name for this wish, 1 to 255 visible ASCII characters: with it, a program that is started
                 again gets the session that it created before. Absent: a new one.
 
@@ -260,6 +265,7 @@ class AsyncClient:
             engine=engine,
             durability=durability,
             non_finite=non_finite,
+            precision=precision,
             idempotency_key=idempotency_key,
         )
         return AsyncSession(self._transport, await self._transport.perform(creating))

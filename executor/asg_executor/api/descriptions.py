@@ -3,6 +3,7 @@
 from typing import Any
 
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.precision import precision_to_json
 from asg_executor.sessions.unusable_session import UnusableSession
 from asg_schema.attributes import encode_shape
 from asg_schema.document import Document
@@ -40,6 +41,8 @@ def summarize_session(held: HeldSession) -> dict[str, Any]:
         "engine": session.engine,
         "durability": held.settings.to_json()["durability"],
         "non_finite": held.settings.non_finite,
+        "precision": precision_to_json(session.precision),
+        **({} if session.loss_scale is None else {"loss_scale": session.loss_scale}),
     }
 
 

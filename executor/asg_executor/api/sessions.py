@@ -28,6 +28,7 @@ from asg_executor.plan.arrays import Array
 from asg_executor.sessions import opening
 from asg_executor.sessions.durability import parse_durability
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.precision import PrecisionForm, parse_precision
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.registry import SessionRequest
 from asg_executor.sessions.session import WhichParameters
@@ -67,6 +68,11 @@ class CreateSessionBody(Body):
         default="apply",
         description="What becomes of a step that leaves NaN or an infinity in the state: it is applied, taken without "
         "its changes (`skipped` in the answer), or fails.",
+    )
+    precision: PrecisionForm = Field(
+        default="as_written",
+        description='"as_written": in the dtypes of the graphs. "mixed": contractions of float32 in bfloat16, or as an '
+        "object says.",
     )
     parameters: Tensors = Field(default={}, description="First values of parameters; the others are initialised.")
 
@@ -122,6 +128,8 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
 def _request_digest(body: CreateSessionBody, parameters: Mapping[str, Array]) -> str:
     """The SHA-256 of what a request says, not of how it is written."""
     fields = body.model_dump(exclude={"parameters"})
+    if fields["precision"] == "as_written":
+        del fields["precision"]  # a key may be older than this field
     text = json.dumps(fields, sort_keys=True)
     return sha256(f"{text}{tensors_digest([parameters])}".encode()).hexdigest()
 
@@ -162,6 +170,7 @@ def _settings(
         durability=parse_durability(body.durability),
         non_finite=body.non_finite,
         creation=creation,
+        precision=parse_precision(body.precision),
     )
 
 

@@ -7,6 +7,7 @@ from asg_executor.plan.arrays import Array
 from asg_executor.plan.plan import Plan
 from asg_executor.plan.program import Instruction
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Engine", "Executable", "TimeRecorder"]
@@ -73,6 +74,7 @@ class Engine(Protocol):
         destinations: Mapping[str, Array] | None = None,
         outputs: Sequence[str] | None = None,
         memory_limit: int | None = None,
+        contraction_dtype: DType | None = None,
     ) -> Executable:
         """Compile a document for concrete shapes.
 
@@ -85,6 +87,8 @@ class Engine(Protocol):
             outputs: the outputs to compute, by name; absent: all.
             memory_limit: how many bytes the executable may take beside bound arrays and destinations, with scratch
                 memory and the answer of one call.
+            contraction_dtype: the 16-bit dtype in which contractions of float32 are computed
+                (`asg_executor.plan.contractions`); None: float32.
 
         Raises:
             InterfaceError: an array does not fit what the document declares, a name is unknown, or destinations

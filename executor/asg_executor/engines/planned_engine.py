@@ -13,11 +13,13 @@ from asg_executor.errors import MemoryLimitError
 from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
+from asg_executor.plan.contractions import narrow_contractions
 from asg_executor.plan.lowering import lower
 from asg_executor.plan.plan import Plan
 from asg_executor.plan.program import Program
 from asg_executor.plan.simplification import simplify
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.traversal import prune
 
@@ -51,6 +53,7 @@ class PlannedEngine(ABC):
         bound: Mapping[str, Array] | None = None,
         destinations: Mapping[str, Array] | None = None,
         outputs: Sequence[str] | None = None,
+        contraction_dtype: DType | None = None,
     ) -> Plan:
         """How a document would run, and what memory that takes, before any is taken. See `Engine.compile`."""
         bound, destinations = bound or {}, destinations or {}
@@ -58,7 +61,10 @@ class PlannedEngine(ABC):
             refuse_unknown("output", outputs, [output.name for output in document.outputs])
             document = prune(document, outputs)
         check_arrays(document, symbols, bound, destinations)
-        return self.make_plan(simplify(lower(document, symbols, KERNELS), evaluate), bound, destinations)
+        program = lower(document, symbols, KERNELS)
+        if contraction_dtype is not None:
+            program = narrow_contractions(program, contraction_dtype)
+        return self.make_plan(simplify(program, evaluate), bound, destinations)
 
     def compile(
         self,
@@ -69,21 +75,29 @@ class PlannedEngine(ABC):
         destinations: Mapping[str, Array] | None = None,
         outputs: Sequence[str] | None = None,
         memory_limit: int | None = None,
+        contraction_dtype: DType | None = None,
     ) -> "PlannedExecutable":
         """See `asg_executor.engines.engine.Engine.compile`."""
         with garbage_collection_paused():
-            return self._compile(document, symbols, bound or {}, destinations or {}, outputs, memory_limit)
+            bound, destinations = bound or {}, destinations or {}
+            plan = self.plan(
+                document,
+                symbols,
+                bound=bound,
+                destinations=destinations,
+                outputs=outputs,
+                contraction_dtype=contraction_dtype,
+            )
+            return self._executable(document, plan, bound, destinations, memory_limit)
 
-    def _compile(
+    def _executable(
         self,
         document: Document,
-        symbols: Mapping[str, int],
+        plan: Plan,
         bound: Mapping[str, Array],
         destinations: Mapping[str, Array],
-        outputs: Sequence[str] | None,
         memory_limit: int | None,
     ) -> "PlannedExecutable":
-        plan = self.plan(document, symbols, bound=bound, destinations=destinations, outputs=outputs)
         needed = plan.peak_bytes + plan.answer_bytes
         if memory_limit is not None and needed > memory_limit:
             raise MemoryLimitError(

@@ -23,6 +23,7 @@ from asg_executor.exports.errors import DamagedExportError, ExportExistsError, U
 from asg_executor.exports.places import ExportPlace
 from asg_executor.safetensors_bytes import SafetensorsError, read_safetensors, write_safetensors
 from asg_executor.sessions.durability import parse_durability
+from asg_executor.sessions.precision import parse_precision
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.session_settings import SessionSettings, written_engine
 from asg_executor.sessions.step_request import joined, parts_of
@@ -94,6 +95,7 @@ class _Session(BaseModel):
     engine: StrictStr
     durability: Any
     non_finite: NonFinitePolicy
+    precision: Any = "as_written"
 
 
 def write_export(place: ExportPlace, checkpoint: ExportedCheckpoint) -> int:
@@ -138,9 +140,16 @@ def write_export(place: ExportPlace, checkpoint: ExportedCheckpoint) -> int:
 
 
 def _session_content(settings: SessionSettings) -> bytes:
-    """The settings as JSON, without what belongs to the session itself, such as the key of its creation."""
+    """The settings as JSON, without what belongs to the session itself, such as the key of its creation.
+
+    A precision is left out where it is the default, so that a checkpoint that was exported before there was any has the
+    same name still.
+    """
     source = settings.to_json()
-    return json.dumps({name: source[name] for name in _Session.model_fields}, sort_keys=True).encode()
+    fields = {name: source[name] for name in _Session.model_fields}
+    if fields["precision"] == _Session.model_fields["precision"].default:
+        del fields["precision"]
+    return json.dumps(fields, sort_keys=True).encode()
 
 
 def _check_vacant(place: ExportPlace, manifest: _Manifest) -> None:
@@ -244,6 +253,7 @@ def _read_settings(url: str, content: bytes, inspect: Callable[[Any], None]) -> 
             engine=written_engine(source.engine),
             durability=parse_durability(source.durability),
             non_finite=source.non_finite,
+            precision=parse_precision(source.precision),
         )
     except (DamagedExportError, LimitExceededError):
         raise

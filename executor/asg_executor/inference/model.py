@@ -18,9 +18,11 @@ from asg_executor.plan.arrays import Array, numpy_dtype
 from asg_executor.plan.binding import bind_symbols, check_names
 from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.loss_scale import loss_scale_input, refuse_loss_scale, scale_value
 from asg_executor.sessions.random_keys import step_key
 from asg_executor.sessions.selection import rng_key_inputs, select_outputs
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Ran", "Selection", "ServedModel"]
@@ -71,6 +73,7 @@ class ServedModel:
         seed: the session's seed, for random keys.
         memory_limit: how many bytes the parameters may take, one executable, and all of these together.
         budget: what counts the memory of the parameters; None for nothing.
+        contraction_dtype: as for `Engine.compile`.
 
     Attributes:
         document: the graph.
@@ -83,7 +86,13 @@ class ServedModel:
     """
 
     def __init__(
-        self, document: Document, engine: Engine, seed: int, memory_limit: int, budget: MemoryBudget | None = None
+        self,
+        document: Document,
+        engine: Engine,
+        seed: int,
+        memory_limit: int,
+        budget: MemoryBudget | None = None,
+        contraction_dtype: DType | None = None,
     ) -> None:
         needed = sum(int(np.prod(item.shape)) * item.dtype.itemsize for item in document.parameters)
         if needed > memory_limit:
@@ -94,8 +103,10 @@ class ServedModel:
         self.revision = -1
         self._parameters = {item.id: np.empty(item.shape, numpy_dtype(item.dtype)) for item in document.parameters}
         self._parameter_bytes = needed
-        self._compiled = CompiledGraphs(engine, {_GRAPH: document}, self._parameters, memory_limit)
+        self._compiled = CompiledGraphs(engine, {_GRAPH: document}, self._parameters, memory_limit, contraction_dtype)
         self._keys = {name: step_key(seed, 0, index) for index, name in enumerate(rng_key_inputs(document))}
+        self._scale = scale = loss_scale_input(document)
+        self._given = self._keys if scale is None else {**self._keys, scale.id: scale_value(scale, 1.0)}
         self._types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
         self._step = 0
         self._guard = Lock()  # held by the thread that reads or writes the parameters
@@ -164,10 +175,12 @@ class ServedModel:
             outputs: the outputs that it asks for; None for the default.
 
         Raises:
-            InterfaceError: an output is unknown, or needs an input that is missing.
+            InterfaceError: an output is unknown, or needs an input that is missing, or the loss scale is given.
         """
         names = frozenset(given)
-        complete = [*names, *(name for name in self._keys if name not in names)]
+        if self._scale is not None:
+            refuse_loss_scale(self._scale, names)
+        complete = [*names, *(name for name in self._given if name not in names)]
         chosen = tuple(select_outputs(self.document, outputs, complete))
         try:
             if not names.isdisjoint(self._keys):
@@ -182,8 +195,8 @@ class ServedModel:
         return selection
 
     def complete(self, arrays: Mapping[str, Array]) -> Mapping[str, Array]:
-        """The inputs with the random keys that were left out."""
-        return {**self._keys, **arrays} if self._keys else arrays
+        """The inputs with what was left out: random keys, and a loss scale of 1."""
+        return {**self._given, **arrays} if self._given else arrays
 
     def check(self, arrays: Mapping[str, Array]) -> None:
         """Refuse inputs whose shapes contradict each other.

@@ -13,6 +13,7 @@ from asg_executor.memory_budget import MemoryBudget
 from asg_executor.sessions.errors import NothingKeptError
 from asg_executor.sessions.graph_set import TRAIN
 from asg_executor.sessions.held_session import HeldSession
+from asg_executor.sessions.precision import contraction_dtype
 from asg_executor.store.checkpoints import Checkpoint
 from asg_schema.wire import nearest, show_value
 
@@ -242,7 +243,8 @@ class ModelRepository:
     def _model(self, held: HeldSession, graph: str) -> ServedModel:
         session = held.session
         engine = engine_named(session.engine)
-        return ServedModel(session.graph(graph), engine, session.seed, self._memory_limit, self._budget)
+        dtype = contraction_dtype(session.precision)
+        return ServedModel(session.graph(graph), engine, session.seed, self._memory_limit, self._budget, dtype)
 
     def _insert(self, key: _Key, entry: _Entry) -> _Entry:
         self._drop(key)

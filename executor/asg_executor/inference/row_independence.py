@@ -29,7 +29,7 @@ from asg_schema.ops.layout import BroadcastTo, Concat, Flip, Pad, PermuteDims, R
 from asg_schema.ops.reduction import Argmax, Argmin, CumulativeSum, Max, Min, Prod, Sum
 from asg_schema.ops.reduction_ordering import Argsort, Sort
 from asg_schema.ops.window import Conv, MaxPool, WindowSum
-from asg_schema.roles import RngKeyRole
+from asg_schema.roles import LossScaleRole, RngKeyRole
 from asg_schema.symbolic_dim import symbol
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import live_nodes, node_of, prune
@@ -80,7 +80,7 @@ def plan_rows(document: Document, given: Sequence[str], outputs: Sequence[str]) 
     part = prune(selected(document, given), outputs)
     used = {node_of(reference) for node in part.nodes for reference in node.inputs}
     used.update(node_of(output.value) for output in part.outputs)
-    data = [item for item in part.inputs if item.id in used and not isinstance(item.role, RngKeyRole)]
+    data = [item for item in part.inputs if item.id in used and not isinstance(item.role, RngKeyRole | LossScaleRole)]
     if not data:
         raise MixedRowsError("no input has a part in the outputs")
     first = data[0].shape[0] if data[0].shape else None

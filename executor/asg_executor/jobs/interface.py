@@ -10,6 +10,7 @@ from asg_executor.jobs.batch_order import batches_per_epoch, micro_batch_sizes
 from asg_executor.jobs.errors import InvalidJobError
 from asg_executor.jobs.job_settings import JobSettings
 from asg_executor.sessions.graph_set import TRAIN
+from asg_executor.sessions.loss_scale import loss_scale_input
 from asg_executor.sessions.selection import rng_key_inputs
 from asg_executor.sessions.session import Session
 from asg_schema.document import Document
@@ -171,7 +172,10 @@ class _Check:
         """The tensor of each input of a graph; random keys that the data set does not have are derived."""
         types: dict[str, TensorType] = {item.id: item.type for item in document.inputs}
         keys = set(rng_key_inputs(document))
+        scale = loss_scale_input(document)
         chosen: dict[str, str] = {}
+        if scale is not None:
+            del types[scale.id]  # the session gives it
         for name in mapping or {}:
             if name not in types:
                 message = f"there is no input {show_value(name)}; there are {', '.join(types)}"

@@ -12,11 +12,19 @@ from asg_schema.dims import symbol
 from asg_schema.document import Document, Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor, Value
-from asg_schema.ops.comparison import Equal
-from asg_schema.ops.elementwise import Minimum, Where
+from asg_schema.ops.comparison import Equal, IsFinite
+from asg_schema.ops.elementwise import Abs, Minimum, Where
 from asg_schema.ops.elementwise_functions import Sqrt
+from asg_schema.ops.reduction import Max
 
-__all__ = ["accumulate_document", "average_document", "clip_norm_document", "clip_value_document", "scale_document"]
+__all__ = [
+    "accumulate_document",
+    "average_document",
+    "clip_norm_document",
+    "clip_value_document",
+    "scale_document",
+    "unscale_document",
+]
 
 _NORM_EPS = 1e-6  # of `torch.nn.utils.clip_grad_norm_`
 _LARGEST_FLOAT32 = (2.0 - 2.0**-23) * 2.0**127
@@ -90,6 +98,21 @@ def scale_document(dtype: DType) -> Document:
     share = editor.add_input(Input(id="share", dtype=DType.FLOAT64, shape=()))
     _output(editor, "gradient", convert(total * convert(share, total.dtype), dtype))
     return editor.document(f"scale.{dtype.value}")
+
+
+def unscale_document(dtype: DType) -> Document:
+    """Take the loss scale out: gradient ← gradient / loss_scale; and whether all of it is finite then.
+
+    Inputs: `gradient`, of `dtype`, and `loss_scale`, float32, rank 0. Outputs: `gradient`, and `finite`, bool, rank 0.
+    """
+    editor = Editor()
+    wide = accumulation_dtype(dtype)
+    gradient = convert(_vector(editor, "gradient", dtype), wide)
+    scale = editor.add_input(Input(id="loss_scale", dtype=DType.FLOAT32, shape=()))
+    unscaled = convert(gradient / convert(scale, wide), dtype)
+    _output(editor, "gradient", unscaled)
+    _output(editor, "finite", IsFinite.of(Max.of(Abs.of(unscaled))))
+    return editor.document(f"unscale.{dtype.value}")
 
 
 def average_document(dtype: DType, decay: float) -> Document:

@@ -60,7 +60,7 @@ class _Lowering:
         self.supported = supported
         self.editor: Editor = Editor()
         self.aliases: dict[str, str] = {}
-        self.origins: dict[str, Op] = {}
+        self.origins: dict[str, tuple[Op, Op]] = {}
         self.allowance = current_allowance()
 
     def run(self) -> Program:
@@ -77,7 +77,7 @@ class _Lowering:
             sources=tuple(item.id for item in (*document.inputs, *document.parameters)),
             constants={},
             instructions=[
-                Instruction(node, node.inputs, node.references(), self.origins[node.id]) for node in self.editor.nodes
+                Instruction(node, node.inputs, node.references(), *self.origins[node.id]) for node in self.editor.nodes
             ],
             outputs={output.name: self._resolve(output.value) for output in document.outputs},
         )
@@ -125,12 +125,12 @@ class _Lowering:
 
     def _node(self, origin: Op) -> None:
         """Append a node, or what it expands to, without recursion."""
-        waiting = [origin]
+        waiting = [(origin, origin)]
         editor = self.editor
         while waiting:
             self.allowance.check_time()
             self.allowance.check_instructions(f'document "{self.document.name}"', len(editor.nodes))
-            node = waiting.pop()
+            node, whole = waiting.pop()
             inputs = tuple(map(self._resolve, node.inputs))
             if inputs != node.inputs:
                 node = node.model_copy(update={"inputs": inputs})
@@ -139,10 +139,11 @@ class _Lowering:
                     editor.types.pop(reference, None)  # reserved until now
                 for result in editor.append(node):
                     _check_size(origin.id, result.type, self.allowance)
-                self.origins[node.id] = origin
+                self.origins[node.id] = origin, whole
             elif isinstance(node, Composite):
                 infer_or_raise(node, "", editor.types)  # with the symbols bound its rule may be broken
-                waiting.extend(reversed(self._expansion(node)))
+                parts = reversed(self._expansion(node))
+                waiting.extend((part, part if isinstance(node, Call) else whole) for part in parts)
             else:
                 raise UnsupportedOpError(
                     f'node "{origin.id}": the engine has neither a kernel nor an expansion for {node.name}'

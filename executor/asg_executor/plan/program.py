@@ -19,12 +19,14 @@ class Instruction:
         operands: references of the values that it reads.
         results: references of the values that it makes.
         origin: the document's node that it comes from, for errors.
+        whole: the op that it is a part of: a node of the document, or of a function, as it stands there.
     """
 
     op: Op
     operands: tuple[str, ...]
     results: tuple[str, ...]
     origin: Op
+    whole: Op
 
 
 @dataclass(slots=True)

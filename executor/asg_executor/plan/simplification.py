@@ -3,6 +3,7 @@
 import math
 import struct
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Any, TypeAlias, cast
 
@@ -75,7 +76,7 @@ class _Simplification:
             allowance.check_time()
             operands = tuple(self.aliases.get(reference, reference) for reference in instruction.operands)
             if operands != instruction.operands:
-                instruction = Instruction(instruction.op, operands, instruction.results, instruction.origin)
+                instruction = replace(instruction, operands=operands)
             if not (self._fold(instruction) or self._merge_view(instruction) or self._merge(instruction)):
                 kept.append(instruction)
         outputs = {name: self.aliases.get(reference, reference) for name, reference in program.outputs.items()}

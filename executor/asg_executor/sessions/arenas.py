@@ -141,10 +141,16 @@ class Arenas:
         parameters: the declarations, by name.
         assignments: which rule trains which of them; they are floating-point.
         average: whether an average of the trained ones is kept.
+        shared: arrays that a step changes and that belong to no parameter, by name.
     """
 
     def __init__(
-        self, parameters: Mapping[str, Parameter], assignments: Sequence[Assignment], *, average: bool = False
+        self,
+        parameters: Mapping[str, Parameter],
+        assignments: Sequence[Assignment],
+        *,
+        average: bool = False,
+        shared: Mapping[str, Array] | None = None,
     ) -> None:
         by_dtype: dict[DType, list[Parameter]] = {}
         for parameter in parameters.values():
@@ -154,6 +160,7 @@ class Arenas:
         self.parameters = {name: views[name] for name in parameters}
         self.gradients = {name: view for arena in self.arenas for name, view in arena.gradient_views.items()}
         self.averages = {name: view for arena in self.arenas for name, view in arena.average_views.items()}
+        self._shared = shared or {}
         self._backup: list[tuple[Array, Array]] | None = None
 
     @property
@@ -164,7 +171,7 @@ class Arenas:
     def save(self) -> None:
         """Copy the state aside, for `restore`."""
         if self._backup is None:
-            state = [vector for arena in self.arenas for vector in arena.state()]
+            state = [*(vector for arena in self.arenas for vector in arena.state()), *self._shared.values()]
             self._backup = [(np.empty_like(vector), vector) for vector in state]
         for kept, vector in self._backup:
             kept[...] = vector
@@ -177,8 +184,12 @@ class Arenas:
             vector[...] = kept
 
     def named_state(self) -> dict[str, Array]:
-        """The state by `<part>:<parameter>`, such as `value:weight`: views, which a step changes."""
-        return {
+        """The state by `<part>:<parameter>`, such as `value:weight`: views, which a step changes.
+
+        Of what belongs to no parameter the name ends with the colon.
+        """
+        shared = {f"{name}:": array for name, array in self._shared.items()}
+        return shared | {
             f"{part}:{name}": array
             for arena in self.arenas
             for name in arena.views

@@ -14,6 +14,7 @@ from asg_executor.plan.arrays import Array
 from asg_executor.plan.binding import bind_symbols
 from asg_executor.sessions.selection import selected
 from asg_schema.document import Document
+from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["CompiledGraphs", "ExecutableCache", "ExecutableKey"]
@@ -108,6 +109,7 @@ class CompiledGraphs:
         graphs: the documents, by the names that the session gives them.
         parameters: the memory of the parameters, by name.
         memory_limit: how many bytes one executable may take, and all of them together that are kept.
+        contraction_dtype: as for `Engine.compile`.
     """
 
     def __init__(
@@ -116,8 +118,10 @@ class CompiledGraphs:
         graphs: Mapping[str, Document],
         parameters: Mapping[str, Array],
         memory_limit: int | None,
+        contraction_dtype: DType | None = None,
     ) -> None:
         self._engine = engine
+        self._contraction_dtype = contraction_dtype
         self._graphs = graphs
         self._parameters = parameters
         self._memory_limit = memory_limit
@@ -192,4 +196,5 @@ class CompiledGraphs:
             destinations=destinations,
             outputs=outputs,
             memory_limit=self._memory_limit,
+            contraction_dtype=self._contraction_dtype,
         )

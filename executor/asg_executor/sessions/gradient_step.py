@@ -19,6 +19,7 @@ from asg_executor.optimizers.step_documents import (
     clip_norm_document,
     clip_value_document,
     scale_document,
+    unscale_document,
 )
 from asg_executor.plan.arrays import Array, numpy_dtype
 from asg_executor.plan.binding import bind_symbols
@@ -31,7 +32,7 @@ _NOTHING: Mapping[str, Array] = {}
 
 
 class GradientStep:
-    """Applies gradients to parameters: clipping, the update rules, the average of the weights.
+    """Applies gradients to parameters: the loss scale, clipping, the update rules, the average of the weights.
 
     Everything is compiled at the first use, for the arenas' memory.
 
@@ -40,18 +41,29 @@ class GradientStep:
         optimizer: the settings.
         arenas: the memory.
         memory_limit: how many bytes a compiled document may take.
+        loss_scale: what the gradients are multiplied by, float32, rank 0, read in place; None where they are not.
 
     Attributes:
         accumulations: how many sums of micro-batches were begun.
     """
 
-    def __init__(self, engine: Engine, optimizer: Optimizer, arenas: Arenas, memory_limit: int | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        optimizer: Optimizer,
+        arenas: Arenas,
+        memory_limit: int | None,
+        loss_scale: Array | None = None,
+    ) -> None:
         self._engine = engine
         self._optimizer = optimizer
         self._arenas = arenas
         self._memory_limit = memory_limit
         # What changes from step to step is read in place: that spares each document a copy, and Python a dictionary.
         self._step = np.zeros((), np.int64)
+        self._loss_scale = loss_scale
+        self._finite: list[Array] = []
+        self._unscales: list[Executable] = []
         self._share = np.zeros((), np.float64)
         self._rates: list[tuple[Stretch, Array]] = []
         self._calls: list[Executable] | None = None
@@ -68,8 +80,20 @@ class GradientStep:
         arenas = self._arenas.trained
         stretches = [stretch for arena in arenas for stretch in arena.stretches if stretch.begins[-1]]
         self._rates = [(stretch, _first_rate(stretch)) for stretch in stretches]
+        self._finite = [np.zeros((), np.bool_) for _ in arenas]
+        self._unscales = self._compiled_unscales(arenas)
         updates = [self._compiled_update(stretch, rate) for stretch, rate in self._rates]
         self._calls = [*self._compiled_clips(arenas), *updates, *self._compiled_averages(arenas)]
+
+    def unscale(self) -> bool:
+        """Divide the gradients by the loss scale, where they have one; whether all of them are finite then.
+
+        Where they have none that is not looked at, and true.
+        """
+        self.prepare()
+        for unscale in self._unscales:
+            unscale(_NOTHING)
+        return self._loss_scale is None or all(map(bool, self._finite))
 
     def apply(self, number: int) -> None:
         """Apply the gradients in step `number`.
@@ -92,8 +116,9 @@ class GradientStep:
             ) from None
 
     def __iter__(self) -> Iterator[Executable]:
-        """What `apply` calls, in order; nothing before it was prepared."""
-        return iter(self._calls or ())
+        """What `unscale` and `apply` call, in order; nothing before they were prepared."""
+        yield from self._unscales
+        yield from self._calls or ()
 
     def _compile(self, document: Document, changed: Mapping[str, Array], read: Mapping[str, Array]) -> Executable:
         """Compile a document whose outputs are written over `changed`, and which reads these and `read`."""
@@ -114,6 +139,16 @@ class GradientStep:
             read[name("gradient")] = block.gradient
         shapes = [block.parameter.shape for block in blocks] if rule.whole else [VECTOR]
         return self._compile(rule.update_document(stretch.dtype, shapes), changed, read)
+
+    def _compiled_unscales(self, arenas: Sequence[Arena]) -> list[Executable]:
+        scale = self._loss_scale
+        return [
+            self._compile(
+                unscale_document(arena.dtype), {"gradient": arena.gradients, "finite": finite}, {"loss_scale": scale}
+            )
+            for arena, finite in zip(arenas, self._finite, strict=True)
+            if scale is not None
+        ]
 
     def _compiled_clips(self, arenas: Sequence[Arena]) -> list[Executable]:
         value, norm = self._optimizer.clip_value, self._optimizer.clip_global_norm

@@ -23,7 +23,9 @@ from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.initialization import initial_value
 from asg_executor.sessions.inputs import GraphInputs
+from asg_executor.sessions.loss_scale import loss_scaler
 from asg_executor.sessions.partial_step import PartialSteps
+from asg_executor.sessions.precision import Precision, contraction_dtype, parse_precision
 from asg_executor.sessions.random_keys import MOST_SEED
 from asg_executor.sessions.selection import select_outputs
 from asg_executor.sessions.state_arrays import check_state, state_digest
@@ -58,12 +60,16 @@ class Session:
             parameters with their gradients, slots and backup; None for no limit.
         non_finite: what becomes of a step after which a trained parameter, a slot, an average or an updated state has
             NaN or an infinity: "apply" takes it, "skip" takes it without its changes, "fail" does not take it.
+        precision: "as_written", or "mixed" or the full JSON form of that: contractions in 16 bits
+            (`asg_executor.sessions.precision`). Where `train` has an input for a loss scale, a step whose gradients are
+            not finite is then taken without its changes, whatever `non_finite` is.
 
     Attributes:
         partial_steps: steps whose parts come one by one.
 
     Raises:
-        SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do.
+        SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do, or the precision
+            is none, or does not fit the graphs.
         OptimizerError: the optimizer's settings are not valid, or do not fit the parameters.
         InterfaceError: a first value has an unknown name or another dtype or shape.
         InitializationError: an initialiser describes no distribution.
@@ -80,6 +86,7 @@ class Session:
         parameters: Mapping[str, Any] | None = None,
         memory_limit: int | None = None,
         non_finite: NonFinitePolicy = "apply",
+        precision: Mapping[str, Any] | Precision | Literal["mixed"] = "as_written",
     ) -> None:
         if not 0 <= seed <= MOST_SEED:
             raise SessionError([Problem("/seed", "invalid_value", f"a seed is from 0 to 2**64 - 1, not {seed}")])
@@ -93,15 +100,27 @@ class Session:
         self._seed = seed
         self._inputs = {name: GraphInputs(document, seed) for name, document in self._set.graphs.items()}
         self._memory_limit = memory_limit
+        self._precision: Precision = parse_precision(precision)
+        self._scaler = loss_scaler(self._set, self._precision)
         average = self._optimizer is not None and self._optimizer.average_decay is not None
         self._check_memory(average=average)
-        self._arenas = Arenas(self._set.parameters, self._assignments, average=average)
-        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit)
+        shared = None if self._scaler is None else self._scaler.state
+        self._arenas = Arenas(self._set.parameters, self._assignments, average=average, shared=shared)
+        dtype = contraction_dtype(self._precision)
+        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit, dtype)
         gradient_step: GradientStep | None = None
         if self._optimizer is not None:
-            gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit)
+            scale = None if self._scaler is None else self._scaler.scale
+            gradient_step = GradientStep(self._engine, self._optimizer, self._arenas, memory_limit, scale)
         self._steps = TrainingSteps(
-            self._set, self._inputs, self._gradients, self._arenas, self._compiled, gradient_step, non_finite
+            self._set,
+            self._inputs,
+            self._gradients,
+            self._arenas,
+            self._compiled,
+            gradient_step,
+            non_finite,
+            self._scaler,
         )
         self.partial_steps = PartialSteps(self._set, self._arenas, self._steps)
         first = self._checked(parameters or {})
@@ -166,6 +185,16 @@ class Session:
         return self._engine.name
 
     @property
+    def precision(self) -> Precision:
+        """In which dtype it computes what its documents have in float32."""
+        return self._precision
+
+    @property
+    def loss_scale(self) -> float | None:
+        """What the gradients of the next step are multiplied by; None where they are not scaled."""
+        return None if self._scaler is None else float(self._scaler.scale)
+
+    @property
     def optimizer(self) -> Optimizer | None:
         """The optimizer's settings."""
         return self._optimizer
@@ -194,11 +223,14 @@ class Session:
         return frozenset(self._gradients)
 
     def digest(self) -> str:
-        """The SHA-256, in hexadecimal, of the state: parameters, slots, averages and the number of the step."""
+        """The SHA-256, in hexadecimal, of the state, which is what `state` returns, and of the number of the step."""
         return self._arenas.digest(self._steps.number)
 
     def state(self) -> dict[str, Array]:
-        """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on."""
+        """A copy of all that a step changes, by part and parameter: `value:weight`, `first_moment:weight` and so on.
+
+        Where gradients are scaled, `loss_scale:` and `finite_steps:` are among it.
+        """
         return {name: array.copy() for name, array in self._arenas.named_state().items()}
 
     def digest_of(self, number: int, state: Mapping[str, Array]) -> str:
@@ -233,7 +265,7 @@ class Session:
         self._steps.number, self._steps.skipped = number, skipped
 
     def restore_parameters(self, number: int, state: Mapping[str, Array]) -> None:
-        """Give the parameters the values that they had after a step, and begin anew with slots and averages.
+        """Give the parameters the values that they had after a step, and begin anew with all else.
 
         Args:
             number: the number of the step, which becomes the session's.
@@ -249,6 +281,8 @@ class Session:
         for name, array in arrays.items():
             self._arenas.parameters[name][...] = array
         self._arenas.begin_anew()
+        if self._scaler is not None:
+            self._scaler.begin_anew()
         self._steps.number, self._steps.skipped = number, False
 
     def parameters(self) -> dict[str, Array]:

@@ -10,6 +10,8 @@ from asg_executor.sessions.arenas import required_bytes
 from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.durability import Durability, SnapshotEvery, parse_durability
 from asg_executor.sessions.graph_set import GraphSet
+from asg_executor.sessions.loss_scale import loss_scaler
+from asg_executor.sessions.precision import Precision, parse_precision, precision_to_json
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_schema.document import Document
@@ -42,6 +44,7 @@ class SessionSettings:
         durability: what is on disk when a step is acknowledged.
         non_finite: what becomes of a step that leaves NaN or an infinity in the state.
         creation: the key that it was asked for with, if there was one.
+        precision: in which dtype it computes what its documents have in float32.
     """
 
     graphs: Mapping[str, Document]
@@ -52,6 +55,7 @@ class SessionSettings:
     durability: Durability
     non_finite: NonFinitePolicy
     creation: CreationKey | None = None
+    precision: Precision = "as_written"
 
     def session(self, parameters: Mapping[str, Array], memory_limit: int | None) -> Session:
         """A new session with these settings.
@@ -71,6 +75,7 @@ class SessionSettings:
             parameters=parameters,
             memory_limit=memory_limit,
             non_finite=self.non_finite,
+            precision=self.precision,
         )
 
     def required_bytes(self) -> int:
@@ -80,6 +85,7 @@ class SessionSettings:
             ExecutorError: as `Session` does.
         """
         graphs = GraphSet.of(self.graphs)
+        loss_scaler(graphs, self.precision)
         optimizer = None if self.optimizer is None else parse_optimizer(self.optimizer)
         average = optimizer is not None and optimizer.average_decay is not None
         return required_bytes(graphs.parameters.values(), assign_parameters(graphs, optimizer), average=average)
@@ -95,6 +101,7 @@ class SessionSettings:
             "engine": self.engine,
             "durability": durability.model_dump() if isinstance(durability, SnapshotEvery) else durability,
             "non_finite": self.non_finite,
+            "precision": precision_to_json(self.precision),
             "creation": self.creation,
         }
 
@@ -110,6 +117,7 @@ class SessionSettings:
             durability=parse_durability(source["durability"]),
             non_finite=source["non_finite"],
             creation=None if source["creation"] is None else CreationKey(*source["creation"]),
+            precision=parse_precision(source.get("precision", "as_written")),  # older sessions have none
         )
 
 

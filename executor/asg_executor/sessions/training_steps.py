@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
+
 from asg_executor.errors import InterfaceError
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions.arenas import Arenas
@@ -11,6 +13,7 @@ from asg_executor.sessions.executables import CompiledGraphs
 from asg_executor.sessions.gradient_step import GradientStep
 from asg_executor.sessions.graph_set import TRAIN, GraphSet, default_outputs
 from asg_executor.sessions.inputs import GraphInputs
+from asg_executor.sessions.loss_scale import LossScaler, scaled_gradients
 from asg_executor.sessions.selection import check_outputs
 
 __all__ = ["NonFinitePolicy", "Recorder", "TrainingSteps"]
@@ -33,6 +36,7 @@ class TrainingSteps:
         compiled: the compiled graphs.
         gradient_step: applies the gradients; None where the session has no optimizer.
         non_finite: what becomes of a step that is not finite.
+        scaler: the loss scale of the gradients; None where they have none.
 
     Attributes:
         number: the number of the last step; 0 before the first.
@@ -49,6 +53,7 @@ class TrainingSteps:
         compiled: CompiledGraphs,
         gradient_step: GradientStep | None,
         non_finite: NonFinitePolicy,
+        scaler: LossScaler | None = None,
     ) -> None:
         self._set = graphs
         self._inputs = inputs
@@ -57,6 +62,8 @@ class TrainingSteps:
         self._arenas = arenas
         self._compiled = compiled
         self._non_finite: NonFinitePolicy = non_finite
+        self._scaler = scaler
+        self._scaled = scaled_gradients(graphs.graphs[TRAIN]) if scaler is not None else frozenset[str]()
         self.gradient_step = gradient_step
         self.number = 0
         self.skipped = False
@@ -100,7 +107,8 @@ class TrainingSteps:
         Raises:
             InterfaceError: an input is missing or unknown, or a value does not fit.
         """
-        return self._inputs[TRAIN].all_arrays(inputs, number, part)
+        scale = 1.0 if self._scaler is None else float(self._scaler.scale)
+        return self._inputs[TRAIN].all_arrays(inputs, number, part, scale)
 
     def commit(
         self, number: int, compute: Callable[[], list[dict[str, Array]]], recorder: Recorder | None
@@ -113,10 +121,8 @@ class TrainingSteps:
         skipped_before = self.skipped
         try:
             results = compute()
-            if step is not None:
-                step.apply(number)
             # The recorder sees the session as it is after the step.
-            self.skipped, self.number = self._check_finite(number), number
+            self.skipped, self.number = self._apply(number), number
             if recorder is not None:
                 recorder(results)
         except BaseException:  # an interrupt, too, must leave the state whole
@@ -124,6 +130,21 @@ class TrainingSteps:
             self._arenas.restore()
             raise
         return results
+
+    def _apply(self, number: int) -> bool:
+        """Apply the gradients; whether the step is taken without its changes instead, which would not be finite."""
+        step, scaler = self.gradient_step, self._scaler
+        if step is not None and not step.unscale():
+            self._arenas.restore()
+            if scaler is not None:
+                scaler.back_off()
+            return True
+        if step is not None:
+            step.apply(number)
+        skipped = self._check_finite(number)
+        if scaler is not None:
+            scaler.count_finite()
+        return skipped
 
     def _sum_parts(self, parts: Sequence[Mapping[str, Array]], chosen: Sequence[str]) -> list[dict[str, Array]]:
         """Run `train` for each part, and leave the sums of their gradients."""
@@ -156,6 +177,15 @@ class TrainingSteps:
         needed = tuple(dict.fromkeys((*chosen, *gradients, *updates.values())))
         results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
         returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}
+        self._unscale(returned)
         for name, output in updates.items():
             self._arenas.parameters[name][...] = results[output]
         return returned
+
+    def _unscale(self, returned: dict[str, Array]) -> None:
+        """Divide gradients by the loss scale: whoever asks for one gets what the step applies."""
+        if self._scaler is not None:
+            scale = self._scaler.scale
+            for name in self._scaled & returned.keys():
+                with np.errstate(over="ignore", invalid="ignore"):
+                    returned[name] = np.asarray(np.divide(returned[name], scale), returned[name].dtype)

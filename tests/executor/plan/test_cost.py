@@ -129,7 +129,7 @@ COUNTED: list[tuple[str, Any, list[tuple[int, ...]], dict[str, Any]]] = [
 def cost(node: Op, types: Sequence[TensorType]) -> int:
     results = infer_node(node, types)
     named = dict(zip(node.inputs, types, strict=True)) | dict(zip(node.references(), results, strict=True))
-    return operations(Instruction(node, node.inputs, node.references(), node), named)
+    return operations(Instruction(node, node.inputs, node.references(), node, node), named)
 
 
 def node_of(op: type[Op], count: int, attributes: Mapping[str, Any]) -> Op:

@@ -14,6 +14,7 @@ from asg_executor.optimizers.choice import optimizer_kinds
 from asg_executor.optimizers.kinds import KINDS
 from asg_executor.optimizers.optimizer import Common
 from asg_executor.optimizers.schedules.choice import SCHEDULES
+from asg_executor.sessions.precision import LossScaling
 from asg_executor.settings import Settings
 from asg_schema.document import Document
 from executor_harness.in_process import Server
@@ -75,7 +76,11 @@ def parse(text: str) -> Any:
 def test_the_exchange_happens_as_written(server: Server) -> None:
     # The session of the first exchange is gone at its end; the graphs are still there.
     exchange = "\n\n".join(part.strip() for part in EXCHANGES)
-    bodies = {"model.json": DOCUMENT.to_json(), "gradient.json": grad(DOCUMENT).to_json()}
+    bodies = {
+        "model.json": DOCUMENT.to_json(),
+        "gradient.json": grad(DOCUMENT).to_json(),
+        "scaled.json": grad(DOCUMENT, loss_scale=True).to_json(),
+    }
     names: dict[str, str] = {}
     requests = 0
     for block in exchange.strip().split("\n\n"):
@@ -93,7 +98,7 @@ def test_the_exchange_happens_as_written(server: Server) -> None:
         if expected:
             assert matches(parse(expected), response.json()), (request, response.text)
         requests += 1
-    assert requests == 19
+    assert requests == 23
 
 
 def test_every_page_is_found_from_the_first_one() -> None:
@@ -125,3 +130,9 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ASG_MAX_BODY_BYTES", "17")
     assert Settings().max_body_bytes == 17
     assert Settings(max_body_bytes=18).max_body_bytes == 18
+
+
+def test_every_setting_of_loss_scaling_stands_in_the_table() -> None:
+    page = (EXECUTOR / "docs" / "precision.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\d.]+) \| \S", page, re.MULTILINE))
+    assert rows == {name: str(field.default) for name, field in LossScaling.model_fields.items()}

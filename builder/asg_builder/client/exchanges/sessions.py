@@ -14,12 +14,15 @@ from asg_builder.optim import Optimizer
 from asg_schema.document import Document
 from asg_schema.errors import AsgError
 
-__all__ = ["Durability", "NonFinite", "create_session", "find_session", "import_session", "list_sessions"]
+__all__ = ["Durability", "NonFinite", "Precision", "create_session", "find_session", "import_session", "list_sessions"]
 
 Durability: TypeAlias = Literal["every_step", "checkpoint_only"] | Mapping[str, int]
 """What is on disk when a step is acknowledged."""
 NonFinite: TypeAlias = Literal["apply", "skip", "fail"]
 """What becomes of a step that would leave NaN or an infinity in the state."""
+
+Precision: TypeAlias = Literal["as_written", "mixed"] | Mapping[str, Any]
+"""In which dtype a session computes what its documents have in float32."""
 
 
 def create_session(
@@ -31,6 +34,7 @@ def create_session(
     engine: str | None,
     durability: Durability | None,
     non_finite: NonFinite | None,
+    precision: Precision | None,
     idempotency_key: str | None,
 ) -> Exchange[SessionExchanges]:
     """Create a session; the arguments are those of `Client.create_session`."""
@@ -50,6 +54,7 @@ def create_session(
         optimizer=None if chosen is None else dict(chosen),
         seed=seed,
         durability=durability,
+        precision=precision,
     )
     answer = yield from ask(Request("POST", "/v1/sessions", body, SAFETENSORS, headers=headers))
     return SessionExchanges(answer.json())

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from asg_executor.api.answers.optimizers import AnyOptimizer
 from asg_executor.api.answers.values import CLOSED, Count, Digest, Id, Step, Tensor, TensorShape
 from asg_executor.sessions.durability import Durability
+from asg_executor.sessions.precision import Precision
 from asg_executor.sessions.training_steps import NonFinitePolicy
 from asg_schema.dtype import DType
 
@@ -56,6 +57,12 @@ class SessionSummary(TypedDict):
 
     non_finite: NonFinitePolicy
     """What becomes of a step that leaves NaN or an infinity in the state."""
+
+    precision: Precision
+    """In which dtype it computes what its graphs have in float32."""
+
+    loss_scale: NotRequired[float]
+    """What the gradients of the next step are multiplied by; absent where they are not scaled."""
 
 
 @with_config(CLOSED)
@@ -138,7 +145,7 @@ class StepAnswer(TypedDict):
     """Its number."""
 
     skipped: NotRequired[bool]
-    """There, and true, where the step left the state as it was because it would not have been finite."""
+    """There, and true, where the step left the state as it was, but for a loss scale: it would not have been finite."""
 
     outputs: dict[str, Tensor]
     """The outputs before the update, by name."""
@@ -152,7 +159,7 @@ class MicroBatchAnswer(TypedDict):
     """Its number."""
 
     skipped: NotRequired[bool]
-    """There, and true, where the step left the state as it was because it would not have been finite."""
+    """There, and true, where the step left the state as it was, but for a loss scale: it would not have been finite."""
 
     micro_batches: list[dict[str, Tensor]]
     """The outputs of each before the update, by name."""

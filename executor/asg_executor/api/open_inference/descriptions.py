@@ -9,25 +9,26 @@ from asg_executor.sessions.graph_set import default_outputs
 from asg_executor.settings import Settings
 from asg_schema.dims import Dim
 from asg_schema.document import Document, Input
-from asg_schema.roles import RngKeyRole
+from asg_schema.roles import LossScaleRole, RngKeyRole
 from asg_schema.tensor_type import TensorType
 from asg_schema.traversal import dependents, node_of
 
 __all__ = ["describe_config", "describe_model", "describe_statistics"]
 
+_GIVEN = (RngKeyRole, LossScaleRole)  # what the session gives
 _PLATFORM = "asg"
 _PHASES = {"queue": "queue", "input": "compute_input", "infer": "compute_infer", "output": "compute_output"}
 
 
 def describe_model(name: str, versions: list[str], document: Document) -> dict[str, Any]:
-    """A model's metadata: inputs without random keys, and outputs that are neither gradients nor state updates.
+    """A model's metadata: inputs but those that a session gives, outputs that are neither gradients nor state updates.
 
     Args:
         name: the model's name, as it was asked for.
         versions: its versions.
         document: its graph.
     """
-    inputs = [_tensor(item.id, item.type) for item in document.inputs if not isinstance(item.role, RngKeyRole)]
+    inputs = [_tensor(item.id, item.type) for item in document.inputs if not isinstance(item.role, _GIVEN)]
     outputs = [_tensor(item, _output_type(document, item)) for item in default_outputs(document)]
     return {"name": name, "versions": versions, "platform": _PLATFORM, "inputs": inputs, "outputs": outputs}
 
@@ -49,7 +50,9 @@ def describe_config(name: str, document: Document, settings: Settings) -> dict[s
         "backend": _PLATFORM,
         "max_batch_size": 0,
         "input": [
-            {**_config_tensor(item.id, item.type), "optional": _is_optional(document, item)} for item in document.inputs
+            {**_config_tensor(item.id, item.type), "optional": _is_optional(document, item)}
+            for item in document.inputs
+            if not isinstance(item.role, LossScaleRole)
         ],
         "output": [_config_tensor(item, _output_type(document, item)) for item in default_outputs(document)],
         "parameters": {},
