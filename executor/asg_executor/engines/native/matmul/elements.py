@@ -73,7 +73,12 @@ class Elements:
         rounded = builder.add(bits, builder.add(odd, _constant(0x7FFF, lanes)))
         quiet = builder.or_(bits, _constant(0x400000, lanes))  # NaN stays NaN
         kept = builder.select(builder.fcmp_unordered("uno", value, value), quiet, rounded)
-        return builder.trunc(builder.lshr(kept, _constant(16, lanes)), _shaped(ir.IntType(16), lanes))
+        if not lanes:
+            return builder.trunc(builder.lshr(kept, _constant(16, lanes)), ir.IntType(16))
+        # LLVM 22 writes four bytes where a vector is truncated and the mask of its store has a single lane.
+        halves = builder.bitcast(kept, ir.VectorType(ir.IntType(16), 2 * lanes))
+        upper = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [2 * lane + 1 for lane in range(lanes)])
+        return builder.shuffle_vector(halves, ir.Constant(halves.type, ir.Undefined), upper)
 
 
 def _shaped(type: ir.Type, lanes: int) -> ir.Type:
