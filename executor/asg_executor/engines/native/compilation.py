@@ -22,10 +22,12 @@ class VectorUnit:
     Attributes:
         bytes: the width of a vector.
         registers: how many vectors it holds.
+        multiplies_pairs: whether it adds the products of two pairs of bfloat16 to a float32 at once (AVX512-BF16).
     """
 
     bytes: int
     registers: int
+    multiplies_pairs: bool = False
 
 
 @cache
@@ -33,7 +35,7 @@ def vector_unit() -> VectorUnit:
     """The vectors of this processor."""
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
-        return VectorUnit(64, 32)
+        return VectorUnit(64, 32, bool(features.get("avx512bf16")))
     if features.get("avx"):
         return VectorUnit(32, 16)
     return VectorUnit(16, 32 if features.get("neon") else 16)

@@ -38,11 +38,12 @@ def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, elements
 
 
 def _right_elements(tiling: Tiling) -> int:
-    return tiling.packed_tiles * tiling.columns * _whole(tiling.depth, tiling.lanes)
+    return tiling.packed_tiles * tiling.columns * _whole(tiling.steps(tiling.depth), tiling.lanes)
 
 
 def _left_elements(matrices: Matrices, tiling: Tiling) -> int:
-    return _whole(tiling.rows.size, tiling.lanes) * _whole(tiling.depth, tiling.lanes) if tiling.packs_left else 0
+    steps = _whole(tiling.steps(tiling.depth), tiling.lanes)
+    return _whole(tiling.rows.size, tiling.lanes) * steps if tiling.packs_left else 0
 
 
 def _whole(elements: int, lanes: int) -> int:
@@ -63,7 +64,7 @@ class _Block:
         self.whole_tiles, rest = divmod(matrices.columns, tiling.columns)
         self.widths = [tiling.columns, rest] if rest else [tiling.columns]
         self.defined: dict[Microkernel | Panel, ir.Function] = {}
-        self.panel_elements = tiling.columns * _whole(tiling.depth, tiling.lanes)
+        self.panel_elements = tiling.columns * _whole(tiling.steps(tiling.depth), tiling.lanes)
 
     def emit(self) -> None:
         """Emit all of it."""
@@ -112,7 +113,7 @@ class _Block:
         left_row, left_step = matrices.left.row, matrices.left.column
         if tiling.packs_left:
             padded = _whole(size, tiling.lanes)
-            panel = Panel(size, padded, left_row, left_step)
+            panel = Panel(size, padded, left_row, left_step, tiling.terms)
             code.builder.call(self._packing(panel), [left, self.packed_left, code.value(count)])
             left, left_row, left_step = self.packed_left, 1, padded
         result_row = code.multiply(row, matrices.columns)
@@ -128,9 +129,11 @@ class _Block:
                 tiling.packs_left,
                 bool(tiling.packed_tiles),
                 matrices.columns,
+                tiling.terms,
             )
+            steps = count if tiling.terms == 1 else tiling.steps(matrices.depth)
             result = code.at(self.result, code.add(result_row, code.multiply(number, tiling.columns)))
-            code.builder.call(self._microkernel(kernel), [left, right, result, code.value(count), first])
+            code.builder.call(self._microkernel(kernel), [left, right, result, code.value(steps), first])
 
         self._over_columns(begin, end, tile)
 
@@ -144,7 +147,7 @@ class _Block:
 
     def _pack_right(self, number: Index, width: int, begin: Index, term: Index, count: Index) -> None:
         code, right, tiling = self.code, self.matrices.right, self.tiling
-        panel = Panel(width, _whole(width, tiling.lanes), right.column, right.row)
+        panel = Panel(width, _whole(width, tiling.lanes), right.column, right.row, tiling.terms)
         column = code.multiply(number, tiling.columns * right.column)
         source = code.at(self.right, code.add(column, code.multiply(term, right.row)))
         code.builder.call(self._packing(panel), [source, self._panel(number, begin), code.value(count)])

@@ -15,6 +15,27 @@ POINTER = ir.PointerType()
 CONDITION = ir.IntType(1)
 _LANE = ir.IntType(32)
 
+
+class _BFloat(ir.Type):
+    """LLVM's `bfloat`, which llvmlite does not have."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BFloat)
+
+    def __hash__(self) -> int:
+        return hash(_BFloat)
+
+
+def _repeated(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
+    vector = ir.VectorType(value.type, lanes)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, _LANE(0))
+    mask = ir.Constant(ir.VectorType(_LANE, lanes), None)
+    return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+
+
 Index: TypeAlias = "ir.Value | int"
 """An index or a number of elements; one that is known beforehand is an int."""
 
@@ -109,6 +130,10 @@ class Code:
         with self.builder.goto_entry_block():
             return self.builder.alloca(type)
 
+    def is_less(self, a: Index, b: Index) -> ir.Value:
+        """Whether a number is less than another."""
+        return self.builder.icmp_signed("<", self.value(a), self.value(b))
+
     def is_zero(self, number: Index) -> ir.Value:
         """Whether a number is 0."""
         return self.builder.icmp_signed("==", self.value(number), INDEX(0))
@@ -145,6 +170,31 @@ class Code:
         )
         self.builder.call(function, [value, pointer, _LANE(elements.bytes), mask])
 
+    def load_pairs(self, pointer: ir.Value, count: ir.Value) -> ir.Value:
+        """Pairs of bfloat16 that are neighbours, as a vector of packed numbers.
+
+        Args:
+            pointer: where the first pair lies.
+            count: how many elements are read; the others are 0.
+        """
+        lanes = 2 * self.lanes
+        type = ir.VectorType(self.elements.type, lanes)
+        numbers = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
+        mask = self.builder.icmp_signed("<", numbers, _repeated(self.builder, count, lanes))
+        function = self._intrinsic(
+            f"llvm.masked.load.v{lanes}{self.elements.suffix}.p0",
+            ir.FunctionType(type, [POINTER, _LANE, mask.type, type]),
+        )
+        stored = self.builder.call(function, [pointer, _LANE(self.elements.bytes), mask, ir.Constant(type, None)])
+        return self.builder.bitcast(stored, self.vector)
+
+    def pair(self, first: ir.Value, second: ir.Value, lanes: int = 0) -> ir.Value:
+        """Two bfloat16 that were read as numbers, or vectors of them, as packed numbers."""
+        type = ir.VectorType(_LANE, lanes) if lanes else _LANE
+        half = ir.Constant(type, [16] * lanes if lanes else 16)
+        low = self.builder.lshr(self.builder.bitcast(first, type), half)
+        return self.builder.bitcast(self.builder.or_(low, self.builder.bitcast(second, type)), first.type)
+
     def load_number(self, pointer: ir.Value) -> ir.Value:
         """One number of those that are packed."""
         return self.builder.load(pointer, typ=self.elements.wide.type)
@@ -164,14 +214,11 @@ class Code:
                 return None
             return ir.Constant(ir.VectorType(CONDITION, self.lanes), [int(lane < count) for lane in range(self.lanes)])
         numbers = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
-        return self.builder.icmp_signed("<", numbers, self.splat(count, INDEX))
+        return self.builder.icmp_signed("<", numbers, self.splat(count))
 
-    def splat(self, value: ir.Value, type: ir.Type | None = None) -> ir.Value:
+    def splat(self, value: ir.Value) -> ir.Value:
         """A vector of one value."""
-        vector = ir.VectorType(type, self.lanes) if type else self.vector
-        first = self.builder.insert_element(ir.Constant(vector, ir.Undefined), value, _LANE(0))
-        mask = ir.Constant(ir.VectorType(_LANE, self.lanes), None)
-        return self.builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), mask)
+        return _repeated(self.builder, value, self.lanes)
 
     def shuffle(self, a: ir.Value, b: ir.Value, lanes: list[int]) -> ir.Value:
         """The elements with these numbers among those of a, and then b."""
@@ -182,6 +229,13 @@ class Code:
         type = ir.FunctionType(self.vector, [self.vector] * 3)
         name = f"llvm.fmuladd.v{self.lanes}{self.elements.wide.suffix}"
         return self.builder.call(self._intrinsic(name, type), [a, b, c])
+
+    def dot(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """Of vectors of packed pairs c plus the products of both halves; subnormal numbers count as 0 in it."""
+        pairs = ir.VectorType(_BFloat(), 2 * self.lanes)
+        type = ir.FunctionType(self.vector, [self.vector, pairs, pairs])
+        function = self._intrinsic(f"llvm.x86.avx512bf16.dpbf16ps.{32 * self.lanes}", type)
+        return self.builder.call(function, [c, self.builder.bitcast(a, pairs), self.builder.bitcast(b, pairs)])
 
     @contextmanager
     def loop(self, begin: Index, end: Index, step: int = 1) -> Generator[ir.Value]:

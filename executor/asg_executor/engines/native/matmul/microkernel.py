@@ -24,6 +24,7 @@ class Microkernel:
         left_is_packed: whether the left matrix consists of packed numbers.
         right_is_packed: whether the right one does, which then has whole vectors at multiples of a vector's size.
         result_row: from one row of the result to the next.
+        terms: how many terms each packed number of both matrices holds.
     """
 
     rows: int
@@ -34,13 +35,14 @@ class Microkernel:
     left_is_packed: bool
     right_is_packed: bool
     result_row: int
+    terms: int = 1
 
 
 def define_microkernel(module: ir.Module, kernel: Microkernel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr left, ptr right, ptr result, i64 depth, i1 first)` in a module.
 
-    The pointers are those of the first elements. The function adds the product to the result, or, where `first`, writes
-    the product there.
+    The pointers are those of the first elements; `depth` counts the packed numbers where both matrices are packed. The
+    function adds the product to the result, or, where `first`, writes the product there.
     """
     function = define_inner(module, "tile", [POINTER, POINTER, POINTER, INDEX, CONDITION], disjoint=3)
     _Tile(Code(function, elements, lanes), kernel).emit()
@@ -94,13 +96,14 @@ class _Tile:
     def _term(self, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """The sums with the product of one column of the left matrix and one row of the right one."""
         code = self.code
+        multiplied = code.dot if self.kernel.terms == 2 else code.fma
         row = [self._right_vector(right, number) for number in range(self.vectors)]
         load = code.load_number if self.kernel.left_is_packed else code.load
         added: list[ir.Value] = []
         for number in range(self.kernel.rows):
             factor = code.splat(load(self._left_at(left, number * self.kernel.left_row)))
             for place, vector in enumerate(row):
-                added.append(code.fma(factor, vector, sums[number * self.vectors + place]))
+                added.append(multiplied(factor, vector, sums[number * self.vectors + place]))
         return added
 
     def _left_at(self, pointer: ir.Value, offset: Index) -> ir.Value:

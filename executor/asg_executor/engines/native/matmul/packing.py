@@ -1,7 +1,8 @@
 """Copies of pieces of a matrix in the order in which a product reads them.
 
-A *panel* has for each of `depth` steps the `width` elements of a tile, one after another: of the right matrix for each
-row its columns, of the left matrix for each column its rows.
+A *panel* has for each of `depth` terms the `width` elements of a tile, one after another: of the right matrix for each
+row its columns, of the left matrix for each column its rows. Where the processor multiplies pairs, it has that for
+every two terms, and a packed number holds two bfloat16; the last pair of an odd number of terms ends with 0.
 """
 
 from dataclasses import dataclass
@@ -20,27 +21,29 @@ class Panel:
     """A panel and where its elements come from. Strides count elements.
 
     Attributes:
-        width: how many elements of a step are copied.
-        padded: how many a step has in the panel, whole vectors; those that are not copied are 0.
-        across: between two elements of a step in the matrix.
-        along: between two steps in the matrix.
+        width: how many elements of a term are copied.
+        padded: how many numbers a term, or pair, has in the panel, whole vectors; those that are not copied are 0.
+        across: between two elements of a term in the matrix.
+        along: between two terms in the matrix.
+        terms: how many terms a number holds, 1 or 2.
     """
 
     width: int
     padded: int
     across: int
     along: int
+    terms: int = 1
 
 
 def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr matrix, ptr panel, i64 depth)` in a module.
 
-    Where steps are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0.
+    Where terms are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0.
     """
     function = define_inner(module, "pack", [POINTER, POINTER, INDEX], disjoint=2)
     code = Code(function, elements, lanes)
     if panel.across == 1:
-        _copy_steps(code, panel)
+        _copy_terms(code, panel)
     elif panel.along == 1:
         _transpose(code, panel)
     else:
@@ -49,37 +52,51 @@ def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: i
     return function
 
 
-def _copy_steps(code: Code, panel: Panel) -> None:
-    matrix, target, depth = code.function.args
-    with code.loop(0, depth) as step:
-        source = code.at(matrix, code.multiply(step, panel.along))
-        place = code.at_number(target, code.multiply(step, panel.padded))
+def _copy_terms(code: Code, panel: Panel) -> None:
+    matrix, _, depth = code.function.args
+    with code.loop(0, depth, panel.terms) as term:
+        source = code.at(matrix, code.multiply(term, panel.along))
+        place = _place(code, panel, term)
         for begin in range(0, panel.padded, code.lanes):
-            vector = code.load_vector(code.at(source, begin), code.first_lanes(panel.width - begin))
+            mask = code.first_lanes(panel.width - begin)
+            at = code.at(source, begin)
+            vector = code.load_vector(at, mask)
+            if panel.terms == 2:
+                there = code.splat(code.is_less(code.add(term, 1), depth))
+                both = there if mask is None else code.builder.and_(there, mask)
+                vector = code.pair(vector, code.load_vector(code.at(at, panel.along), both), code.lanes)
             code.store_numbers(vector, code.at_number(place, begin))
 
 
+def _place(code: Code, panel: Panel, term: ir.Value) -> ir.Value:
+    """Where the numbers of a term, the first of its pair, stand in the panel."""
+    return code.at_number(code.function.args[1], code.multiply(term, panel.padded // panel.terms))
+
+
 def _transpose(code: Code, panel: Panel) -> None:
-    """Square blocks of as many steps as a vector has elements are transposed in registers."""
+    """Square blocks of as many numbers as a vector has elements are transposed in registers."""
     _, _, depth = code.function.args
     whole, rest = divmod(panel.width, code.lanes)
-    with code.loop(0, depth, code.lanes) as step:
-        mask = code.first_lanes(code.builder.sub(depth, step))
+    with code.loop(0, depth, code.lanes * panel.terms) as term:
+        left = code.builder.sub(depth, term)
         with code.loop(0, whole * code.lanes, code.lanes) as begin:
-            _transpose_block(code, panel, step, begin, code.lanes, mask)
+            _transpose_block(code, panel, term, begin, code.lanes, left)
         if rest:
-            _transpose_block(code, panel, step, whole * code.lanes, rest, mask)
+            _transpose_block(code, panel, term, whole * code.lanes, rest, left)
 
 
-def _transpose_block(code: Code, panel: Panel, step: Index, begin: Index, width: int, mask: ir.Value | None) -> None:
-    matrix, target, _ = code.function.args
-    source = code.at(matrix, code.add(step, code.multiply(begin, panel.across)))
-    place = code.at_number(target, code.add(code.multiply(step, panel.padded), begin))
+def _transpose_block(code: Code, panel: Panel, term: ir.Value, begin: Index, width: int, left: ir.Value) -> None:
+    """Transpose a block of which `left` terms are there."""
+    source = code.at(code.function.args[0], code.add(term, code.multiply(begin, panel.across)))
+    place = code.at_number(_place(code, panel, term), begin)
     zero = ir.Constant(code.vector, None)
-    block = [
-        code.load_vector(code.at(source, lane * panel.across), mask) if lane < width else zero
-        for lane in range(code.lanes)
-    ]
+    mask = code.first_lanes(left)
+
+    def row(number: int) -> ir.Value:
+        at = code.at(source, number * panel.across)
+        return code.load_vector(at, mask) if panel.terms == 1 else code.load_pairs(at, left)
+
+    block = [row(lane) if lane < width else zero for lane in range(code.lanes)]
     for number, vector in enumerate(_transposed(code, block)):
         code.store_numbers(vector, code.at_number(place, number * panel.padded))
 
@@ -102,14 +119,18 @@ def _transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
 
 
 def _gather(code: Code, panel: Panel) -> None:
-    matrix, target, depth = code.function.args
+    matrix, _, depth = code.function.args
     zero = code.elements.wide.type(0.0)
-    with code.loop(0, depth) as step:
-        source = code.at(matrix, code.multiply(step, panel.along))
-        place = code.at_number(target, code.multiply(step, panel.padded))
+    with code.loop(0, depth, panel.terms) as term:
+        source = code.at(matrix, code.multiply(term, panel.along))
+        place = _place(code, panel, term)
         with code.loop(0, panel.width) as lane:
-            code.builder.store(
-                code.load(code.at(source, code.multiply(lane, panel.across))), code.at_number(place, lane)
-            )
+            at = code.at(source, code.multiply(lane, panel.across))
+            number = code.load(at)
+            if panel.terms == 2:
+                there = code.is_less(code.add(term, 1), depth)
+                second = code.load(code.builder.select(there, code.at(at, panel.along), at))
+                number = code.pair(number, code.builder.select(there, second, zero))
+            code.builder.store(number, code.at_number(place, lane))
         with code.loop(panel.width, panel.padded) as lane:
             code.builder.store(zero, code.at_number(place, lane))

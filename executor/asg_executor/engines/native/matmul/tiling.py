@@ -7,6 +7,7 @@ from math import gcd
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
+from asg_schema.dtype import DType
 
 __all__ = ["Tiles", "Tiling", "choose_tile", "choose_tiling"]
 
@@ -62,6 +63,7 @@ class Tiling:
         column_blocks: into how many the columns are.
         packed_tiles: how many tiles of the right matrix are packed at a time; 0: it is read where it lies.
         packs_left: whether the rows of a tile of the left matrix are packed.
+        terms: how many neighbouring terms a packed number holds: 2 where the processor multiplies pairs.
     """
 
     lanes: int
@@ -72,11 +74,16 @@ class Tiling:
     column_blocks: int
     packed_tiles: int
     packs_left: bool
+    terms: int = 1
 
     @property
     def columns(self) -> int:
         """How many columns a tile has."""
         return self.vectors * self.lanes
+
+    def steps(self, terms: int) -> int:
+        """How many packed numbers hold so many terms."""
+        return -(-terms // self.terms)
 
 
 def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: Elements) -> Tiling:
@@ -93,8 +100,9 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     vectors_across = -(-columns // lanes)
     tile_rows, vectors = choose_tile(rows, vectors_across, unit.registers)
     tiles = Tiles.balanced(rows, tile_rows)
+    terms = 2 if unit.multiplies_pairs and elements.dtype is DType.BFLOAT16 else 1
     column_tiles = -(-vectors_across // vectors)
-    cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth
+    cycles = _cycles(rows, vectors_across, tiles.size, vectors) * depth / terms
     blocks = _divide(tiles.count, column_tiles, rows * depth, columns * depth, cycles, matrices.batches, parts)
     row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
     wanted = -(-column_tiles // column_blocks)
@@ -102,10 +110,10 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     is_packed = elements.is_half or matrices.right.column != 1 or not is_read_once
     # The sums of half precision are rounded when they are complete, and what is not packed need not stay in the cache.
     deep = depth if elements.is_half or not is_packed else _piece(depth, lanes)
-    most = max(_PACKED_BYTES // (deep * vectors * unit.bytes), 1)
+    most = max(_PACKED_BYTES * terms // (deep * vectors * unit.bytes), 1)
     packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
     packs_left = elements.is_half or (matrices.left.column != 1 and wanted > 1)
-    return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left)
+    return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left, terms)
 
 
 def _piece(depth: int, lanes: int) -> int:

@@ -195,9 +195,9 @@ class _Copy:
         builder = code.builder
         begin = self._coordinate(axis, remainder, index)
         numbers = ir.Constant(ir.VectorType(INDEX, code.lanes), list(range(code.lanes)))
-        coordinates = builder.add(numbers, code.splat(code.value(begin), INDEX))
+        coordinates = builder.add(numbers, code.splat(code.value(begin)))
         elements = ir.Constant(ir.VectorType(INDEX, code.lanes), [self.planes.lines[axis].elements] * code.lanes)
-        mask = builder.and_(builder.icmp_unsigned("<", coordinates, elements), code.splat(inside, CONDITION))
+        mask = builder.and_(builder.icmp_unsigned("<", coordinates, elements), code.splat(inside))
         # The address of a lane that is not read may be anywhere.
         place = builder.gep(self.image, [code.value(code.add(source, begin))], source_etype=code.elements.type)
         code.store_run(code.load_vector(place, mask), code.at_number(self.copy, code.add(target, index)))

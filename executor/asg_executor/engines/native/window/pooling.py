@@ -195,7 +195,7 @@ class _Image(ABC):
         first = code.builder.trunc(code.value(code.add(number, element)), _NUMBER)
         # Where a mask is only about lanes beyond the last place, it matters to what is read alone.
         met = mask if self.is_padded else None
-        self.meet(values, met, code.builder.add(steps, code.splat(first, _NUMBER)))
+        self.meet(values, met, code.builder.add(steps, code.splat(first)))
 
     def _constant(self, numbers: Sequence[int]) -> ir.Constant:
         return ir.Constant(ir.VectorType(_NUMBER, self.code.lanes), list(numbers))
@@ -206,7 +206,7 @@ class _Image(ABC):
         if isinstance(element, int):
             met = [int(0 <= element + lane * axis.stride < axis.elements) for lane in range(code.lanes)]
             return None if all(met) else ir.Constant(ir.VectorType(CONDITION, code.lanes), met)
-        first = code.splat(code.builder.trunc(element, _NUMBER), _NUMBER)
+        first = code.splat(code.builder.trunc(element, _NUMBER))
         elements = code.builder.add(self._constant([lane * axis.stride for lane in range(code.lanes)]), first)
         return code.builder.icmp_unsigned("<", elements, self._constant([axis.elements] * code.lanes))
 
@@ -245,7 +245,7 @@ class _Image(ABC):
         lanes, type = code.lanes, ir.VectorType(code.elements.type, code.lanes)
         size = code.elements.bytes * step
         distances = ir.Constant(ir.VectorType(INDEX, lanes), [lane * size for lane in range(lanes)])
-        addresses = code.builder.add(code.splat(code.builder.ptrtoint(place, INDEX), INDEX), distances)
+        addresses = code.builder.add(code.splat(code.builder.ptrtoint(place, INDEX)), distances)
         places = code.builder.inttoptr(addresses, ir.VectorType(POINTER, lanes))
         every = ir.Constant(ir.VectorType(CONDITION, lanes), [1] * lanes)
         zero = ir.Constant(type, None)
