@@ -12,6 +12,7 @@ AsgError (asg_schema.errors)
     │   ├── DeadlineError      it took too long
     │   ├── AbandonedError     nobody waits for it any more
     │   └── ShutdownError      the server ends, and waits no longer
+    ├── OutOfBoundsError       a native kernel accessed memory that is not its own: a fault of this package
     └── RunError               a node could not be computed for the data that it met
         └── IndexOutOfRangeError
 """
@@ -30,6 +31,7 @@ __all__ = [
     "InterfaceError",
     "LimitExceededError",
     "MemoryLimitError",
+    "OutOfBoundsError",
     "RunError",
     "RunStoppedError",
     "ShutdownError",
@@ -97,6 +99,10 @@ class LimitExceededError(ExecutorError):
         self.value = value
         self.maximum = maximum
         super().__init__(f"{what} {value:,} {unit}; at most {maximum:,} are allowed ({limit})")
+
+
+class OutOfBoundsError(ExecutorError):
+    """A native kernel accessed memory that is not its own. Only the engine `native-checked` looks."""
 
 
 class RunStoppedError(ExecutorError):

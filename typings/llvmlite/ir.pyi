@@ -43,8 +43,34 @@ class Constant(Value):
 class Argument(Value): ...
 class Block(Value): ...
 
+class Instruction(Value):
+    operands: Sequence[Value]
+    parent: Block
+
+class LoadInstr(Instruction):
+    align: int | None
+
+class StoreInstr(Instruction):
+    align: int | None
+
+class CallInstr(Instruction):
+    callee: Any
+    args: Sequence[Any]
+
+class GEPInstr(Instruction):
+    inbounds: bool
+
+class AllocaInstr(Instruction):
+    allocated_type: Type
+
+class LoadAtomicInstr(Instruction): ...
+class StoreAtomicInstr(Instruction): ...
+class AtomicRMW(Instruction): ...
+class CmpXchg(Instruction): ...
+
 class GlobalVariable(Value):
     linkage: str
+    align: int | None
     global_constant: bool
     initializer: Constant
     def __init__(self, module: Module, typ: Type, name: str, addrspace: int = ...) -> None: ...

@@ -10,23 +10,28 @@ from asg_schema.wire import nearest
 __all__ = ["engine_named", "engine_names"]
 
 
-def _engines() -> list[Engine]:
-    """Those that are at hand, the fastest first."""
+def _engines() -> tuple[list[Engine], list[Engine]]:
+    """Those that are at hand, the fastest first, and those that are there to find faults of others."""
     try:
+        from asg_executor.engines.native.bounds.checked_engine import CheckedNativeEngine
         from asg_executor.engines.native.native_engine import NativeEngine
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "llvmlite":
             raise
-        return [NumpyEngine()]
-    return [NativeEngine(), NumpyEngine()]
+        return [NumpyEngine()], []
+    return [NativeEngine(), NumpyEngine()], [CheckedNativeEngine()]
 
 
-_ENGINES: Mapping[str, Engine] = {engine.name: engine for engine in _engines()}
+_OFFERED, _CHECKING = ({engine.name: engine for engine in engines} for engines in _engines())
+_ENGINES: Mapping[str, Engine] = {**_OFFERED, **_CHECKING}
 
 
 def engine_names() -> tuple[str, ...]:
-    """The engines that are at hand here, the fastest first; `auto` is not among them."""
-    return tuple(_ENGINES)
+    """The engines that are at hand here, the fastest first.
+
+    Neither `auto` is among them nor `native-checked`, which is there to find faults of `native`.
+    """
+    return tuple(_OFFERED)
 
 
 def engine_named(name: str) -> Engine:

@@ -28,11 +28,11 @@ class Memory:
     def array(self, reference: str) -> Array:
         """The array in which a value stands during a call."""
         layout = self._plan.layouts[reference]
-        return strided(self._root(layout.root), layout.shape, layout.strides, layout.offset)
+        return strided(self.line(layout.root), layout.shape, layout.strides, layout.offset)
 
     def address(self, root: str, offset: int = 0) -> int:
         """The address of the element number `offset` of a root's memory."""
-        line = self._root(root)
+        line = self.line(root)
         return line.ctypes.data + offset * line.itemsize
 
     def tile(self, reference: str, result: tuple[int, ...], stage: Stage, begin: tuple[int, ...]) -> Array:
@@ -54,10 +54,14 @@ class Memory:
             return self._tiles[place.begin : place.begin + size].view(dtype).reshape(sizes)
         seen = iteration_layout(layout, result, stage.shape)
         offset = seen.offset + sum(a * stride for a, stride in zip(begin, seen.strides, strict=True))
-        return strided(self._root(layout.root), sizes, seen.strides, offset)
+        return strided(self.line(layout.root), sizes, seen.strides, offset)
 
-    def _root(self, root: str) -> Array:
-        """All of a root's memory as one axis."""
+    def line(self, root: str) -> Array:
+        """All of a root's memory as one axis.
+
+        Args:
+            root: the reference of the value that owns the memory.
+        """
         if root not in self._roots:
             self._roots[root] = self._make_root(root)
         return self._roots[root]

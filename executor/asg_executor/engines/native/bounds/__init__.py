@@ -1,0 +1,1 @@
+"""The native engine with every load and store of its kernels checked."""

@@ -1,0 +1,56 @@
+"""`CheckedSpec`: a kernel with a check before each of its accesses."""
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from asg_executor.engines.native.bounds.instrumentation import Access, instrument
+from asg_executor.engines.native.kernel_spec import KernelSpec
+
+__all__ = ["CheckedSpec"]
+
+
+@dataclass(frozen=True)
+class CheckedSpec:
+    """See `KernelSpec`. Behind the kernel's own arguments stands the address of a `BoundsTable`.
+
+    Attributes:
+        spec: the kernel.
+        arguments: how many arguments of its own it has.
+        module: where its kind is defined: two kinds may have one name.
+    """
+
+    spec: KernelSpec
+    arguments: int
+    module: str
+
+    @classmethod
+    def of(cls, spec: KernelSpec, arguments: int) -> "CheckedSpec":
+        """A kernel with checks.
+
+        Args:
+            spec: the kernel.
+            arguments: how many arguments it has.
+        """
+        return cls(spec, arguments, type(spec).__module__)
+
+    @property
+    def units(self) -> int:
+        """See `KernelSpec`."""
+        return self.spec.units
+
+    @property
+    def scratch_bytes(self) -> int:
+        """See `KernelSpec`."""
+        return self.spec.scratch_bytes
+
+    def define(self, module: ir.Module) -> None:
+        """See `KernelSpec`."""
+        self.spec.define(module)
+        instrument(module, self.arguments, self.scratch_bytes)
+
+    def accesses(self) -> list[Access]:
+        """The kernel's accesses, by their numbers."""
+        module = ir.Module()
+        self.spec.define(module)
+        return instrument(module, self.arguments, self.scratch_bytes)

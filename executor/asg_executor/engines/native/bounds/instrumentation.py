@@ -1,0 +1,213 @@
+"""`instrument`: puts a check before every access to memory that a kernel makes.
+
+The checks stand in the module before LLVM optimises it: what they check is what the kernel says, every load and store
+of it. What LLVM makes of that it has to answer for itself.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from llvmlite import ir
+
+from asg_executor.engines.native.bounds.check_code import CheckCode, stored_bytes
+
+__all__ = ["Access", "UncheckedAccessError", "instrument"]
+
+_INDEX = ir.IntType(64)
+_LANE = ir.IntType(32)
+_MOST_ALIGNMENT = 64
+
+
+class Access(NamedTuple):
+    """An instruction that accesses memory.
+
+    Attributes:
+        function: the function in which it stands.
+        text: the instruction.
+        stores: whether it writes.
+        alignment: of what its address has to be a multiple, in bytes.
+    """
+
+    function: str
+    text: str
+    stores: bool
+    alignment: int
+
+
+class UncheckedAccessError(Exception):
+    """A kernel accesses memory in a way for which there is no check yet; it has to be written."""
+
+
+def instrument(module: ir.Module, arguments: int, scratch_bytes: int) -> list[Access]:
+    """Put a check before every access of a kernel.
+
+    Local variables are accessed by their names alone, within their types, and need none. An access that is not allowed
+    is written down in the call's `BoundsTable`, and made elsewhere.
+
+    Args:
+        module: defines the function `kernel`, and those that it calls.
+        arguments: how many arguments the kernel has. Behind them it gets the address of a `BoundsTable`.
+        scratch_bytes: how much scratch memory each part has.
+
+    Returns:
+        The accesses, in the order of their numbers.
+
+    Raises:
+        UncheckedAccessError: an instruction accesses memory in a way that is not known here.
+    """
+    functions = [function for function in module.functions if function.blocks]
+    instrumentation = _Instrumentation(CheckCode(module))
+    for function in functions:
+        for block in function.blocks:
+            for instruction in list(block.instructions):
+                instrumentation.add(function, instruction)
+    kernel = module.globals["kernel"]
+    builder = ir.IRBuilder(kernel.entry_basic_block)
+    builder.position_at_start(kernel.entry_basic_block)
+    instrumentation.code.begin(builder, kernel, arguments, scratch_bytes)
+    return instrumentation.accesses
+
+
+class _Instrumentation:
+    """Adds checks to instructions, and counts accesses."""
+
+    def __init__(self, code: CheckCode) -> None:
+        self.code = code
+        self.accesses: list[Access] = []
+
+    def add(self, function: ir.Function, instruction: ir.Instruction) -> None:
+        """Put what is needed before an instruction."""
+        self._function = function
+        match instruction:
+            case ir.GEPInstr():
+                # Else a pointer beyond an array would have no meaning to LLVM, which then could leave out its check.
+                instruction.inbounds = False
+                self._refuse_local(instruction, instruction.operands)
+            case ir.LoadInstr():
+                self._plain(instruction, 0, instruction.type)
+            case ir.StoreInstr():
+                self._refuse_local(instruction, instruction.operands[:1])
+                self._plain(instruction, 1, instruction.operands[0].type)
+            case ir.CallInstr():
+                self._refuse_local(instruction, instruction.operands)
+                self._call(instruction)
+            case ir.LoadAtomicInstr() | ir.StoreAtomicInstr() | ir.AtomicRMW() | ir.CmpXchg():
+                raise self._unchecked(instruction)
+            case _:
+                self._refuse_local(instruction, instruction.operands)
+
+    def _unchecked(self, instruction: ir.Instruction) -> UncheckedAccessError:
+        return UncheckedAccessError(f"there is no check for {_text(instruction)}, in {self._function.name}")
+
+    def _refuse_local(self, instruction: ir.Instruction, operands: Sequence[ir.Value]) -> None:
+        """Local variables are known to be accessed by their names alone."""
+        if any(isinstance(operand, ir.AllocaInstr) for operand in operands):
+            raise self._unchecked(instruction)
+
+    def _plain(self, instruction: ir.Instruction, place: int, type: ir.Type) -> None:
+        """A load or a store, whose operand number `place` is the pointer."""
+        pointer = instruction.operands[place]
+        if isinstance(pointer, ir.AllocaInstr):
+            if pointer.allocated_type != type:
+                raise self._unchecked(instruction)
+            return
+        bytes = stored_bytes(type)
+        natural = bytes & -bytes if isinstance(type, ir.VectorType) else bytes
+        self._check(instruction, place, _INDEX(bytes), instruction.align or natural)
+
+    def _call(self, instruction: ir.CallInstr) -> None:
+        callee = instruction.callee
+        if not isinstance(callee, ir.Function):
+            raise self._unchecked(instruction)
+        if callee.blocks:  # it is checked itself
+            return
+        match ".".join(callee.name.split(".")[:3]):
+            case "llvm.masked.load":
+                self._masked(instruction, 0, instruction.type)
+            case "llvm.masked.store":
+                self._masked(instruction, 1, instruction.args[0].type)
+            case "llvm.masked.gather":
+                self._each_lane(instruction, 0, instruction.type)
+            case "llvm.masked.scatter":
+                self._each_lane(instruction, 1, instruction.args[0].type)
+            case _ if callee.name.startswith("llvm.memset."):
+                self._block(instruction, [(0, True)])
+            case _ if callee.name.startswith(("llvm.memcpy.", "llvm.memmove.")):
+                self._block(instruction, [(0, True), (1, False)])
+            case _ if any(_is_pointer(argument.type) for argument in instruction.args):
+                raise self._unchecked(instruction)
+            case _:
+                pass  # of numbers alone
+
+    def _masked(self, instruction: ir.CallInstr, place: int, type: ir.Type) -> None:
+        """A load or a store of some lanes, whose argument number `place` is the pointer."""
+        pointer, alignment, mask = instruction.args[place : place + 3]
+        number = self._append(instruction, stores=place == 1, alignment=alignment.constant)
+        item = (stored_bytes(type.element), alignment.constant)
+        builder = _before(instruction)
+        found = self.code.checked_lanes(builder, pointer, mask, item, number, place == 1)
+        _replace(instruction, place + 1, found)
+
+    def _each_lane(self, instruction: ir.CallInstr, place: int, type: ir.Type) -> None:
+        """A load or a store of some lanes, whose argument number `place` is the vector of their pointers."""
+        pointers, alignment, mask = instruction.args[place : place + 3]
+        number = self._append(instruction, stores=place == 1, alignment=alignment.constant)
+        builder = _before(instruction)
+        bytes = _INDEX(stored_bytes(type.element))
+        for lane in range(type.count):
+            size = builder.select(builder.extract_element(mask, _LANE(lane)), bytes, _INDEX(0))
+            pointer = builder.extract_element(pointers, _LANE(lane))
+            found = self.code.checked(builder, pointer, size, alignment.constant, number, stores=place == 1)
+            pointers = builder.insert_element(pointers, found, _LANE(lane))
+        _replace(instruction, place + 1, pointers)
+
+    def _block(self, instruction: ir.CallInstr, pointers: list[tuple[int, bool]]) -> None:
+        """What fills or copies memory: for each pointer the argument's number, and whether it is written there.
+
+        It does nothing where one of them is not allowed: the sink has no room for it.
+        """
+        wanted = instruction.args[2]
+        for place, stores in pointers:
+            size = instruction.args[2]
+            pointer = instruction.args[place]
+            found = self._check(instruction, place + 1, wanted, 1, stores=stores)
+            builder = _before(instruction)
+            allowed = builder.icmp_unsigned("==", found, pointer)
+            _replace(instruction, 3, builder.select(allowed, size, size.type(0)))
+
+    def _check(
+        self, instruction: ir.Instruction, place: int, bytes: ir.Value, alignment: int, *, stores: bool | None = None
+    ) -> ir.Value:
+        """Put a check before an instruction and have it use the pointer that the check gives."""
+        stores = isinstance(instruction, ir.StoreInstr) if stores is None else stores
+        number = self._append(instruction, stores=stores, alignment=alignment)
+        builder = _before(instruction)
+        found = self.code.checked(builder, instruction.operands[place], bytes, alignment, number, stores=stores)
+        _replace(instruction, place, found)
+        return found
+
+    def _append(self, instruction: ir.Instruction, *, stores: bool, alignment: int) -> int:
+        self.accesses.append(Access(self._function.name, _text(instruction), stores, alignment))
+        return len(self.accesses) - 1
+
+
+def _text(instruction: ir.Instruction) -> str:
+    """The instruction, without its name. `str` would do it once and for all, and show what it no longer is."""
+    pieces: list[str] = []
+    instruction.descr(pieces)
+    return "".join(pieces).strip()
+
+
+def _is_pointer(type: ir.Type) -> bool:
+    return isinstance(type.element if isinstance(type, ir.VectorType) else type, ir.PointerType)
+
+
+def _before(instruction: ir.Instruction) -> ir.IRBuilder:
+    builder = ir.IRBuilder(instruction.parent)
+    builder.position_before(instruction)
+    return builder
+
+
+def _replace(instruction: ir.Instruction, place: int, value: ir.Value) -> None:
+    """Replace one operand; `Instruction.replace_usage` would replace it wherever it occurs."""
+    instruction.operands = [value if number == place else item for number, item in enumerate(instruction.operands)]
