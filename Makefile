@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check faults fuzz golden format parity bench generate clean
+.PHONY: help demo test check faults fuzz bounds golden format parity bench generate clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make check     format, lint, types, import contracts, and the tests"
 	@echo "make faults    kills, full disks, lost answers and load, at length; FAULT_ROUNDS=20 for less"
 	@echo "make fuzz      every transform of many random documents, and both engines on them; FUZZ_EXAMPLES=2000 for more"
+	@echo "make bounds    the native kernels of all samples and tests with each load and store checked; minutes"
 	@echo "make parity    the comparisons with PyTorch and JAX"
 	@echo "make bench     the benchmarks; OPTIONS='--side-by-side-only' for steps beside PyTorch and JAX alone"
 	@echo "make format    format the code"
@@ -37,6 +38,9 @@ faults: .venv/installed-dev
 
 fuzz: .venv/installed-dev
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(PYTEST) -q -n 2 tests/autograd/test_random_documents.py tests/executor/native/test_random_documents.py
+
+bounds: .venv/installed-dev
+	CHECK_BOUNDS=1 $(PYTEST) -q -n 2 --dist worksteal tests/bounds tests/executor/native
 
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity

@@ -23,7 +23,7 @@ from asg_executor.api.media_types import accepted_type
 from asg_executor.api.problems import refuse
 from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.api.tenant_service import TenantService
-from asg_executor.engines.lookup import engine_named
+from asg_executor.engines.lookup import engine_named, offered_engine
 from asg_executor.plan.arrays import Array
 from asg_executor.sessions import opening
 from asg_executor.sessions.durability import parse_durability
@@ -161,12 +161,13 @@ def _first_values(body: CreateSessionBody, graphs: Mapping[str, Document]) -> di
 def _settings(
     service: TenantService, body: CreateSessionBody, graphs: Mapping[str, Document], creation: CreationKey | None
 ) -> SessionSettings:
+    engine = offered_engine(body.engine) if body.engine else engine_named(service.settings.engine)
     return SessionSettings(
         graphs=graphs,
         graph_digests=body.graphs,
         optimizer=body.optimizer,
         seed=body.seed,
-        engine=engine_named(body.engine or service.settings.engine).name,  # what auto is may change
+        engine=engine.name,  # what auto is may change
         durability=parse_durability(body.durability),
         non_finite=body.non_finite,
         creation=creation,

@@ -7,7 +7,7 @@ from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_executor.errors import UnknownEngineError
 from asg_schema.wire import nearest
 
-__all__ = ["engine_named", "engine_names"]
+__all__ = ["engine_named", "engine_names", "offered_engine"]
 
 
 def _engines() -> tuple[list[Engine], list[Engine]]:
@@ -40,10 +40,23 @@ def engine_named(name: str) -> Engine:
     Raises:
         UnknownEngineError: there is none.
     """
+    return _engine_of(_ENGINES, name)
+
+
+def offered_engine(name: str) -> Engine:
+    """The engine of this name that clients may have: one of `engine_names`, or `auto`.
+
+    Raises:
+        UnknownEngineError: there is none.
+    """
+    return _engine_of(_OFFERED, name)
+
+
+def _engine_of(engines: Mapping[str, Engine], name: str) -> Engine:
     if name == "auto":
-        return next(iter(_ENGINES.values()))
-    if name not in _ENGINES:
-        known = ("auto", *_ENGINES)
+        return next(iter(engines.values()))
+    if name not in engines:
+        known = ("auto", *engines)
         listed = ", ".join(f'"{item}"' for item in known)
         raise UnknownEngineError(f'there is no engine "{name}"{nearest(name, known)}; known are {listed}')
-    return _ENGINES[name]
+    return engines[name]

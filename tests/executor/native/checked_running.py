@@ -1,5 +1,9 @@
-"""A kernel run with every access checked, on arrays of the test's own."""
+"""A kernel run with every access checked, on arrays of the test's own.
 
+With `CHECK_BOUNDS=1` in the environment all kernels of these tests are run so: `make bounds`.
+"""
+
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +15,10 @@ from asg_executor.engines.native.bounds.table import BoundsTable, Range
 from asg_executor.engines.native.kernel_spec import KernelSpec
 from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.program import Call, NativeProgram
+from asg_executor.engines.native.team import Team
 from asg_executor.plan.arrays import Array
+
+CHECKS_ALL = os.environ.get("CHECK_BOUNDS", "") not in ("", "0")
 
 
 def range_of(name: str, array: Array) -> Range:
@@ -46,3 +53,32 @@ def run_checked(
     (function,) = functions([checked])
     call = Call(function, (*arguments, table.address), spec.units, parts, spec.scratch_bytes)
     CheckedProgram([(NativeProgram([call]), CheckedCall(checked, table, poisoned, 'node "y"'))]).run()
+
+
+def run_kernel(
+    spec: KernelSpec,
+    arguments: Sequence[int],
+    read: Sequence[Array],
+    written: Sequence[Array],
+    parts: int = 1,
+    team: Team | None = None,
+) -> None:
+    """Call a kernel once, with checks where all are to be checked.
+
+    Args:
+        spec: the kernel.
+        arguments: its arguments.
+        read: what it may read.
+        written: what it may read and write.
+        parts: into how many parts its units are divided.
+        team: who does the parts where nothing is checked.
+    """
+    if CHECKS_ALL:
+        run_checked(spec, arguments, _ranges(read), _ranges(written), parts)
+        return
+    (function,) = functions([spec])
+    NativeProgram([Call(function, tuple(arguments), spec.units, parts, spec.scratch_bytes)], team).run()
+
+
+def _ranges(arrays: Sequence[Array]) -> list[Range]:
+    return [range_of(f"array {number}", array) for number, array in enumerate(arrays)]

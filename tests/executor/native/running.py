@@ -7,8 +7,6 @@ import numpy as np
 
 from asg_executor.engines.native.kernel_table import Operand
 from asg_executor.engines.native.kernels import NATIVE_KERNELS
-from asg_executor.engines.native.object_code import functions
-from asg_executor.engines.native.program import Call, NativeProgram
 from asg_executor.kernels.table import KERNELS
 from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype
@@ -16,6 +14,7 @@ from asg_executor.plan.layout import Layout, contiguous
 from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
+from executor.native.checked_running import run_kernel
 
 
 def run_natively(
@@ -38,17 +37,15 @@ def run_natively(
         wanted.append(Operand(contiguous(f"result {i}", shape), result.dtype))
     kernels = NATIVE_KERNELS[type(op)](op, given, wanted, threads)
     arrays = [*operands, *results]
-    calls: list[Call] = []
-    for kernel, function in zip(kernels, functions(kernel.spec for kernel in kernels), strict=True):
-        addresses = tuple(
+    failure = np.zeros(1, np.int64)
+    for kernel in kernels:
+        addresses = [
             arrays[argument.place].ctypes.data + argument.offset * arrays[argument.place].itemsize
             for argument in kernel.arguments
-        )
-        calls.append(Call(function, addresses, kernel.spec.units, kernel.parts, kernel.spec.scratch_bytes))
-    if not calls:
-        return None
-    NativeProgram(calls).run()
-    return results
+        ]
+        written = [*results, failure]
+        run_kernel(kernel.spec, [*addresses, failure.ctypes.data], operands, written, kernel.parts)
+    return results if kernels else None
 
 
 def run_with_numpy(op: Op, operands: list[Array]) -> list[Array]:

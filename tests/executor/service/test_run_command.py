@@ -47,6 +47,11 @@ def test_inputs_come_from_files_or_from_the_command_line(asg_run: Run, x: str) -
     assert found.stdout == "prediction: float32[1, 1]\n[[-2.5]]\n"
 
 
+def test_the_accesses_of_native_kernels_may_be_checked(asg_run: Run) -> None:
+    options = ("--input", "x=x.npy", "--parameters", "w.safetensors", "--engine", "native-checked")
+    assert asg_run("regression.json", *options).stdout == "prediction: float32[1, 1]\n[[-2.5]]\n"
+
+
 def test_the_document_comes_from_standard_input(asg_run: Run) -> None:
     options = ("-", "--input", "x=x.npy", "--input", "target=[[0]]", "--parameters", "w.safetensors", "--json")
     found = asg_run(*options, text=REGRESSION)

@@ -130,6 +130,12 @@ def test_an_unknown_engine(server: Server) -> None:
     assert 'mean "numpy"' in problem(server.http.post("/v1/sessions", json=request), "unknown_engine")["detail"]
 
 
+def test_the_engine_that_looks_for_faults_is_not_for_clients(server: Server) -> None:
+    assert server.http.get("/v1").json()["engines"] == ["native", "numpy"]
+    request = {"graphs": graphs(server), "optimizer": {"kind": "sgd"}, "engine": "native-checked"}
+    problem(server.http.post("/v1/sessions", json=request), "unknown_engine")
+
+
 def test_a_session_in_safetensors(server: Server) -> None:
     own = graphs(server)
     metadata = {

@@ -19,7 +19,7 @@ from asg_executor.kernels.workspace import Workspace
 from asg_executor.plan.arrays import Array
 from asg_executor.plan.plan import Plan, Stage
 
-__all__ = ["CheckedNativeEngine", "CheckedProgram"]
+__all__ = ["CheckedNativeEngine", "CheckedProgram", "CheckedSectionMaker"]
 
 _one_at_a_time = Lock()  # a kernel's code has one place for the address of its table, whoever calls it
 _MOST_NODES = 8  # that an error names
@@ -37,7 +37,7 @@ class CheckedNativeEngine(NativeEngine):
     @override
     def make_sections(self, plan: Plan, memory: Memory, workspace: Workspace) -> Sections:
         assert isinstance(plan, NativePlan), "the plan is this engine's own"
-        return _CheckedSectionMaker(plan, memory, workspace).sections()
+        return CheckedSectionMaker(plan, memory, workspace).sections()
 
 
 class CheckedProgram:
@@ -64,7 +64,7 @@ class CheckedProgram:
                 call.end()
 
 
-class _CheckedSectionMaker(SectionMaker):
+class CheckedSectionMaker(SectionMaker):
     """Gives each call of a kernel a table of the memory that it may touch."""
 
     def __init__(self, plan: NativePlan, memory: Memory, workspace: Workspace) -> None:
