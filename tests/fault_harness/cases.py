@@ -20,7 +20,7 @@ from asg_executor.exports.places import open_place
 from asg_executor.safetensors_bytes import MEDIA_TYPE, write_safetensors
 from asg_executor.store.step_log import StepLog
 from executor_harness.in_process import Server, in_process
-from fault_harness.training import ADAM, SEED, gradient, network, poisoned, step_body
+from fault_harness.training import ADAM, MIXED, SEED, gradient, network, poisoned, step_body
 
 __all__ = ["CASES", "Case", "go_on", "observe", "service"]
 
@@ -88,7 +88,7 @@ def create(server: Server, key: str, **fields: Any) -> str:
 def creation(server: Server, key: str, **fields: Any) -> httpx.Response:
     """Send two documents and create a session of them."""
     graphs: dict[str, str] = {}
-    for name, document in (("predict", network()), ("train", gradient())):
+    for name, document in (("predict", network()), ("train", gradient(loss_scale="precision" in fields))):
         sent = server.http.post("/v1/graphs", content=document.to_json())
         if not sent.is_success:
             return sent
@@ -193,6 +193,7 @@ _TWO = {"snapshot_every": 2}
 
 skip_last = steps(3, 4, body=last_poisoned)
 _SKIP = {"non_finite": "skip"}
+_MIXED = {"precision": MIXED}
 
 
 def snapshot_and_step(server: Server, session: str) -> httpx.Response | None:
@@ -291,6 +292,8 @@ CASES = {
             settings=_SKIP,
             several=True,
         ),
+        Case("first step in mixed precision, which is skipped", steps(1), steps=0, settings=_MIXED),
+        Case("steps in mixed precision with a snapshot", steps(3, 4), durability=_TWO, settings=_MIXED, several=True),
         Case("snapshot", snapshot_now),
         Case("second snapshot", snapshot_now, prepare=snapshot_and_step),
         Case("graph", lambda server, _: server.http.post("/v1/graphs", content=SMALL)),

@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 
 from asg_executor import Session
-from fault_harness.training import ADAM, MOMENTUM, SEED, gradient, network, oracle_step, step_body
+from fault_harness.training import ADAM, MIXED, MOMENTUM, SEED, gradient, network, oracle_step, step_body
 
 __all__ = ["Client", "KilledServer", "kill_again_and_again", "killed_server"]
 
@@ -42,8 +42,9 @@ POINTS: dict[str, str] = {
 class Oracle:
     """The digests of an uninterrupted run, by the number of the step."""
 
-    def __init__(self, optimizer: dict[str, Any]) -> None:
-        self._session = Session({"predict": network(), "train": gradient()}, optimizer, seed=SEED)
+    def __init__(self, optimizer: dict[str, Any], precision: Any) -> None:
+        graphs = {"predict": network(), "train": gradient(loss_scale=precision != "as_written")}
+        self._session = Session(graphs, optimizer, seed=SEED, precision=precision)
         self._digests = [self._session.digest()]
 
     def digest(self, number: int) -> str:
@@ -139,11 +140,13 @@ class Client:
         chance: what it does.
     """
 
-    MODES: tuple[tuple[Any, int | None, dict[str, Any]], ...] = (
-        ("every_step", 0, ADAM),
-        ("every_step", 0, MOMENTUM),
-        ({"snapshot_every": 3}, 2, ADAM),
-        ("checkpoint_only", None, MOMENTUM),
+    MODES: tuple[tuple[Any, int | None, dict[str, Any], Any], ...] = (
+        ("every_step", 0, ADAM, "as_written"),
+        ("every_step", 0, MOMENTUM, "as_written"),
+        ("every_step", 0, ADAM, MIXED),
+        ({"snapshot_every": 3}, 2, ADAM, "as_written"),
+        ({"snapshot_every": 3}, 2, ADAM, MIXED),
+        ("checkpoint_only", None, MOMENTUM, "as_written"),
     )
 
     def __init__(self, chance: random.Random) -> None:
@@ -154,15 +157,19 @@ class Client:
 
     def create(self, http: httpx.Client) -> None:
         """Create the sessions."""
-        graphs: dict[str, str] = {}
-        for name, document in (("predict", network()), ("train", gradient())):
-            graphs[name] = http.post("/v1/graphs", content=document.to_json()).json()["digest"]
-        self._graphs = graphs
-        for durability, weakest, optimizer in self.MODES:
-            body = {"graphs": graphs, "optimizer": optimizer, "seed": SEED, "durability": durability}
+        documents = {"predict": network(), "train": gradient(), "scaled": gradient(loss_scale=True)}
+        digests: dict[str, str] = {}
+        for name, document in documents.items():
+            digests[name] = http.post("/v1/graphs", content=document.to_json()).json()["digest"]
+        scaled = digests.pop("scaled")
+        self._graphs = digests
+        for durability, weakest, optimizer, precision in self.MODES:
+            graphs = digests if precision == "as_written" else {**digests, "train": scaled}
+            settings = {"optimizer": optimizer, "seed": SEED, "durability": durability, "precision": precision}
+            body = {"graphs": graphs, **settings}
             response = http.post("/v1/sessions", json=body)
             assert response.status_code == 201, response.text
-            self._promises.append(Promise(response.headers["Location"], Oracle(optimizer), weakest))
+            self._promises.append(Promise(response.headers["Location"], Oracle(optimizer, precision), weakest))
 
     def check(self, http: httpx.Client) -> None:
         """Find that all that was promised is there, and learn what became of what was not answered."""

@@ -15,10 +15,28 @@ from asg_builder import losses, nn
 from asg_executor import Session
 from asg_schema.document import Document
 
-__all__ = ["ADAM", "MOMENTUM", "SEED", "batch", "gradient", "network", "oracle", "oracle_step", "poisoned", "step_body"]
+__all__ = [
+    "ADAM",
+    "MIXED",
+    "MOMENTUM",
+    "SEED",
+    "batch",
+    "gradient",
+    "network",
+    "oracle",
+    "oracle_step",
+    "poisoned",
+    "step_body",
+]
 
 ADAM: dict[str, Any] = {"kind": "adam", "learning_rate": 0.05, "average_decay": 0.9, "accumulation": "mean"}
 MOMENTUM: dict[str, Any] = {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "nesterov": True}
+# A scale that is too large at first, and grows so soon that it is so again and again.
+MIXED: dict[str, Any] = {
+    "kind": "mixed",
+    "dtype": "float16",
+    "loss_scaling": {"init_scale": 2.0**17, "growth_interval": 2},
+}
 SEED = 5
 
 
@@ -34,9 +52,9 @@ def network() -> Document:
 
 
 @cache
-def gradient() -> Document:
+def gradient(*, loss_scale: bool = False) -> Document:
     """The network with its gradients."""
-    return grad(network(), of="loss")
+    return grad(network(), of="loss", loss_scale=loss_scale)
 
 
 def batch(number: int) -> dict[str, npt.NDArray[np.float32]]:

@@ -14,6 +14,8 @@ from fault_harness.cases import CASES
 FEW = {
     "step": (5,),
     "step with a snapshot": (30,),
+    "first step in mixed precision, which is skipped": (-3,),
+    "steps in mixed precision with a snapshot": (8, -6),
     "creation": (25, -1),
     "deletion": (5,),
     "parameters": (-8,),
