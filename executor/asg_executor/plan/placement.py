@@ -15,6 +15,7 @@ from asg_executor.errors import InterfaceError
 from asg_executor.plan.arena import Arena
 from asg_executor.plan.arrays import Array, concrete_shape
 from asg_executor.plan.layout import Layout, element_count
+from asg_executor.plan.lifetimes import Buffer, arrange
 from asg_executor.plan.overlaps import Overlaps
 from asg_executor.plan.plan import Place, Stage
 from asg_executor.plan.program import Instruction, Program
@@ -30,7 +31,7 @@ class Placement:
     Attributes:
         places: where each root lies.
         direct: the outputs that are computed in their destination.
-        arena: the layout of the arena.
+        arena_bytes: the size of the arena.
         tile_bytes: how much memory the tiles of the stages share.
     """
 
@@ -50,7 +51,7 @@ class Placement:
         self.overlaps = Overlaps(bound)
         self.places: dict[str, Place] = {}
         self.direct: set[str] = set()
-        self.arena = Arena()
+        self.arena_bytes = 0
         self.tile_bytes = 0
         self.made: dict[str, tuple[int, int]] = {}  # the stage and the place in it where a root is computed
         self.reads: dict[str, list[tuple[int, int, Layout, Instruction]]] = {}
@@ -135,28 +136,31 @@ class Placement:
         return True
 
     def _fill_arena(self) -> None:
-        dying: dict[int, list[str]] = {}
-        inherited: set[str] = set()
-        for name in self.program.sources:
-            if name not in self.places and name in self.last:
-                self._allocate(name)
-                dying.setdefault(self.last[name], []).append(name)
+        owners = self._find_owners()
+        lives = {owner: [self.made.get(owner, (-1, 0))[0], -1] for owner in owners.values()}
+        for root, owner in owners.items():
+            lives[owner][1] = max(lives[owner][1], self.last[root])
+        buffers = [Buffer(_bytes(self.program.types[owner]), *life) for owner, life in lives.items()]
+        arrangement = arrange(buffers)
+        self.arena_bytes = arrangement.size
+        begins = dict(zip(lives, arrangement.begins, strict=True))
+        self.places.update((root, Place("arena", begin=begins[owner])) for root, owner in owners.items())
+
+    def _find_owners(self) -> dict[str, str]:
+        """For each root of the arena the first one that stands in its memory: itself, or one that dies with it."""
+        owners = {name: name for name in self.program.sources if name not in self.places and name in self.last}
+        heritable = set(owners)
         for number, stage in enumerate(self.stages):
             self._place_temporaries(number, stage)
             for position, instruction in enumerate(stage.instructions):
                 for result in instruction.results:
                     if result in self.places or result in stage.local:
                         continue
-                    giver = self._giver(stage, instruction, result, (number, position), inherited)
-                    if giver is None:
-                        self._allocate(result)
-                    else:
-                        self.places[result] = self.places[giver]
-                        inherited.add(giver)
-                    dying.setdefault(self.last[result], []).append(result)
-            for root in dying.pop(number, ()):
-                if root not in inherited:
-                    self.arena.free(self.places[root].begin)
+                    giver = self._giver(stage, instruction, result, (number, position), heritable)
+                    owners[result] = result if giver is None else owners[giver]
+                    heritable.add(result)
+                    heritable.discard(giver or "")
+        return owners
 
     def _place_temporaries(self, number: int, stage: Stage) -> None:
         """Give what is computed and read within one stage of tiles a piece of the tiles' memory."""
@@ -188,18 +192,15 @@ class Placement:
                 arena.free(self.places[root].begin)
         self.tile_bytes = max(self.tile_bytes, arena.size)
 
-    def _allocate(self, root: str) -> None:
-        self.places[root] = Place("arena", begin=self.arena.allocate(_bytes(self.program.types[root])))
-
     def _giver(
-        self, stage: Stage, instruction: Instruction, result: str, place: tuple[int, int], inherited: set[str]
+        self, stage: Stage, instruction: Instruction, result: str, place: tuple[int, int], heritable: set[str]
     ) -> str | None:
         """A root that dies in a stage and whose memory a result of the stage can take over."""
         if stage.in_place is None:
-            return self._dying_operand(instruction, *place, inherited)
-        return self._dying_root(result, stage.in_place.get(result, ()), place[0], inherited)
+            return self._dying_operand(instruction, *place, heritable)
+        return self._dying_root(result, stage.in_place.get(result, ()), place[0], heritable)
 
-    def _dying_operand(self, instruction: Instruction, number: int, position: int, inherited: set[str]) -> str | None:
+    def _dying_operand(self, instruction: Instruction, number: int, position: int, heritable: set[str]) -> str | None:
         """An operand whose memory the result can take over: it is read here for the last time, element by element."""
         if is_pointwise(instruction.op):
             candidates = instruction.operands
@@ -211,7 +212,7 @@ class Placement:
         for operand in candidates:
             layout = self.layouts[operand]
             root = layout.root
-            if root in inherited or self.places[root].kind != "arena" or self.last[root] != number:
+            if root not in heritable or self.last[root] != number:
                 continue
             owner = self.program.types[root]
             if owner.dtype.itemsize != wanted.dtype.itemsize or _count(owner) != _count(wanted):
@@ -221,11 +222,11 @@ class Placement:
                 return root
         return None
 
-    def _dying_root(self, result: str, candidates: Collection[str], number: int, inherited: set[str]) -> str | None:
+    def _dying_root(self, result: str, candidates: Collection[str], number: int, heritable: set[str]) -> str | None:
         """One of `candidates` whose memory a result of a fused kernel can take over."""
         wanted = self.program.types[result]
         for root in candidates:
-            if root in inherited or self.places[root].kind != "arena" or self.last[root] != number:
+            if root not in heritable or self.last[root] != number:
                 continue
             owner = self.program.types[root]
             if owner.dtype.itemsize == wanted.dtype.itemsize and _count(owner) == _count(wanted):

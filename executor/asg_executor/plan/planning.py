@@ -53,7 +53,7 @@ def finish_plan(
         inputs=tuple(name for name in program.sources if name not in in_place and name in used),
         returned={name: value for name, value in program.outputs.items() if name not in destinations},
         written={name: program.outputs[name] for name in destinations if name not in placement.direct},
-        arena_bytes=placement.arena.size,
+        arena_bytes=placement.arena_bytes,
         tile_bytes=placement.tile_bytes,
         constant_bytes=sum(stored_elements(array).nbytes for array in program.constants.values()),
     )
