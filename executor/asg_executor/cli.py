@@ -150,12 +150,16 @@ def plan(
     symbol: Annotated[
         list[str] | None, typer.Option(metavar="NAME=SIZE", help="The size of a symbol. May be repeated.")
     ] = None,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="The document's figures and the engine's memory instead of the stages.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for a program.")] = False,
 ) -> None:
     """Show how an engine would run a document: kernels, fusion and memory."""
     from asg_executor.plan_command import describe_plan
 
-    write_text(describe_plan(document, named_sizes(symbol or (), "--symbol"), engine=engine, as_json=as_json))
+    sizes = named_sizes(symbol or (), "--symbol")
+    write_text(describe_plan(document, sizes, engine=engine, with_statistics=stats, as_json=as_json))
 
 
 commands: list[tuple[str, Callable[..., Any]]] = [

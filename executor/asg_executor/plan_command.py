@@ -15,14 +15,16 @@ from asg_executor.plan.plan import Plan, Stage
 from asg_schema.command_line import CommandError, read_document
 from asg_schema.dims import symbols_of
 from asg_schema.document import Document
-from asg_schema.listing import Section, format_bytes, format_count, plain_text
+from asg_schema.listing import Section, format_bytes, format_count, plain_text, statistics_listing
+from asg_schema.listing_json import statistics_json
+from asg_schema.statistics import statistics
 
 __all__ = ["describe_plan"]
 
 _MOST_NAMED = 6  # nodes of a stage
 
 
-def describe_plan(source: str, symbols: Mapping[str, int], *, engine: str, as_json: bool) -> str:
+def describe_plan(source: str, symbols: Mapping[str, int], *, engine: str, with_statistics: bool, as_json: bool) -> str:
     """How an engine would run a document: its stages, what runs each of them, and the memory.
 
     Parameters are taken to be held by a session, so that their memory does not count.
@@ -31,6 +33,7 @@ def describe_plan(source: str, symbols: Mapping[str, int], *, engine: str, as_js
         source: the document's file; `-` is standard input.
         symbols: a size for each symbol in the shapes of its inputs.
         engine: the engine's name.
+        with_statistics: whether to return the document's figures and the plan's totals instead of its stages.
         as_json: whether to return JSON instead of text for people.
 
     Raises:
@@ -42,9 +45,12 @@ def describe_plan(source: str, symbols: Mapping[str, int], *, engine: str, as_js
     assert isinstance(chosen, PlannedEngine), "every engine makes a plan"
     bound = {item.id: np.empty(concrete_shape(item.type), numpy_dtype(item.dtype)) for item in document.parameters}
     plan = chosen.plan(document, symbols, bound=bound)
+    found = statistics(document, symbols) if with_statistics else None
     if as_json:
-        return json.dumps({"engine": chosen.name, **_plan_json(plan)}, indent=2, ensure_ascii=False) + "\n"
-    return f"{document.name}  (engine {chosen.name})\n\n{plain_text(_sections(plan))}"
+        made = _plan_json(plan) if found is None else {**statistics_json(found), "plan": _totals_json(plan)}
+        return json.dumps({"engine": chosen.name, **made}, indent=2, ensure_ascii=False) + "\n"
+    sections = _sections(plan) if found is None else [*statistics_listing(found), _totals(plan)]
+    return f"{document.name}  (engine {chosen.name})\n\n{plain_text(sections)}"
 
 
 def _check_symbols(document: Document, given: Mapping[str, int]) -> None:
@@ -59,7 +65,7 @@ def _check_symbols(document: Document, given: Mapping[str, int]) -> None:
         raise CommandError(f'the symbol "{missing[0]}" has no size; --symbol {missing[0]}=32 gives it one')
 
 
-def _plan_json(plan: Plan) -> dict[str, Any]:
+def _totals_json(plan: Plan) -> dict[str, Any]:
     return {
         "operations": plan.operations,
         "memory": {
@@ -69,6 +75,12 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
             "constant_bytes": plan.constant_bytes,
             "live_bytes": live_bytes(plan),
         },
+    }
+
+
+def _plan_json(plan: Plan) -> dict[str, Any]:
+    return {
+        **_totals_json(plan),
         "stages": [
             {
                 "kernel": stage.kernel,
@@ -81,7 +93,7 @@ def _plan_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _sections(plan: Plan) -> list[Section]:
+def _totals(plan: Plan) -> Section:
     kinds = Counter(stage.kernel for stage in plan.stages)
     alive = live_bytes(plan)
     ratio = f", {plan.arena_bytes / alive:.2f} times that" if alive else ""
@@ -94,12 +106,16 @@ def _sections(plan: Plan) -> list[Section]:
         ("tiles", format_bytes(plan.tile_bytes)),
         ("constants", format_bytes(plan.constant_bytes)),
     ]
+    return Section("plan", ("what", "how many"), totals)
+
+
+def _sections(plan: Plan) -> list[Section]:
     rows = [
         (str(number), stage.kernel, f"{stage.operations:,}", _named(_nodes(stage)))
         for number, stage in enumerate(plan.stages)
     ]
     sections = [
-        Section("totals", ("what", "how many"), totals),
+        _totals(plan),
         Section("stages", ("", "kernel", "operations", "nodes"), rows, True),
     ]
     fallbacks = [
@@ -108,7 +124,7 @@ def _sections(plan: Plan) -> list[Section]:
         if stage.kernel == "numpy"
         for item in stage.instructions
     ]
-    if len(kinds) > 1 and fallbacks:
+    if fallbacks and any(stage.kernel != "numpy" for stage in plan.stages):
         sections.append(Section("without a native kernel", ("node", "op", "operands"), fallbacks, True))
     return [section for section in sections if section.rows]
 

@@ -66,15 +66,13 @@ def describe(
     ] = None,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="NAME", help="How this engine of the executor would run it: as asg plan."),
+        typer.Option("--engine", metavar="NAME", help="How this engine of the executor would run it, as asg plan."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List a document with the type of every value, or its figures."""
     if engine is not None:
-        if stats:
-            raise typer.BadParameter("--stats and --engine exclude each other")
-        _command_of_any_part("plan")(doc, engine=engine, symbol=symbol, as_json=as_json)
+        _command_of_any_part("plan")(doc, engine=engine, symbol=symbol, stats=stats, as_json=as_json)
         return
     if symbol and not stats:
         raise typer.BadParameter("--symbol is for --stats and --engine")

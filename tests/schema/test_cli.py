@@ -216,7 +216,6 @@ def test_the_help_does_not_wait_for_what_other_commands_import() -> None:
         (["validat", "-"], "No such command 'validat'"),
         (["--nonsense"], "No such option"),
         (["ops", "--json", "--markdown"], "--json and --markdown exclude each other"),
-        (["describe", "-", "--stats", "--engine", "numpy"], "--stats and --engine exclude each other"),
         (["describe", "-", "--symbol", "batch=2"], "--symbol is for --stats and --engine"),
     ],
 )

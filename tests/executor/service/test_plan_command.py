@@ -40,7 +40,7 @@ def test_the_native_engine_tells_what_runs_together_and_what_runs_with_numpy(
     pytest.importorskip("llvmlite")
     found = run(capsys, folder, "plan", "embedding.json", "--engine", "native", "--symbol", "batch=64")
     assert (found.returncode, found.stderr) == (0, "")
-    assert found.stdout.startswith("embedding  (engine native)\n\ntotals\n")
+    assert found.stdout.startswith("embedding  (engine native)\n\nplan\n")
     sections = dict(section.split("\n", 1) for section in found.stdout.strip().split("\n\n")[1:])
     stages = [line.split()[1] for line in sections["stages"].splitlines()[1:]]
     assert stages == ["native", "fused", "native", "numpy"]
@@ -59,6 +59,20 @@ def test_the_same_as_json_by_either_command(folder: Path, capsys: pytest.Capture
     assert memory["live_bytes"] >= rows + tokens
     assert memory["live_bytes"] <= memory["arena_bytes"] <= memory["peak_bytes"]
     assert run(capsys, folder, "describe", *options).stdout == found.stdout
+
+
+def test_figures_of_the_document_with_the_memory_of_the_plan(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("embedding.json", "--stats", "--engine", "numpy", "--symbol", "batch=64")
+    found = run(capsys, folder, "describe", *options)
+    assert (found.returncode, found.stderr) == (0, "")
+    names = [section.split("\n", 1)[0] for section in found.stdout.strip().split("\n\n")[1:]]
+    assert names[0] == "totals"
+    assert names[-1] == "plan"
+    assert "alive at one time" in found.stdout
+    as_json = json.loads(run(capsys, folder, "plan", *options, "--json").stdout)
+    memory = as_json["plan"]["memory"]
+    assert memory["live_bytes"] <= memory["arena_bytes"] <= memory["peak_bytes"]
+    assert "stages" not in as_json
 
 
 @pytest.mark.parametrize(
