@@ -101,3 +101,12 @@ class Engine(Protocol):
             RunError: a node whose operands are constants cannot be computed.
         """
         ...
+
+    def copier(self, pairs: Sequence[tuple[Array, Array]]) -> Callable[[], object]:
+        """What copies into the first array of each pair the second, as often as it is called.
+
+        Args:
+            pairs: contiguous arrays of the same dtype and shape, none of which overlap. Whoever calls it keeps them
+                alive.
+        """
+        ...

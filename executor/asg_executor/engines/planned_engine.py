@@ -1,7 +1,7 @@
 """`PlannedEngine`: what engines share that run a plan."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from asg_executor.allowance import current_allowance
@@ -110,3 +110,12 @@ class PlannedEngine(ABC):
         return PlannedExecutable(
             plan, bound, destinations, workspace, claim, lambda memory: self.make_sections(plan, memory, workspace)
         )
+
+    def copier(self, pairs: Sequence[tuple[Array, Array]]) -> Callable[[], object]:
+        """See `asg_executor.engines.engine.Engine.copier`."""
+
+        def copy() -> None:
+            for target, source in pairs:
+                target[...] = source
+
+        return copy

@@ -6,8 +6,9 @@ parameters as a whole has a block for each of them instead. Each parameter is a 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
 __all__ = ["Arena", "Arenas", "Block", "Stretch", "required_bytes"]
+
+
+Copier: TypeAlias = Callable[[Sequence[tuple[Array, Array]]], Callable[[], object]]
+"""Makes what copies into the first array of each pair the second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +145,7 @@ class Arenas:
     Args:
         parameters: the declarations, by name.
         assignments: which rule trains which of them; they are floating-point.
+        copier: makes what copies the state aside; see `asg_executor.engines.engine.Engine.copier`.
         average: whether an average of the trained ones is kept.
         shared: arrays that a step changes and that belong to no parameter, by name.
     """
@@ -148,6 +154,7 @@ class Arenas:
         self,
         parameters: Mapping[str, Parameter],
         assignments: Sequence[Assignment],
+        copier: Copier,
         *,
         average: bool = False,
         shared: Mapping[str, Array] | None = None,
@@ -161,7 +168,9 @@ class Arenas:
         self.gradients = {name: view for arena in self.arenas for name, view in arena.gradient_views.items()}
         self.averages = {name: view for arena in self.arenas for name, view in arena.average_views.items()}
         self._shared = shared or {}
+        self._copier = copier
         self._backup: list[tuple[Array, Array]] | None = None
+        self._copy_aside: Callable[[], object] | None = None
 
     @property
     def trained(self) -> list[Arena]:
@@ -170,11 +179,11 @@ class Arenas:
 
     def save(self) -> None:
         """Copy the state aside, for `restore`."""
-        if self._backup is None:
+        if self._copy_aside is None:
             state = [*(vector for arena in self.arenas for vector in arena.state()), *self._shared.values()]
             self._backup = [(np.empty_like(vector), vector) for vector in state]
-        for kept, vector in self._backup:
-            kept[...] = vector
+            self._copy_aside = self._copier(self._backup)
+        self._copy_aside()
 
     def restore(self) -> None:
         """Put the state back that `save` copied last."""

@@ -105,7 +105,9 @@ class Session:
         average = self._optimizer is not None and self._optimizer.average_decay is not None
         self._check_memory(average=average)
         shared = None if self._scaler is None else self._scaler.state
-        self._arenas = Arenas(self._set.parameters, self._assignments, average=average, shared=shared)
+        self._arenas = Arenas(
+            self._set.parameters, self._assignments, self._engine.copier, average=average, shared=shared
+        )
         dtype = contraction_dtype(self._precision)
         self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit, dtype)
         gradient_step: GradientStep | None = None

@@ -1,11 +1,12 @@
 """The `native` engine: kernels that LLVM compiles for this processor, called without Python in between."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from typing_extensions import override
 
 from asg_executor.engines.executable import Sections
 from asg_executor.engines.memory import Memory
+from asg_executor.engines.native.copying import copies
 from asg_executor.engines.native.plan import NativePlan, make_native_plan
 from asg_executor.engines.native.sections import SectionMaker
 from asg_executor.engines.native.team import default_threads
@@ -31,3 +32,7 @@ class NativeEngine(PlannedEngine):
     def make_sections(self, plan: Plan, memory: Memory, workspace: Workspace) -> Sections:
         assert isinstance(plan, NativePlan), "the plan is this engine's own"
         return SectionMaker(plan, memory, workspace).sections()
+
+    @override
+    def copier(self, pairs: Sequence[tuple[Array, Array]]) -> Callable[[], object]:
+        return copies(pairs).run
