@@ -1,5 +1,6 @@
 """Clients and sessions against a server that is played by a function: what is sent, and what becomes of the answer."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 import asg_builder as asg
 from asg_builder import optim
-from asg_builder.client import Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem
+from asg_builder.client import AsyncClient, Client, ConnectionFailed, NotFound, UnexpectedAnswer, ValidationProblem
 from asg_builder.client.payload import decode, encode
 from asg_schema import AsgError, Document
 from builder_harness.played_executor import DOCUMENT, SAFETENSORS, Server, decode_request
@@ -52,7 +53,21 @@ def test_what_is_kept_of_a_session_and_what_is_not_finite() -> None:
     assert (texts["durability"], texts["non_finite"]) == ('{"snapshot_every": 5}', "skip")
     server.client.create_session({"train": DOCUMENT})
     texts = decode_request(server.requests[-1].content)[1]
-    assert not {"durability", "non_finite"} & texts.keys()
+    assert not {"durability", "non_finite", "precision"} & texts.keys()
+
+
+@pytest.mark.parametrize(("precision", "sent"), [("mixed", '"mixed"'), ({"kind": "mixed"}, '{"kind": "mixed"}')])
+def test_the_precision_is_sent_as_json(precision: Any, sent: str) -> None:
+    server = Server()
+    server.client.create_session({"train": DOCUMENT}, precision=precision)
+    assert decode_request(server.requests[-1].content)[1]["precision"] == sent
+
+    async def create() -> None:
+        async with AsyncClient("http://executor", transport=httpx.MockTransport(server.answer)) as client:
+            await client.create_session({"train": DOCUMENT}, precision=precision)
+
+    asyncio.run(create())
+    assert decode_request(server.requests[-1].content)[1]["precision"] == sent
 
 
 LOST: list[httpx.Request] = []

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from threading import Lock
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -160,7 +160,7 @@ class ServedModel:
         check_names("parameter", [name for name in self._parameters if name in values], self._parameters)
         with self._guard:
             for name, array in self._parameters.items():
-                np.copyto(array, values[name], casting="no")
+                np.copyto(array, _stored(values[name], array.dtype), casting="no")
             self._step, self.revision = step, revision
 
     def known_selection(self, given: Iterable[str], outputs: Sequence[str] | None) -> Selection | None:
@@ -250,3 +250,11 @@ class ServedModel:
         usual = seconds if known is None else min(seconds, 2 * known)
         self._seconds[executable] = usual if known is None else known + _NEWEST * (usual - known)
         return Ran(results, self._step, begin, seconds, compiled=known is None)
+
+
+def _stored(value: Array, dtype: np.dtype[Any]) -> Array:
+    """A value of a parameter in the dtype of its declaration: a checkpoint may have a master weight in its place."""
+    if value.dtype != np.float32 or dtype.itemsize != 2:
+        return value
+    with np.errstate(over="ignore"):  # it may be beyond float16
+        return value.astype(dtype)

@@ -116,12 +116,10 @@ def loss_scaler(graphs: GraphSet, precision: Precision) -> LossScaler | None:
         precision: its precision.
 
     Raises:
-        SessionError: there is nothing to scale, though settings say how, or only some gradients are scaled; or a
-            parameter is stored in 16 bits.
+        SessionError: there is nothing to scale, though settings say how, or only some gradients are scaled.
     """
     if not isinstance(precision, MixedPrecision):
         return None
-    _refuse_narrow_parameters(graphs)
     train = graphs.graphs.get(TRAIN)
     if train is None or loss_scale_input(train) is None:
         if precision.loss_scaling is not None:
@@ -130,21 +128,6 @@ def loss_scaler(graphs: GraphSet, precision: Precision) -> LossScaler | None:
         return None
     _refuse_unscaled_gradients(graphs, train)
     return LossScaler(precision.loss_scaling or LossScaling())
-
-
-def _refuse_narrow_parameters(graphs: GraphSet) -> None:
-    problems = [
-        Problem(
-            "/precision",
-            "narrow_parameter",
-            f'the parameter "{name}" is {parameter.type}: mixed precision keeps the weights in float32, so declare it '
-            'float32, or take "as_written"',
-        )
-        for name, parameter in graphs.parameters.items()
-        if parameter.dtype.is_floating and parameter.dtype.bits == 16
-    ]
-    if problems:
-        raise SessionError(problems)
 
 
 def _refuse_unscaled_gradients(graphs: GraphSet, train: Document) -> None:

@@ -5,16 +5,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from asg_executor.allowance import current_allowance
 from asg_executor.engines.engine import Engine, Executable
 from asg_executor.engines.lookup import engine_named
-from asg_executor.errors import InterfaceError, MemoryLimitError
+from asg_executor.errors import InterfaceError
 from asg_executor.optimizers.choice import parse_optimizer
 from asg_executor.optimizers.optimizer import Optimizer
 from asg_executor.optimizers.rule import Rule
 from asg_executor.plan.arrays import Array
-from asg_executor.plan.binding import bind_symbols, check_names
-from asg_executor.plan.coercion import as_array
+from asg_executor.plan.binding import check_names
 from asg_executor.sessions.arenas import Arenas, required_bytes
 from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.errors import SessionError
@@ -24,6 +22,9 @@ from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.initialization import initial_value
 from asg_executor.sessions.inputs import GraphInputs
 from asg_executor.sessions.loss_scale import loss_scaler
+from asg_executor.sessions.master_weights import computed_graphs
+from asg_executor.sessions.memory import claim_memory
+from asg_executor.sessions.parameter_values import as_declared, checked_values
 from asg_executor.sessions.partial_step import PartialSteps
 from asg_executor.sessions.precision import Precision, contraction_dtype, parse_precision
 from asg_executor.sessions.random_keys import MOST_SEED
@@ -32,11 +33,8 @@ from asg_executor.sessions.state_arrays import check_state, state_digest
 from asg_executor.sessions.training_steps import NonFinitePolicy, Recorder, TrainingSteps
 from asg_schema.document import Document, Parameter
 from asg_schema.errors import Problem
-from asg_schema.function import expanded_nodes
 
 __all__ = ["Session", "WhichParameters"]
-
-_NODE_BYTES = 1024  # about what a node of a document takes
 
 WhichParameters: TypeAlias = Literal["current", "average"]
 """Which values of the parameters: as the last step left them, or their average over the steps."""
@@ -60,16 +58,14 @@ class Session:
             parameters with their gradients, slots and backup; None for no limit.
         non_finite: what becomes of a step after which a trained parameter, a slot, an average or an updated state has
             NaN or an infinity: "apply" takes it, "skip" takes it without its changes, "fail" does not take it.
-        precision: "as_written", or "mixed" or the full JSON form of that: contractions in 16 bits
-            (`asg_executor.sessions.precision`). Where `train` has an input for a loss scale, a step whose gradients are
-            not finite is then taken without its changes, whatever `non_finite` is.
+        precision: "as_written", or "mixed" or the full JSON form of that: contractions in 16 bits. Where `train` has an
+            input for a loss scale, a step whose gradients are not finite is then taken without its changes.
 
     Attributes:
         partial_steps: steps whose parts come one by one.
 
     Raises:
-        SessionError: the graphs do not fit together, or the optimizer is missing or has nothing to do, or the precision
-            is none, or does not fit the graphs.
+        SessionError: the graphs do not fit together, or the optimizer or the precision does not fit them.
         OptimizerError: the optimizer's settings are not valid, or do not fit the parameters.
         InterfaceError: a first value has an unknown name or another dtype or shape.
         InitializationError: an initialiser describes no distribution.
@@ -92,24 +88,26 @@ class Session:
             raise SessionError([Problem("/seed", "invalid_value", f"a seed is from 0 to 2**64 - 1, not {seed}")])
         self._set = GraphSet.of(graphs)
         self._optimizer = None if optimizer is None else parse_optimizer(optimizer)
-        self._assignments = assign_parameters(self._set, self._optimizer)
+        self._precision: Precision = parse_precision(precision)
+        self._scaler = loss_scaler(self._set, self._precision)
+        self._computed = computed_graphs(self._set, self._precision)
+        self._assignments = assign_parameters(self._computed, self._optimizer)
         # A parameter that is frozen has a gradient, which is not computed.
         names = {name for assignment in self._assignments for name in assignment.names}
-        self._gradients = {name: output for name, output in self._set.gradients.items() if name in names}
+        self._gradients = {name: output for name, output in self._computed.gradients.items() if name in names}
         self._engine: Engine = engine_named(engine)
         self._seed = seed
         self._inputs = {name: GraphInputs(document, seed) for name, document in self._set.graphs.items()}
         self._memory_limit = memory_limit
-        self._precision: Precision = parse_precision(precision)
-        self._scaler = loss_scaler(self._set, self._precision)
         average = self._optimizer is not None and self._optimizer.average_decay is not None
-        self._check_memory(average=average)
+        self._required_bytes = required_bytes(self._computed.parameters.values(), self._assignments, average=average)
+        self._claim = claim_memory(self._set.graphs, self._required_bytes, memory_limit)
         shared = None if self._scaler is None else self._scaler.state
         self._arenas = Arenas(
-            self._set.parameters, self._assignments, self._engine.copier, average=average, shared=shared
+            self._computed.parameters, self._assignments, self._engine.copier, average=average, shared=shared
         )
-        dtype = contraction_dtype(self._precision)
-        self._compiled = CompiledGraphs(self._engine, graphs, self._arenas.parameters, memory_limit, dtype)
+        computed, dtype = self._computed.graphs, contraction_dtype(self._precision)
+        self._compiled = CompiledGraphs(self._engine, computed, self._arenas.parameters, memory_limit, dtype)
         gradient_step: GradientStep | None = None
         if self._optimizer is not None:
             scale = None if self._scaler is None else self._scaler.scale
@@ -118,6 +116,7 @@ class Session:
             self._set,
             self._inputs,
             self._gradients,
+            self._computed.state_updates,
             self._arenas,
             self._compiled,
             gradient_step,
@@ -125,24 +124,9 @@ class Session:
             self._scaler,
         )
         self.partial_steps = PartialSteps(self._set, self._arenas, self._steps)
-        first = self._checked(parameters or {})
+        first = checked_values(self._computed.parameters, parameters or {})
         for name, parameter in self._set.parameters.items():
             self._write(name, first[name] if name in first else initial_value(parameter, seed))
-
-    def _check_memory(self, *, average: bool) -> None:
-        needed = required_bytes(self._set.parameters.values(), self._assignments, average=average)
-        self._required_bytes = needed
-        if self._memory_limit is not None and needed > self._memory_limit:
-            raise MemoryLimitError(
-                f"the parameters with their gradients, optimizer slots and backup take {needed} bytes; "
-                f"at most {self._memory_limit} are allowed"
-            )
-        nodes, allowance = 0, current_allowance()
-        for name, document in self._set.graphs.items():
-            count = expanded_nodes(document.nodes)
-            allowance.check_instructions(f'the graph "{name}", its calls expanded,', count)
-            nodes += count
-        self._claim = allowance.claim_memory("the session", needed + _NODE_BYTES * nodes)
 
     def _write(self, name: str, value: Array) -> None:
         """Give a parameter a value. Before the first step its average is that value, too."""
@@ -278,7 +262,7 @@ class Session:
         """
         prefix = "value:"
         values = {name.removeprefix(prefix): array for name, array in state.items() if name.startswith(prefix)}
-        arrays = self._checked(values)
+        arrays = checked_values(self._computed.parameters, values)
         check_names("parameter", arrays, self._set.parameters)
         for name, array in arrays.items():
             self._arenas.parameters[name][...] = array
@@ -288,8 +272,8 @@ class Session:
         self._steps.number, self._steps.skipped = number, False
 
     def parameters(self) -> dict[str, Array]:
-        """A copy of every parameter, by name."""
-        return {name: view.copy() for name, view in self._arenas.parameters.items()}
+        """A copy of every parameter, by name, in the dtype that the graphs declare."""
+        return as_declared(self._set.parameters, self._arenas.parameters)
 
     def copy_parameters(self, destinations: Mapping[str, Array]) -> None:
         """Copy the values of parameters into arrays of their dtypes and shapes.
@@ -297,8 +281,9 @@ class Session:
         Args:
             destinations: an array for each parameter that is wanted, by name.
         """
+        source = self._arenas.parameters if self._computed is self._set else self.parameters()
         for name, destination in destinations.items():
-            np.copyto(destination, self._arenas.parameters[name], casting="no")
+            np.copyto(destination, source[name], casting="no")
 
     def averaged_parameters(self) -> dict[str, Array]:
         """A copy of every parameter, by name: of the trained ones the average over the steps, of others the value.
@@ -307,10 +292,10 @@ class Session:
             InterfaceError: the session keeps no average.
         """
         self._check_average()
-        return {**self.parameters(), **self._averages()}
+        return as_declared(self._set.parameters, {**self._arenas.parameters, **self._arenas.averages})
 
     def _averages(self) -> dict[str, Array]:
-        """A copy of the average of each trained parameter, in the parameter's dtype."""
+        """A copy of the average of each trained parameter, in the dtype in which the session keeps the parameter."""
         values = self._arenas.parameters
         return {name: view.astype(values[name].dtype) for name, view in self._arenas.averages.items()}
 
@@ -322,12 +307,12 @@ class Session:
         """Replace the values of these parameters; others, slots, and averages after the first step, stay as they are.
 
         Args:
-            parameters: new values by name, of the declared dtypes and shapes.
+            parameters: new values by name, of the declared shapes; floats may be of another width.
 
         Raises:
             InterfaceError: a name is unknown, or a value has another dtype or shape. Nothing is replaced then.
         """
-        for name, value in self._checked(parameters).items():
+        for name, value in checked_values(self._computed.parameters, parameters).items():
             self._write(name, value)
 
     def run(
@@ -413,11 +398,3 @@ class Session:
             LearningRateError: the schedule of a learning rate gives no finite one.
         """
         return self._steps.take_micro_batches(micro_batches, outputs, recorder)
-
-    def _checked(self, parameters: Mapping[str, Any]) -> dict[str, Array]:
-        """New values of parameters as arrays, each of them found to fit."""
-        declared = self._set.parameters
-        check_names("parameter", [*declared, *parameters], declared)  # some may be left out; no other may be there
-        arrays = {name: as_array(name, value, declared[name].type) for name, value in parameters.items()}
-        bind_symbols({name: declared[name].type for name in arrays}, arrays)
-        return arrays

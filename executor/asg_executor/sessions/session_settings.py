@@ -11,6 +11,7 @@ from asg_executor.sessions.assignment import assign_parameters
 from asg_executor.sessions.durability import Durability, SnapshotEvery, parse_durability
 from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.loss_scale import loss_scaler
+from asg_executor.sessions.master_weights import computed_graphs
 from asg_executor.sessions.precision import Precision, parse_precision, precision_to_json
 from asg_executor.sessions.session import Session
 from asg_executor.sessions.training_steps import NonFinitePolicy
@@ -86,6 +87,7 @@ class SessionSettings:
         """
         graphs = GraphSet.of(self.graphs)
         loss_scaler(graphs, self.precision)
+        graphs = computed_graphs(graphs, self.precision)
         optimizer = None if self.optimizer is None else parse_optimizer(self.optimizer)
         average = optimizer is not None and optimizer.average_decay is not None
         return required_bytes(graphs.parameters.values(), assign_parameters(graphs, optimizer), average=average)

@@ -31,7 +31,8 @@ class TrainingSteps:
     Args:
         graphs: the session's graphs.
         inputs: what they declare about their inputs, by the graph's name.
-        gradients: for each parameter that is trained, the output of `train` that is its gradient.
+        gradients: for each parameter that is trained, the output that is its gradient.
+        updates: for each parameter that `train` updates itself, the output that is its next value.
         arenas: the memory of the state.
         compiled: the compiled graphs.
         gradient_step: applies the gradients; None where the session has no optimizer.
@@ -49,6 +50,7 @@ class TrainingSteps:
         graphs: GraphSet,
         inputs: Mapping[str, GraphInputs],
         gradients: Mapping[str, str],
+        updates: Mapping[str, str],
         arenas: Arenas,
         compiled: CompiledGraphs,
         gradient_step: GradientStep | None,
@@ -59,6 +61,7 @@ class TrainingSteps:
         self._inputs = inputs
         self._destinations = {output: arenas.gradients[name] for name, output in gradients.items()}
         self._default_outputs = default_outputs(graphs.graphs[TRAIN]) if TRAIN in graphs.graphs else []
+        self._updates = updates
         self._arenas = arenas
         self._compiled = compiled
         self._non_finite: NonFinitePolicy = non_finite
@@ -162,7 +165,7 @@ class TrainingSteps:
 
     def _check_finite(self, number: int) -> bool:
         """Take back a step whose result is not finite, where the session says so; whether that was done."""
-        if self._non_finite == "apply" or self._arenas.is_finite(self._set.state_updates):
+        if self._non_finite == "apply" or self._arenas.is_finite(self._updates):
             return False
         if self._non_finite == "fail":
             raise NonFiniteStepError(
@@ -173,7 +176,7 @@ class TrainingSteps:
 
     def run_part(self, arrays: Mapping[str, Array], chosen: Sequence[str]) -> dict[str, Array]:
         """Run `train`: gradients go to the arenas, state updates to their parameters."""
-        gradients, updates = self._destinations, self._set.state_updates
+        gradients, updates = self._destinations, self._updates
         needed = tuple(dict.fromkeys((*chosen, *gradients, *updates.values())))
         results = self._compiled.executable(TRAIN, needed, arrays, gradients)(arrays)
         returned = {name: gradients[name].copy() if name in gradients else results[name] for name in chosen}

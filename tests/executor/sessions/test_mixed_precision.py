@@ -20,13 +20,13 @@ FLOAT16 = {"kind": "mixed", "dtype": "float16"}
 SGD = {"kind": "sgd", "learning_rate": 0.5}
 
 
-def product_document(parameter: str = "float32") -> Document:
+def product_document() -> Document:
     """The loss is the sum of x · w: the gradient by w is the sum of the rows of x."""
     return Document.from_dict(
         {
             "asg": 1,
-            "inputs": [{"id": "x", "dtype": parameter, "shape": ["n", 2]}],
-            "parameters": [{"id": "w", "dtype": parameter, "shape": [2, 1], "init": {"kind": "ones"}}],
+            "inputs": [{"id": "x", "dtype": "float32", "shape": ["n", 2]}],
+            "parameters": [{"id": "w", "dtype": "float32", "shape": [2, 1], "init": {"kind": "ones"}}],
             "nodes": [
                 {"id": "y", "op": "matmul", "inputs": ["x", "w"]},
                 {"id": "loss", "op": "sum", "inputs": ["y"]},
@@ -287,14 +287,6 @@ def test_a_precision_that_is_none_is_refused(precision: Any, pointer: str, messa
         Session({"train": PLAIN}, SGD, precision=precision)
     problems = {problem.pointer: problem.message for problem in caught.value.problems}
     assert message in problems[pointer]
-
-
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_parameters_in_16_bits_are_refused_by_name(dtype: str) -> None:
-    graph = grad(product_document(dtype))
-    assert Session({"train": graph}, SGD).parameters()["w"].dtype.itemsize == 2
-    with pytest.raises(SessionError, match=rf'the parameter "w" is {dtype}\[2, 1\]: .*declare it float32'):
-        Session({"train": graph}, SGD, precision="mixed")
 
 
 def test_gradients_that_are_not_scaled_are_refused() -> None:
