@@ -120,28 +120,22 @@ def test_threads_fall_asleep_and_are_woken(team: Team) -> None:
             time.sleep(0.001)
 
 
-def chain(
-    sizes: int, team: Team | None, parts: int, follows: Follows = Follows.ALL
-) -> tuple[NativeProgram, np.ndarray]:
+def chain(sizes: int, team: Team | None, parts: int) -> tuple[NativeProgram, np.ndarray]:
     """A program that fills 40 rows, each from the one before: 2 · row + the number of the part."""
     rows = np.zeros((41, sizes), np.float32)
     (double,) = functions([Affine(sizes, 0.5)])
-    calls = [
-        Call(double, (rows[step].ctypes.data, rows[step + 1].ctypes.data), sizes, parts, follows=follows)
-        for step in range(40)
-    ]
+    calls = [Call(double, (rows[step].ctypes.data, rows[step + 1].ctypes.data), sizes, parts) for step in range(40)]
     rows[0] = np.arange(sizes)
     return NativeProgram(calls, team), rows
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("parts", [1, 2, 3, 5])
-@pytest.mark.parametrize("follows", [Follows.ALL, Follows.ITS_PART])
-def test_any_number_of_threads_gives_the_same(threads: int, parts: int, follows: Follows) -> None:
+def test_any_number_of_threads_gives_the_same(threads: int, parts: int) -> None:
     alone, expected = chain(1000, None, parts)
     alone.run()
     team = Team(threads)
-    program, rows = chain(1000, team, parts, follows)
+    program, rows = chain(1000, team, parts)
     for _ in range(20):
         rows[1:] = 0
         program.run()

@@ -31,10 +31,6 @@ class Follows(Enum):
     ALL = "all"
     """Every part of all calls before it."""
 
-    ITS_PART = "its part"
-    """Of its group, the part of the same number of the call before it, which has as many parts, and what that waits
-    for. No other part of the group reads or writes what this one writes, or writes what this one reads."""
-
     NOTHING = "nothing"
     """Nothing of its group: nothing there reads or writes what this one writes, or writes what this one reads."""
 
@@ -108,24 +104,18 @@ def _segments(calls: Sequence[Call], arguments: int) -> list[list[list[_Entry]]]
         arguments: where the addresses of all of them lie, one after another.
     """
     segments: list[list[list[_Entry]]] = []
-    parts = 0  # of the call before
     group = 0  # where in the first item of the last segment the group of calls begins
     for call in calls:
         entries = [(call.function.address, arguments, *_units(call, part), part) for part in range(call.parts)]
         arguments += len(call.arguments) * np.dtype(np.uint64).itemsize
-        group = _add(segments, entries, call, parts, group)
-        parts = call.parts
+        group = _add(segments, entries, call, group)
     return segments
 
 
-def _add(segments: list[list[list[_Entry]]], entries: list[_Entry], call: Call, parts_before: int, group: int) -> int:
+def _add(segments: list[list[list[_Entry]]], entries: list[_Entry], call: Call, group: int) -> int:
     """Add a call; where its group begins in the first item of the last segment."""
     assert call.parts <= MOST_ITEMS, "the team has a claim for each item of a segment"
     before = segments[-1] if segments else []
-    if before and call.follows is Follows.ITS_PART and call.parts == parts_before:
-        for item, entry in zip(before[-call.parts :], entries, strict=True):
-            item.append(entry)
-        return group
     if before and call.follows is Follows.NOTHING and len(before) + call.parts <= MOST_ITEMS:
         if group:  # what stands before the group in its item has to be done first
             (chain,) = before
