@@ -17,11 +17,13 @@ class CheckedSpec:
     Attributes:
         spec: the kernel.
         arguments: how many arguments of its own it has.
+        scratch_bytes: how much scratch memory each part has: what the kernel says, as its checks know it.
         module: where its kind is defined: two kinds may have one name.
     """
 
     spec: KernelSpec
     arguments: int
+    scratch_bytes: int
     module: str
 
     @classmethod
@@ -32,17 +34,12 @@ class CheckedSpec:
             spec: the kernel.
             arguments: how many arguments it has.
         """
-        return cls(spec, arguments, type(spec).__module__)
+        return cls(spec, arguments, spec.scratch_bytes, type(spec).__module__)
 
     @property
     def units(self) -> int:
         """See `KernelSpec`."""
         return self.spec.units
-
-    @property
-    def scratch_bytes(self) -> int:
-        """See `KernelSpec`."""
-        return self.spec.scratch_bytes
 
     def define(self, module: ir.Module) -> None:
         """See `KernelSpec`."""
