@@ -15,13 +15,17 @@ __all__ = ["Memory", "aligned_bytes", "strided"]
 
 
 class Memory:
-    """Holds the arena and the constants of one executable, and hands out its values as arrays."""
+    """Holds the arena and the constants of one executable, and hands out its values as arrays.
+
+    Attributes:
+        arena: the bytes in which most values stand.
+    """
 
     def __init__(self, plan: Plan, bound: Mapping[str, Array], destinations: Mapping[str, Array]) -> None:
         self._plan = plan
         self._bound = bound
         self._destinations = destinations
-        self._arena = aligned_bytes(plan.arena_bytes)
+        self.arena = aligned_bytes(plan.arena_bytes)
         self._tiles = aligned_bytes(plan.tile_bytes)
         self._roots: dict[str, Array] = {}
 
@@ -78,7 +82,7 @@ class Memory:
         type = self._plan.program.types[root]
         dtype = numpy_dtype(type.dtype)
         size = element_count(concrete_shape(type)) * dtype.itemsize
-        return self._arena[place.begin : place.begin + size].view(dtype)
+        return self.arena[place.begin : place.begin + size].view(dtype)
 
 
 def strided(line: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:

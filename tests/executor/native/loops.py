@@ -9,7 +9,7 @@ from llvmlite import ir
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.math.functions import math_function, polygamma_function
 from asg_schema.dtype import DType
-from executor.native.checked_running import run_kernel
+from executor.native.checked_running import bordered, run_kernel
 
 _INDEX = ir.IntType(64)
 _POINTER = ir.PointerType()
@@ -60,7 +60,7 @@ class MathLoop:
 def evaluate(name: str, *operands: Any) -> Any:
     """The function at each element of one-dimensional arrays, of single or double precision, of one length."""
     arrays = [np.ascontiguousarray(operand) for operand in operands]
-    result = np.empty_like(arrays[0])
+    result = bordered(np.empty_like(arrays[0]))
     addresses = [array.ctypes.data for array in (*arrays, result)]
     run_kernel(MathLoop(name, DType(result.dtype.name), result.size), addresses, arrays, [result])
     return result

@@ -14,7 +14,7 @@ from asg_executor.plan.layout import Layout, contiguous
 from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.tensor_type import TensorType
-from executor.native.checked_running import run_kernel
+from executor.native.checked_running import bordered, run_kernel
 
 
 def run_natively(
@@ -33,7 +33,7 @@ def run_natively(
         shape, dtype = concrete_shape(result), numpy_dtype(result.dtype)
         unset = np.nan if result.dtype.is_floating else np.iinfo(dtype).max
         empty = np.full(shape, unset, dtype)
-        results.append(empty if guard is None else guard(empty))
+        results.append((guard or bordered)(empty))
         wanted.append(Operand(contiguous(f"result {i}", shape), result.dtype))
     kernels = NATIVE_KERNELS[type(op)](op, given, wanted, threads)
     arrays = [*operands, *results]

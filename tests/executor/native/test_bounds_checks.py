@@ -29,8 +29,8 @@ class Side:
         self.x = self.arena[8 : 8 + _SIZE]
         self.y = self.arena[16 : 16 + _SIZE]
 
-    def run(self, spec: Reaching, parts: int = 1) -> Array:
-        """y, after the kernel has run."""
+    def run(self, spec: Reaching, parts: int = 1, plain: Reaching | None = None) -> Array:
+        """y, after the kernel has run, and then without checks it or `plain`."""
         before = self.arena.copy()
         try:
             run_checked(
@@ -39,6 +39,9 @@ class Side:
                 [range_of('the memory of "x"', self.x)],
                 [range_of('the memory of "y"', self.y)],
                 parts,
+                kept=[self.y],
+                block=self.arena.view(np.uint8),
+                plain=plain,
             )
         finally:
             before[16 : 16 + _SIZE] = self.y
@@ -127,9 +130,31 @@ def test_a_kernel_is_told_in_full_but_not_at_any_length() -> None:
 
 
 def test_scratch_memory_is_nan_before_each_part() -> None:
+    assert np.isnan(Side().run(Reaching("unset scratch", 0, _SIZE, 4), parts=3)).all()
+
+
+def test_machine_code_that_writes_more_than_its_kernel_says_is_caught() -> None:
     side = Side()
-    run = side.run(Reaching("unset scratch", 0, _SIZE, 4), parts=3)
-    assert np.isnan(run).all()
+    side.arena[16 + _SIZE] = side.x[-1]  # what is written there is not told by its being another number
+    good = Reaching("store", 0, _SIZE)
+    with pytest.raises(
+        OutOfBoundsError,
+        match=r'of node "y" changes . bytes beside the memory of "y", the nearest of them . bytes behind the end, '
+        r"though none of the kernel's instructions says so. The kernel is Reaching",
+    ):
+        side.run(good, plain=Reaching("store", 1, _SIZE))
+    with pytest.raises(OutOfBoundsError, match=r"the nearest of them . bytes before the beg"):
+        side.run(good, plain=Reaching("store", -1, _SIZE))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_second_call_finds_what_the_first_found(kept: bool) -> None:
+    """Else a kernel that computes in place would do so twice."""
+    side = Side()
+    y = range_of("y", side.y)
+    addresses = (side.y.ctypes.data, side.y.ctypes.data)
+    run_checked(Reaching("doubling", 0, _SIZE), addresses, [], [y], kept=[side.y] if kept else [])
+    np.testing.assert_array_equal(side.y, np.array([16, 17, 18]) * (2 if kept else 4))
 
 
 def test_what_is_not_written_is_nan() -> None:

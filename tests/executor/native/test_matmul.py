@@ -16,7 +16,7 @@ from asg_executor.engines.native.matmul.tiling import Tiles, choose_tiling
 from asg_executor.engines.native.team import Team
 from asg_executor.plan.arrays import Array, dtype_of
 from asg_schema.dtype import DType
-from executor.native.checked_running import run_kernel
+from executor.native.checked_running import bordered, run_kernel
 from executor.native.guarded import Guarded
 
 SHAPES = [  # rows, depth, columns
@@ -50,7 +50,7 @@ def matrices(a: Array, b: Array) -> Matrices:
 def product(a: Array, b: Array, parts: int = 1, team: Team | None = None, result: Array | None = None) -> Array:
     spec = matmul_spec(dtype_of(a) or DType.FLOAT32, matrices(a, b), parts)
     shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
-    result = np.full(shape, np.nan, a.dtype) if result is None else result
+    result = bordered(np.full(shape, np.nan, a.dtype)) if result is None else result
     arguments = (a.ctypes.data, b.ctypes.data, result.ctypes.data)
     run_kernel(spec, arguments, [a, b], [result], min(parts, spec.units), team)
     return result

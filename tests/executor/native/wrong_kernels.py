@@ -162,6 +162,11 @@ def _local(given: Given) -> None:
     given.write(given.read(variable))
 
 
+def _doubling(given: Given) -> None:
+    value = given.read(given.at(given.x, given.unit))
+    given.write(given.builder.fadd(value, value))
+
+
 def _nothing(given: Given) -> None:
     pass
 
@@ -185,6 +190,7 @@ KERNELS: Mapping[str, Callable[[Given], None]] = {
     "store to a table": _store_to_table,
     "inner": _inner,
     "local": _local,
+    "doubling": _doubling,
     "nothing": _nothing,
 }
 

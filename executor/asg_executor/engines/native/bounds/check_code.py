@@ -6,7 +6,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.bounds.table import ARGUMENTS_RANGE, FIRST_WRITABLE, SCRATCH_RANGE, Word
 
-__all__ = ["CheckCode", "stored_bytes"]
+__all__ = ["POISON", "CheckCode", "stored_bytes"]
 
 _INDEX = ir.IntType(64)
 _POINTER = ir.PointerType()
@@ -15,7 +15,8 @@ _CONDITION = ir.IntType(1)
 _WORD_BYTES = 8
 _SINK_BYTES = 512  # as much as one instruction reads or writes at most, eight lines of the cache
 _LINE_BYTES = 64
-_POISON = 0xFF  # in each byte: NaN in every floating-point format, and -1
+POISON = 0xFF
+"""What each byte holds that nobody has written: NaN in every floating-point format, and -1."""
 
 
 class CheckCode:
@@ -95,7 +96,7 @@ class CheckCode:
             builder.store(builder.add(first, _INDEX(size)), _word(builder, table, Word.RANGES + 2 * number + 1))
         signature = ir.FunctionType(ir.VoidType(), [_POINTER, _BYTE, _INDEX, _CONDITION])
         fill = self._module.declare_intrinsic("llvm.memset.p0.i64", (), signature)
-        builder.call(fill, [scratch, _BYTE(_POISON), _INDEX(scratch_bytes), _CONDITION(0)])
+        builder.call(fill, [scratch, _BYTE(POISON), _INDEX(scratch_bytes), _CONDITION(0)])
 
     def _variable(self, type: ir.Type, name: str) -> ir.GlobalVariable:
         variable = ir.GlobalVariable(self._module, type, self._module.get_unique_name(name))

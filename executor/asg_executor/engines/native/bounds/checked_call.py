@@ -5,59 +5,109 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asg_executor.engines.native.bounds.borders import Borders, Change
+from asg_executor.engines.native.bounds.check_code import POISON
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
 from asg_executor.engines.native.bounds.instrumentation import Access
 from asg_executor.engines.native.bounds.table import BoundsTable, Range, Violation
+from asg_executor.engines.native.program import NativeProgram
 from asg_executor.errors import OutOfBoundsError
 from asg_executor.plan.arrays import Array
 
 __all__ = ["CheckedCall"]
 
-_POISON = 0xFF  # in each byte: NaN in every floating-point format, and -1
 _MOST_TEXT = 2000  # characters of a spec in an error
 
 
 @dataclass(frozen=True)
 class CheckedCall:
-    """What surrounds a call of a checked kernel.
+    """A call of a kernel that is made twice: with checks, and then by its own machine code, which is watched.
+
+    The checks know what the kernel says. Machine code that writes more than that is wrong, and changes what lies beside
+    the arrays. The results are those of the second time, but NaN where those with checks are.
 
     Attributes:
         spec: the kernel.
+        checked: makes the call with checks.
+        plain: makes it without.
         table: what the call may touch.
-        poisoned: bytes that it writes and does not read: what they hold beforehand is made to look wrong.
+        poisoned: memory that it writes and does not read: what it holds beforehand is made to look wrong.
+        kept: memory that it writes and may read: for the second time it holds what it held for the first.
+        borders: what surrounds all that.
         nodes: what errors call the nodes that it computes.
     """
 
     spec: CheckedSpec
+    checked: NativeProgram
+    plain: NativeProgram
     table: BoundsTable
     poisoned: Sequence[Array]
+    kept: Sequence[Array]
+    borders: Borders
     nodes: str
 
-    def begin(self) -> None:
-        """Prepare the call: what nobody writes is NaN, or -1."""
-        self.table.clear()
-        for memory in self.poisoned:
-            memory.view(np.uint8).fill(_POISON)
+    @property
+    def held_bytes(self) -> int:
+        """How much memory it takes."""
+        return self.checked.held_bytes + self.plain.held_bytes + self.table.held_bytes
 
-    def end(self) -> None:
-        """Look at what the call has done.
+    def run(self) -> None:
+        """Make the call. One at a time may, in a process.
 
         Raises:
             OutOfBoundsError: it accessed what is not its own.
         """
-        violation = self.table.violation
-        if violation is not None:
-            raise OutOfBoundsError(self._message(violation))
+        before = [memory.copy() for memory in self.kept]
+        self.table.clear()
+        self.borders.begin()
+        try:
+            self._run(self.checked)
+            results = [memory.copy() for memory in (*self.poisoned, *self.kept)]
+            for memory, content in zip(self.kept, before, strict=True):
+                memory[...] = content
+            self._run(self.plain)
+        finally:
+            self.borders.end()
+        for memory, checked in zip((*self.poisoned, *self.kept), results, strict=True):
+            _show_poison(memory, checked)
+
+    def _run(self, program: NativeProgram) -> None:
+        for memory in self.poisoned:
+            memory.view(np.uint8).fill(POISON)
+        program.run()
+        self._look()
+
+    def _look(self) -> None:
+        """Raise the error that says what is wrong, if something is."""
+        if self.table.violation is not None:
+            raise OutOfBoundsError(self._message(self.table.violation))
+        change = self.borders.change()
+        if change is not None:
+            raise OutOfBoundsError(self._change_message(change))
+
+    def _change_message(self, change: Change) -> str:
+        end, distance = (
+            ("behind the end", change.distance) if change.distance > 0 else ("before the beginning", -change.distance)
+        )
+        return (
+            f"the machine code of a native kernel of {self.nodes} changes {change.total:,} bytes "
+            f"beside {change.array.name}, the nearest of them {distance:,} bytes {end}, though none of the kernel's "
+            f"instructions says so. The kernel is {self._kernel}"
+        )
+
+    @property
+    def _kernel(self) -> str:
+        text = repr(self.spec.spec)
+        return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
 
     def _message(self, violation: Violation) -> str:
         access = self.spec.accesses()[violation.access]
         verb = "writes" if access.stores else "reads"
-        spec = repr(self.spec.spec)
         return (
             f"a native kernel of {self.nodes} {verb} {violation.bytes} bytes at {violation.address:#x}, "
             f"{self._place(access, violation)}. It is part {violation.part} of the call, which makes "
             f"{violation.total:,} such accesses; the instruction is `{access.text}` of the function "
-            f'"{access.function}". The kernel is {spec if len(spec) <= _MOST_TEXT else spec[:_MOST_TEXT] + "…"}'
+            f'"{access.function}". The kernel is {self._kernel}'
         )
 
     def _place(self, access: Access, violation: Violation) -> str:
@@ -71,6 +121,18 @@ class CheckedCall:
         nearest = min(allowed, key=lambda item: _distance(item, begin, end))
         size = nearest.end - nearest.begin
         return f"{_relation(nearest, begin, end)} {nearest.name}, of {size:,} bytes, the nearest that it may access"
+
+
+def _show_poison(result: Array, checked: Array) -> None:
+    """Have a result of plain code show what the one of checked code does, which has read poison where nobody wrote.
+
+    Apart from that the plain one is left alone: its sums are vectors of sums, and so have other last bits.
+    """
+    bytes = checked.reshape(-1).view(np.uint8).reshape(-1, checked.itemsize)
+    poisoned = (bytes == POISON).all(axis=1).reshape(checked.shape)
+    if checked.dtype.kind not in "iub":
+        poisoned |= np.isnan(checked)
+    np.copyto(result, checked, where=poisoned)
 
 
 def _distance(item: Range, begin: int, end: int) -> int:

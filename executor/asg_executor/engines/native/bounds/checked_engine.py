@@ -1,17 +1,21 @@
 """The `native-checked` engine: the native one with every load and store of its kernels checked."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from threading import Lock
+from typing import NamedTuple
 
 from typing_extensions import override
 
 from asg_executor.engines.evaluation import node_name
 from asg_executor.engines.executable import Sections
 from asg_executor.engines.memory import Memory
+from asg_executor.engines.native.bounds.borders import Borders
 from asg_executor.engines.native.bounds.checked_call import CheckedCall
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
 from asg_executor.engines.native.bounds.table import BoundsTable, Range
 from asg_executor.engines.native.native_engine import NativeEngine
+from asg_executor.engines.native.object_code import functions
 from asg_executor.engines.native.plan import NativePlan, Single, Work
 from asg_executor.engines.native.program import NativeProgram
 from asg_executor.engines.native.sections import CallsProgram, Draft, PlannedCall, SectionMaker
@@ -29,7 +33,8 @@ class CheckedNativeEngine(NativeEngine):
     """Runs documents as `NativeEngine` does, on one thread, and fails where a kernel reaches beyond its arrays.
 
     Each call may read the roots that its stage reads or writes, and write those that it writes, to the byte. What a
-    stage writes is NaN, or -1, before, and so is scratch memory. It is some ten times slower.
+    stage writes is NaN, or -1, before, and so is scratch memory. Each call is made with checks, and then without,
+    while what surrounds its results is watched.
     """
 
     name = "native-checked"
@@ -44,12 +49,12 @@ class CheckedProgram:
     """Calls that run in order, on the thread that asks for them. See `CallsProgram`.
 
     Args:
-        calls: the calls, each with what surrounds it.
+        calls: the calls.
     """
 
-    def __init__(self, calls: Iterable[tuple[NativeProgram, CheckedCall]]) -> None:
+    def __init__(self, calls: Iterable[CheckedCall]) -> None:
         self._calls = list(calls)
-        self.held_bytes = sum(program.held_bytes + call.table.held_bytes for program, call in self._calls)
+        self.held_bytes = sum(call.held_bytes for call in self._calls)
 
     def run(self) -> None:
         """Make the calls.
@@ -58,10 +63,19 @@ class CheckedProgram:
             OutOfBoundsError: one of them accessed what is not its own; those after it are not made.
         """
         with _one_at_a_time:
-            for program, call in self._calls:
-                call.begin()
-                program.run()
-                call.end()
+            for call in self._calls:
+                call.run()
+
+
+class _Bounds(NamedTuple):
+    """What a call may touch, and the rest of what `CheckedCall` has."""
+
+    spec: CheckedSpec
+    table: BoundsTable
+    poisoned: Sequence[Array]
+    kept: Sequence[Array]
+    borders: Borders
+    nodes: str
 
 
 class CheckedSectionMaker(SectionMaker):
@@ -71,7 +85,7 @@ class CheckedSectionMaker(SectionMaker):
         super().__init__(plan, memory, workspace)
         self._plan = plan
         self._memory = memory
-        self._surroundings: dict[int, CheckedCall] = {}  # of each call, by the address of its table
+        self._bounds: dict[int, _Bounds] = {}  # of each call, by the address of its table
 
     @override
     def drafts(self, stage: Stage, work: Work) -> list[Draft]:
@@ -85,21 +99,30 @@ class CheckedSectionMaker(SectionMaker):
         readable = [_range(f'the memory of "{root}"', memory) for root, memory in read.items()]
         if isinstance(work, Single):
             writable.append(_range("the word that says whether it failed", self.failure))
-        poisoned = [memory for root, memory in written.items() if root not in used and _is_apart(memory, read.values())]
-        nodes = _nodes(stage)
+        nodes, borders = _nodes(stage), Borders(self._memory.arena, writable, readable)
+        fresh = [memory for root, memory in written.items() if root not in used and _is_apart(memory, read.values())]
+        old = [memory for memory in written.values() if not any(memory is other for other in fresh)]
         checked: list[Draft] = []
         for draft in drafts:
             spec = CheckedSpec.of(draft.spec, len(draft.arguments))
             table = BoundsTable(writable, readable)
             # The kernels of a stage may run at the same time: none of them may undo what another has written.
-            self._surroundings[table.address] = CheckedCall(spec, table, () if checked else poisoned, nodes)
+            poisoned, kept = ([], [*old, *fresh]) if checked else (fresh, old)
+            self._bounds[table.address] = _Bounds(spec, table, poisoned, kept, borders, nodes)
             checked.append(Draft(spec, (*draft.arguments, table.address), draft.parts))
         return checked
 
     @override
     def program(self, calls: Sequence[PlannedCall]) -> CallsProgram:
+        bounds = [self._bounds[item.call.arguments[-1]] for item in calls]
+        plain = functions(item.spec.spec for item in bounds)
         return CheckedProgram(
-            (NativeProgram([item.call]), self._surroundings[item.call.arguments[-1]]) for item in calls
+            CheckedCall(
+                checked=NativeProgram([item.call]),
+                plain=NativeProgram([replace(item.call, function=function, arguments=item.call.arguments[:-1])]),
+                **of_call._asdict(),
+            )
+            for item, function, of_call in zip(calls, plain, bounds, strict=True)
         )
 
     def _roots(self, stage: Stage, references: Iterable[str]) -> dict[str, Array]:
