@@ -61,4 +61,20 @@ SAMPLES: list[Sample] = [
         expecting(math.nan, math.nan),
         differentiable=False,
     ),
+    Sample(
+        "matmul.column_not_finite_times_zero",
+        Matmul,
+        (np.array([[math.inf], [math.nan], [1.0]]), np.array([[0.0]])),
+        {},
+        lambda a, b: np.array([[math.nan], [math.nan], [0.0]]),
+        differentiable=False,
+    ),
+    Sample(
+        "matmul.zero_times_row_not_finite",
+        Matmul,
+        (np.array([[[0.0]]]), np.array([[-math.inf, math.nan, 1.0]])),
+        {},
+        lambda a, b: np.array([[[math.nan, math.nan, 0.0]]]),
+        differentiable=False,
+    ),
 ]

@@ -59,10 +59,21 @@ def _product(operands: Arrays, result: Array) -> Step:
         return partial(result.fill, 0)
     if a.ndim > 2 and b.ndim == 2 and (rows := _as_rows(a)) is not None:
         target = result.reshape(rows.shape[0], b.shape[1])
-        return partial(np.dot, rows, b, target)
+        return _matrix_product(rows, b, target)
     if a.ndim == 2 and b.ndim == 2:
-        return partial(np.dot, a, b, result)
+        return _matrix_product(a, b, result)
     return partial(np.matmul, a, b, out=result)
+
+
+def _matrix_product(a: Array, b: Array, result: Array) -> Step:
+    """One product of two matrices.
+
+    `np.dot` has BLAS add a column times a single number to zeros, which BLAS leaves out where the number is 0: the NaN
+    that 0 times infinity is would be lost.
+    """
+    if a.size == 1 or b.size == 1:
+        return partial(np.multiply, a, b, out=result)
+    return partial(np.dot, a, b, result)
 
 
 def _as_rows(array: Array) -> Array | None:

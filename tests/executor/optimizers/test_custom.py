@@ -12,6 +12,8 @@ from asg_executor.optimizers.errors import OptimizerError
 from executor_harness.custom_rules import momentum_document
 from executor_harness.quadratic import START, pulls, quadratic
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def form(**changes: Any) -> dict[str, Any]:
     return {"kind": "document", "document": momentum_document(**changes), "learning_rate": 0.1}

@@ -15,6 +15,8 @@ from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 from executor_harness.quadratic import START, pulls, quadratic
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 NAMES = ["encoder.0.weight", "encoder.0.bias", "decoder.weight", "decoder.bias", "scale"]
 TYPES = {name: TensorType(DType.FLOAT32, (2, 3) if name.endswith("weight") else (3,)) for name in NAMES}
 

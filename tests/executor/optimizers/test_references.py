@@ -15,6 +15,8 @@ from asg_executor.optimizers.choice import optimizer_kinds, parse_optimizer
 from asg_executor.optimizers.schedules.choice import learning_rate_at, schedule_kinds
 from executor_harness.quadratic import SNAPSHOTS, START, STEPS, pulls, quadratic
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 REFERENCES = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parent / "reference").glob("*.json")}
 SCHEDULES = REFERENCES.pop("schedules")["cases"]
 CASES = [case for name in sorted(REFERENCES) for case in REFERENCES[name]["cases"]]

@@ -13,6 +13,8 @@ from asg_executor.optimizers.schedules.choice import learning_rate_at
 from asg_schema.document import Document
 from executor_harness.quadratic import CURVATURES, START, pulls, quadratic
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 
 def rates(schedule: dict[str, Any], *times: int) -> list[float]:
     rate = parse_optimizer({"kind": "sgd", "learning_rate": schedule}).rule.rate

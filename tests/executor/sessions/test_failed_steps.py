@@ -14,6 +14,8 @@ from asg_executor.sessions.arenas import Arenas
 from asg_schema.document import Document
 from executor_harness.regression import regression_data, regression_gradient
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 ADAM = {"kind": "adam", "learning_rate": 0.1}
 
 

@@ -14,6 +14,8 @@ from executor_harness.optimizer_definitions import FORMS, MATRIX_FORMS
 from executor_harness.quadratic import START, pulls, quadratic
 from executor_harness.regression import regression, regression_data, regression_gradient
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 SGD = {"kind": "sgd", "learning_rate": 0.1}
 
 

@@ -125,6 +125,7 @@ def test_the_scale_grows_after_enough_finite_steps_in_a_row() -> None:
         assert_state(session, scale, finite)
 
 
+@pytest.mark.usefixtures("each_engine")
 def test_the_scale_stays_a_normal_number() -> None:
     session = scaled_session(init_scale=2.0**-125, backoff_factor=0.125)
     session.step({"x": np.full((1, 2), np.inf, np.float32)})

@@ -10,6 +10,8 @@ from asg_executor.plan.arrays import Array
 from asg_executor.sessions.errors import NonFiniteStepError
 from executor_harness.regression import regression_data, regression_gradient
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 OPTIMIZERS: list[dict[str, Any]] = [
     {"kind": "sgd", "learning_rate": 0.1},
     {"kind": "adam", "learning_rate": 0.1, "average_decay": 0.9},

@@ -20,6 +20,8 @@ from executor_harness.regression import (
     regression_json,
 )
 
+pytestmark = pytest.mark.usefixtures("each_engine")
+
 SGD = {"kind": "sgd", "learning_rate": 0.1}
 
 
