@@ -39,9 +39,9 @@ def vmap(
     Args:
         document: a valid document.
         in_axes: for inputs and parameters the place of the mapped axis, or None where all examples share one value, as
-            they do of what is not named. An integer maps all inputs but random keys there. A negative place counts from
-            the end of the new shape. A random key is split where `in_axes` says "split", and where it has the role
-            `rng_key` and is not named: the key of example i is `rng_bits(key, [2], offset=2·i)`.
+            they do of what is not named. An integer maps all inputs but random keys and a loss scale there. A negative
+            place counts from the end of the new shape. A random key is split where `in_axes` says "split", and where it
+            has the role `rng_key` and is not named: the key of example i is `rng_bits(key, [2], offset=2·i)`.
         size: the size of the mapped axis: an integer, or a symbol that the document does not have. Absent: the first
             of `examples`, `examples2`, … that it does not have.
         out_axes: the place of the mapped axis in the outputs, one for all or by name (0 where a name is missing). A

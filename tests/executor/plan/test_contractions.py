@@ -15,6 +15,8 @@ from asg_executor.plan.lowering import lower
 from asg_executor.plan.program import Program
 from asg_schema.document import Document
 from asg_schema.dtype import DType
+from op_samples import ALL_SAMPLES
+from op_samples.sample import Sample, sample_document, sample_inputs
 
 ENGINES = ["numpy", "native"]
 NARROW: dict[DType, Any] = {DType.BFLOAT16: ml_dtypes.bfloat16, DType.FLOAT16: np.float16}
@@ -176,3 +178,33 @@ def test_engines_agree_on_composites_and_their_gradients(op: str, dtype: DType) 
         np.testing.assert_allclose(array, second[name], atol=4 * unit * scale, rtol=0)
         np.testing.assert_allclose(array, exact[name], atol=16 * unit * scale, rtol=0)
     assert any((exact[name] != first[name]).any() for name in exact), "nothing was rounded"
+
+
+def contracting_samples() -> list[Sample]:
+    """The samples, in float32, of ops that come to contractions in 16 bits."""
+    narrow = (
+        sample.in_dtype(DType.FLOAT32) for sample in ALL_SAMPLES if sample.op.family() in ("contraction", "window")
+    )
+    candidates = [sample for sample in narrow if sample is not None]
+    return [item for item in candidates if {"matmul", "conv"} & set(ops(lower(sample_document(item), {}, KERNELS)))]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", [DType.BFLOAT16, DType.FLOAT16])
+def test_every_sample_is_computed_to_the_accuracy_of_16_bits(dtype: DType, engine: str) -> None:
+    samples = contracting_samples()
+    assert {sample.op.name for sample in samples} >= {
+        "matmul",
+        "conv",
+        "conv_transpose",
+        "linear",
+        "einsum",
+        "attention",
+    }
+    for sample in samples:
+        found = computed(sample_document(sample), engine, dtype, **sample_inputs(sample))
+        for array, expected in zip(found.values(), sample.expected(), strict=True):
+            assert array.dtype == expected.dtype, sample.id
+            scale = np.abs(expected[np.isfinite(expected)], dtype=np.float64).max(initial=0.0)
+            bound = 8 * 2.0**-dtype.precision * scale
+            np.testing.assert_allclose(array, expected, atol=bound, rtol=2.0**-dtype.precision, err_msg=sample.id)

@@ -257,6 +257,10 @@ def test_a_loss_in_float16_takes_what_float16_holds() -> None:
     assert not session.skipped
 
 
+def test_whole_numbers_are_numbers() -> None:
+    assert scaled_session(init_scale=8, growth_factor=4).loss_scale == 8.0
+
+
 @pytest.mark.parametrize(
     ("precision", "pointer", "message"),
     [
