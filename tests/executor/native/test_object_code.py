@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import mmap
 import os
 import stat
 import subprocess
@@ -252,3 +253,17 @@ def test_code_reaches_its_constants_where_memory_is_crowded() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == f"{[float(number) for number in range(16)]}\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads how much memory the process has as Linux tells it")
+def test_what_is_let_go_of_gives_its_memory_back(tmp_path: Path) -> None:
+    code = ObjectCode(KernelFiles(tmp_path), kept=4)
+
+    def compile_others(first: int) -> int:
+        code.functions([Affine(SIZE, float(first + number)) for number in range(100)])
+        gc.collect()
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * mmap.PAGESIZE
+
+    before = compile_others(0)
+    assert compile_others(1000) - before < 100 * 40_000

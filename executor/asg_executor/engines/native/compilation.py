@@ -82,7 +82,10 @@ def _optimised(text: str, machine: Any) -> Any:
     module.data_layout = str(machine.target_data)
     module.verify()
     builder = binding.create_pass_builder(machine, _tuning())
-    run_passes(builder.getModulePassManager(), module, builder)
+    passes = builder.getModulePassManager()
+    run_passes(passes, module, builder)
+    binding.ffi.lib.LLVMPY_DisposeNewModulePassManger(passes)  # `close` frees nothing in llvmlite 0.50
+    passes.detach()
     return module
 
 
