@@ -1,4 +1,4 @@
-"""A server process that the tests of a module share."""
+"""A server process that the tests of a worker share."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from asg_builder.client import Client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """A client of a real server in another process."""
     with Client.local() as client:
