@@ -23,7 +23,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
 
 @pytest.mark.parametrize("name", PROPERTIES)
 @pytest.mark.parametrize("make", [random_document, chained_document, calling_document])
-@settings(deadline=None, max_examples=EXAMPLES, derandomize="FUZZ_EXAMPLES" not in os.environ)
+@settings(max_examples=EXAMPLES, derandomize="FUZZ_EXAMPLES" not in os.environ)
 @given(seed=st.integers(0, 2**32), steps=st.integers(1, 7))
 def test_transform(name: str, make: Callable[[int, int], RandomDocument], seed: int, steps: int) -> None:
     made = make(seed, steps)

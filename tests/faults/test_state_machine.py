@@ -9,6 +9,5 @@ TestService = ServiceMachine.TestCase
 TestService.settings = settings(
     max_examples=ROUNDS,
     stateful_step_count=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

@@ -93,7 +93,7 @@ def documents(draw: Any) -> Document:
 
 
 @given(documents())
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_a_document_reads_back_from_its_text(document: Document) -> None:
     text = document.to_json()
     again = Document.from_json(text)
@@ -134,7 +134,7 @@ def renamed_and_reordered(document: Document, seed: int) -> Document:
 
 
 @given(documents(), st.integers(0, 1000))
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_renaming_and_reordering_keep_the_digest(document: Document, seed: int) -> None:
     assert renamed_and_reordered(document, seed).digest == document.digest
 

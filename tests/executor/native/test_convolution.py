@@ -91,7 +91,7 @@ def _layouts(draw: st.DrawFn, shape: tuple[int, ...]) -> Array:
     return array
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_cases(), st.integers(1, 4))
 def test_any_convolution(case: tuple[Conv, Array, Array], threads: int) -> None:
     op, x, weight = case

@@ -240,7 +240,7 @@ def test_nothing_is_read_or_written_beside_the_matrices(
 dims = st.integers(1, 40)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     batch=st.lists(st.integers(1, 3), max_size=2),
     shape=st.tuples(dims, st.one_of(dims, st.integers(380, 800)), dims),

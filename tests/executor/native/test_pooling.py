@@ -71,7 +71,7 @@ def _cases(draw: st.DrawFn) -> tuple[dict[str, Any], Array]:
     return attributes, x
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(_cases(), st.sampled_from([MaxPool, WindowSum]), st.integers(1, 3))
 def test_any_windows(case: tuple[dict[str, Any], Array], kind: type[MaxPool | WindowSum], threads: int) -> None:
     attributes, x = case

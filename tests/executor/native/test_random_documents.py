@@ -29,9 +29,9 @@ from transform_harness.random_documents import RandomDocument, random_document
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "15"))
 _ALWAYS_THE_SAME = "FUZZ_EXAMPLES" not in os.environ
-many = settings(deadline=None, max_examples=EXAMPLES, derandomize=_ALWAYS_THE_SAME)
+many = settings(max_examples=EXAMPLES, derandomize=_ALWAYS_THE_SAME)
 # These have many kernels to compile.
-fewer = settings(deadline=None, max_examples=5 if _ALWAYS_THE_SAME else EXAMPLES, derandomize=_ALWAYS_THE_SAME)
+fewer = settings(max_examples=5 if _ALWAYS_THE_SAME else EXAMPLES, derandomize=_ALWAYS_THE_SAME)
 STEPS = 3
 
 

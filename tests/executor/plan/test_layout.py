@@ -34,7 +34,7 @@ def random_view(random: Random, array: np.ndarray, layout: Layout) -> tuple[np.n
     return array[(*index, ...)], layout.slice(start, stop, step)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(random=st.randoms(use_true_random=False), shape=st.lists(st.integers(1, 5), max_size=4))
 def test_views_are_those_of_numpy(random: Random, shape: list[int]) -> None:
     line = np.arange(int(np.prod(shape)), dtype=np.int64)

@@ -19,7 +19,7 @@ def assert_same(actual: dict[str, Array], expected: dict[str, Array]) -> None:
         np.testing.assert_allclose(actual[name], wanted, rtol=1e-9, atol=1e-9, err_msg=name)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(random=st.randoms(use_true_random=False), nodes=st.integers(1, 40))
 def test_small_programs_compute_what_a_plain_evaluation_does(random: Random, nodes: int) -> None:
     document = random_document(random, "small", nodes)
@@ -29,7 +29,7 @@ def test_small_programs_compute_what_a_plain_evaluation_does(random: Random, nod
         assert_same(executable(inputs), evaluate_plainly(document, inputs))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(random=st.randoms(use_true_random=False), nodes=st.integers(1, 25))
 def test_tiled_programs_compute_what_a_plain_evaluation_does(random: Random, nodes: int) -> None:
     document = random_document(random, "large", nodes)
@@ -37,7 +37,7 @@ def test_tiled_programs_compute_what_a_plain_evaluation_does(random: Random, nod
     assert_same(NumpyEngine().compile(document, {})(inputs), evaluate_plainly(document, inputs))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(random=st.randoms(use_true_random=False), nodes=st.integers(1, 40))
 def test_programs_that_read_bound_arrays_and_write_their_outputs_into_them(random: Random, nodes: int) -> None:
     """Each output that has the type of an input is written over it."""
@@ -77,7 +77,7 @@ def live_ranges(plan: Plan) -> dict[str, tuple[int, int]]:
 
 
 @pytest.mark.parametrize("size", ["small", "large"])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32))
 def test_no_two_live_values_share_memory(size: str, seed: int) -> None:
     document = random_document(Random(seed), size, 30)

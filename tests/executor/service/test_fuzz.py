@@ -37,7 +37,7 @@ FURTHER: dict[str, Strategy] = {
 }
 BODIES: Strategy = st.one_of(JSON_VALUES, st.fixed_dictionaries({"inputs": INPUTS}, optional=FURTHER))
 FORESEEN = {200, 201, 400, 409, 422}
-FUZZ = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def assert_foreseen(server: Server, method: str, path: str, body: Any, media_type: str) -> int:

@@ -72,7 +72,6 @@ def test_every_route_is_as_it_is_described(schema: Any, app: FastAPI, method: st
         max_examples=EXAMPLES,
         derandomize=True,
         database=None,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
         phases=[Phase.explicit, Phase.generate],
     )

@@ -9,6 +9,5 @@ TestService.settings = settings(
     max_examples=8,
     stateful_step_count=25,
     derandomize=True,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_executor.sessions.random_keys import step_key
@@ -16,7 +16,6 @@ def block(key: tuple[int, int], counter: int) -> tuple[int, int]:
     return threefry_2x32(key, (counter >> 32, counter & 0xFFFFFFFF))
 
 
-@settings(deadline=None)
 @given(SEEDS, STEPS, st.integers(1, 5))
 def test_keys_follow_the_documented_recipe(seed: int, step: int, index: int) -> None:
     first = block((seed >> 32, seed & 0xFFFFFFFF), step)
@@ -24,7 +23,6 @@ def test_keys_follow_the_documented_recipe(seed: int, step: int, index: int) -> 
     assert tuple(step_key(seed, step, index).tolist()) == block(first, index)
 
 
-@settings(deadline=None)
 @given(SEEDS, STEPS, STEPS)
 def test_two_steps_have_two_keys(seed: int, one: int, other: int) -> None:
     assert (step_key(seed, one).tolist() == step_key(seed, other).tolist()) == (one == other)
