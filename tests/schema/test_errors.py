@@ -122,7 +122,7 @@ def test_a_derivative_may_have_an_axis_that_its_primal_does_not_have() -> None:
 
 
 def test_a_document_has_at_most_one_loss_scale() -> None:
-    scale = {"id": "scale", "dtype": "float32", "shape": [], "role": {"kind": "loss_scale"}}
+    scale: dict[str, Any] = {"id": "scale", "dtype": "float32", "shape": [], "role": {"kind": "loss_scale"}}
     source = changed("/inputs/-", scale)
     assert Document.from_dict(source).to_dict()["inputs"][-1] == scale
     source["inputs"].append({**scale, "id": "another", "dtype": "float64"})
