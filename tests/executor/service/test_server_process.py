@@ -211,6 +211,15 @@ def test_a_server_ends_with_its_parent_even_when_that_is_killed() -> None:
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
+@pytest.fixture
+def hang_up_is_heard() -> Iterator[None]:
+    """Children ignore what their parent ignores, and below `nohup` that is the end of the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hang_up_is_heard")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_an_idle_server_stops_at_once_and_cleanly(number: signal.Signals) -> None:
     with serving() as process:
