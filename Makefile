@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
+# Tests and examples start hundreds of processes; none should compile each module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test check faults fuzz bounds golden format parity bench generate clean
 .DEFAULT_GOAL := help
 
@@ -24,14 +27,14 @@ demo: .venv/installed-executor
 	@$(BIN)/asg demo
 
 test: .venv/installed-dev
-	$(PYTEST) -q -n 2 --dist worksteal
+	$(PYTEST) -q -n 3 --dist worksteal
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
-	$(PYTEST) -q -n 2 --dist worksteal
+	$(PYTEST) -q -n 3 --dist worksteal
 
 faults: .venv/installed-dev
 	$(PYTEST) -q -s tests/faults
@@ -40,7 +43,7 @@ fuzz: .venv/installed-dev
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-500} $(PYTEST) -q -n 2 tests/autograd/test_random_documents.py tests/executor/native/test_random_documents.py
 
 bounds: .venv/installed-dev
-	CHECK_BOUNDS=1 $(PYTEST) -q -n 2 --dist worksteal tests/bounds tests/executor/native
+	CHECK_BOUNDS=1 $(PYTEST) -q -n 3 --dist worksteal tests/bounds tests/executor/native
 
 parity: .venv/installed-peers
 	$(PYTEST) -q tests/parity
