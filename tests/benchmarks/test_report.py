@@ -11,6 +11,7 @@ from benchmarks.readme import replace_part
 from benchmarks.report import markdown, print_report, report_tables
 from benchmarks.results import Concurrency, Machine, Results, Row, Timed
 from benchmarks.steps import ASG, HTTP, JAX, TORCH, TORCH_COMPILE
+from benchmarks.workloads import WORKLOADS
 
 README = Path(__file__).parents[2] / "README.md"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -178,3 +179,13 @@ def test_the_readme_has_a_part_for_the_tables(tmp_path: Path) -> None:
     assert changed.startswith(content[:begin])
     assert changed.endswith(content[end:])
     assert "| another | 61.7 / 123 |" in changed
+
+
+def test_the_readme_has_every_workload_and_its_chart() -> None:
+    content = README.read_text()
+    part = content[content.index("<!-- side by side: begin -->") : content.index("<!-- side by side: end -->")]
+    for workload in WORKLOADS:
+        assert part.count(f"| {workload.description} |") == 3, workload.name
+    chart = README.parent / "benchmarks" / "side_by_side.png"
+    assert f"({chart.relative_to(README.parent)})" in part
+    assert chart.read_bytes().startswith(PNG)
