@@ -15,4 +15,4 @@ def take_for_auto(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch: pytest's fixture.
     """
     ordered = [name, *(other for other in engine_names() if other != name)]
-    monkeypatch.setattr("asg_executor.engines.lookup._ENGINES", {each: engine_named(each) for each in ordered})
+    monkeypatch.setattr("asg_executor.engines.lookup._OFFERED", {each: engine_named(each) for each in ordered})

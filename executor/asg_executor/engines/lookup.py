@@ -1,6 +1,7 @@
 """Looking up an engine by its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 from asg_executor.engines.engine import Engine
 from asg_executor.engines.numpy_engine import NumpyEngine
@@ -10,20 +11,29 @@ from asg_schema.wire import nearest
 __all__ = ["engine_named", "engine_names", "offered_engine"]
 
 
-def _engines() -> tuple[list[Engine], list[Engine]]:
-    """Those that are at hand, the fastest first, and those that are there to find faults of others."""
+_CHECKED = "native-checked"
+
+
+def _engines() -> list[Engine]:
+    """Those that clients may have, the fastest first."""
     try:
-        from asg_executor.engines.native.bounds.checked_engine import CheckedNativeEngine
         from asg_executor.engines.native.native_engine import NativeEngine
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "llvmlite":
             raise
-        return [NumpyEngine()], []
-    return [NativeEngine(), NumpyEngine()], [CheckedNativeEngine()]
+        return [NumpyEngine()]
+    return [NativeEngine(), NumpyEngine()]
 
 
-_OFFERED, _CHECKING = ({engine.name: engine for engine in engines} for engines in _engines())
-_ENGINES: Mapping[str, Engine] = {**_OFFERED, **_CHECKING}
+_OFFERED: Mapping[str, Engine] = {engine.name: engine for engine in _engines()}
+
+
+@cache
+def _checked_engine() -> Engine:
+    """Loaded where it is asked for: hardly any process does."""
+    from asg_executor.engines.native.bounds.checked_engine import CheckedNativeEngine
+
+    return CheckedNativeEngine()
 
 
 def engine_names() -> tuple[str, ...]:
@@ -40,7 +50,9 @@ def engine_named(name: str) -> Engine:
     Raises:
         UnknownEngineError: there is none.
     """
-    return _engine_of(_ENGINES, name)
+    if "native" not in _OFFERED:
+        return offered_engine(name)
+    return _checked_engine() if name == _CHECKED else _found(name, (*_OFFERED, _CHECKED))
 
 
 def offered_engine(name: str) -> Engine:
@@ -49,14 +61,15 @@ def offered_engine(name: str) -> Engine:
     Raises:
         UnknownEngineError: there is none.
     """
-    return _engine_of(_OFFERED, name)
+    return _found(name, tuple(_OFFERED))
 
 
-def _engine_of(engines: Mapping[str, Engine], name: str) -> Engine:
+def _found(name: str, names: Sequence[str]) -> Engine:
+    """One of those that are offered; an error says which `names` there are."""
     if name == "auto":
-        return next(iter(engines.values()))
-    if name not in engines:
-        known = ("auto", *engines)
+        return next(iter(_OFFERED.values()))
+    if name not in _OFFERED:
+        known = ("auto", *names)
         listed = ", ".join(f'"{item}"' for item in known)
         raise UnknownEngineError(f'there is no engine "{name}"{nearest(name, known)}; known are {listed}')
-    return engines[name]
+    return _OFFERED[name]
