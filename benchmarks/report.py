@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.results import Results, Row, Timed
+from benchmarks.results import Carrying, Results, Row, Timed
 from benchmarks.steps import ASG, HTTP, JAX, NATIVE, NUMPY, PEERS, TORCH, TORCH_COMPILE
 
 __all__ = ["ReportTable", "markdown", "print_report", "report_tables"]
@@ -31,8 +31,8 @@ class ReportTable(NamedTuple):
 
 
 def report_tables(results: Results) -> list[ReportTable]:
-    """The tables: times, first steps, memory, and sessions at once."""
-    tables = [*_tables(results), _at_once(results)]
+    """The tables: times, first steps, memory, sessions at once, and what HTTP adds."""
+    tables = [*_tables(results), _at_once(results), _over_http(results)]
     return [table for table in tables if table.rows]
 
 
@@ -47,10 +47,9 @@ def _tables(results: Results) -> list[ReportTable]:
                 "workload",
                 *_heads(results, [*own, *PEERS]),
                 "to the fastest peer",
-                "HTTP / in-process",
                 "products (GFLOP/s)",
             ],
-            [[row.description, *_times(row, [*own, *PEERS]), *_ratios(row), _products(row)] for row in results.rows],
+            [[row.description, *_times(row, [*own, *PEERS]), _to_fastest(row), _products(row)] for row in results.rows],
         ),
         ReportTable(
             "The first step, from the model's description on, in s: with nothing kept on disk / in a later process.",
@@ -75,6 +74,35 @@ def _at_once(results: Results) -> ReportTable:
             for item in results.concurrency
         ],
     )
+
+
+def _over_http(results: Results) -> ReportTable:
+    """What HTTP adds to a step, beside what its bytes alone take."""
+    rows = {row.workload: row for row in results.rows}
+    return ReportTable(
+        "Over HTTP, medians in ms: the same bytes sent to a bare FastAPI application, which neither keeps nor computes "
+        "anything, and how near to 1 the ratio could come with it.",
+        ["workload", "bytes sent", "bare FastAPI", "HTTP adds", "HTTP / in-process", "with bare FastAPI / in-process"],
+        [
+            [
+                rows[item.workload].description,
+                f"{item.bytes:,}",
+                _figure(item.median),
+                *_added(rows[item.workload], item),
+            ]
+            for item in results.carrying
+        ],
+    )
+
+
+def _added(row: Row, carried: Carrying) -> list[str]:
+    """What a step takes longer over HTTP, its ratio, and the ratio if it took no longer than its bytes take."""
+    own = row.timed[ASG].median
+    least = f"{(own + carried.median) / own:.2f}"
+    if HTTP not in row.timed:
+        return ["", "", least]
+    over_http = row.timed[HTTP].median
+    return [_figure(over_http - own), f"{over_http / own:.2f}", least]
 
 
 def _heads(results: Results, names: Sequence[str]) -> list[str]:
@@ -105,15 +133,11 @@ def _times(row: Row, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _ratios(row: Row) -> list[str]:
-    """The ratios of our median to that of the fastest peer, and of the one over HTTP to ours."""
+def _to_fastest(row: Row) -> str:
+    """The ratio of our median to that of the fastest peer."""
     fastest = row.fastest_peer
     to_fastest = None if fastest is None else row.ratio(fastest)
-    over_http = row.timed[HTTP].median / row.timed[ASG].median if HTTP in row.timed else None
-    return [
-        "" if to_fastest is None else f"**{to_fastest:.2f}**",
-        "" if over_http is None else f"{over_http:.2f}",
-    ]
+    return "" if to_fastest is None else f"**{to_fastest:.2f}**"
 
 
 def _products(row: Row) -> str:

@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from benchmarks.steps import ASG, PEERS
 
-__all__ = ["Concurrency", "Machine", "Results", "Row", "Timed"]
+__all__ = ["Carrying", "Concurrency", "Machine", "Results", "Row", "Timed"]
 
 
 class _Record(BaseModel):
@@ -87,6 +87,22 @@ class Row(_Record):
         return min(able, key=lambda name: self.timed[name].median, default=None)
 
 
+class Carrying(_Record):
+    """A step's data, sent to a bare FastAPI application that does nothing with it.
+
+    Attributes:
+        workload: whose data.
+        bytes: how many bytes it has.
+        minimum: milliseconds of the fastest request.
+        median: milliseconds, over all requests.
+    """
+
+    workload: str
+    bytes: int
+    minimum: float
+    median: float
+
+
 class Concurrency(_Record):
     """Two sessions that take steps at once, each on one thread.
 
@@ -111,9 +127,11 @@ class Results(_Record):
         seconds: how long each candidate took steps for each workload, in all.
         rows: the workloads.
         concurrency: two sessions at once.
+        carrying: what HTTP takes at least, for each workload.
     """
 
     machine: Machine
     seconds: float
     rows: list[Row]
     concurrency: list[Concurrency]
+    carrying: list[Carrying]

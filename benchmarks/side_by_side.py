@@ -21,6 +21,7 @@ from asg_executor.engines.lookup import engine_names
 from benchmarks.asg_steps import first_weights
 from benchmarks.busy_cores import busy_seconds
 from benchmarks.candidate import Candidate, CandidateError
+from benchmarks.carrying import measure_carrying
 from benchmarks.concurrency import measure_concurrency
 from benchmarks.messages import Started
 from benchmarks.results import Machine, Results, Row, Timed
@@ -73,7 +74,8 @@ def measure(
         rows.append(row)
     concurrent = [workload.name for workload in workloads if workload.name in _CONCURRENT]
     together = [measure_concurrency(name, seconds) for name in concurrent]
-    return Results(machine=machine, seconds=seconds, rows=rows, concurrency=together)
+    carrying = measure_carrying(workloads, seconds)
+    return Results(machine=machine, seconds=seconds, rows=rows, concurrency=together, carrying=carrying)
 
 
 def figures_difference(figures: Sequence[float], own: Sequence[float]) -> float:

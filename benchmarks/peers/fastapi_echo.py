@@ -1,4 +1,4 @@
-"""A bare FastAPI application that answers the bytes that it gets, under uvicorn as `asg serve` runs it."""
+"""A bare FastAPI application that answers or counts the bytes that it gets, under uvicorn as `asg serve` runs it."""
 
 import socket
 
@@ -12,6 +12,12 @@ app = FastAPI()
 async def echo(request: Request) -> Response:
     """The body."""
     return Response(await request.body(), media_type="application/octet-stream")
+
+
+@app.put("/count")
+async def count(request: Request) -> Response:
+    """How many bytes the body has."""
+    return Response(str(len(await request.body())), media_type="text/plain")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from rich.console import Console
 from benchmarks.chart import draw_chart
 from benchmarks.readme import replace_part
 from benchmarks.report import markdown, print_report, report_tables
-from benchmarks.results import Concurrency, Machine, Results, Row, Timed
+from benchmarks.results import Carrying, Concurrency, Machine, Results, Row, Timed
 from benchmarks.steps import ASG, HTTP, JAX, TORCH, TORCH_COMPILE
 from benchmarks.workloads import WORKLOADS
 
@@ -68,6 +68,10 @@ def results() -> Results:
         seconds=1.0,
         rows=rows,
         concurrency=[Concurrency(workload="one", alone=100.0, together=180.0, ratio=1.8)],
+        carrying=[
+            Carrying(workload="one", bytes=524_288, minimum=0.5, median=0.75),
+            Carrying(workload="two", bytes=32, minimum=0.1, median=12.34),
+        ],
     )
 
 
@@ -81,7 +85,7 @@ def test_ratios_are_those_of_medians() -> None:
 
 
 def test_tables_have_times_ratios_and_what_is_missing() -> None:
-    times, first_steps, memory, at_once = report_tables(results())
+    times, first_steps, memory, at_once, over_http = report_tables(results())
     assert times.columns == [
         "workload",
         "ASG, numpy engine",
@@ -90,20 +94,23 @@ def test_tables_have_times_ratios_and_what_is_missing() -> None:
         "torch.compile",
         "JAX jit",
         "to the fastest peer",
-        "HTTP / in-process",
         "products (GFLOP/s)",
     ]
     first = ["one | first", "0.250 / 0.500", "0.750 / 1.50", "1.00 / 2.00 (0.25)", "0.500 / 1.00 (0.50)"]
-    assert times.rows[0] == [*first, "2.00 / 4.00 (0.12)", "**0.50**", "3.00", "25% (4.00)"]
+    assert times.rows[0] == [*first, "2.00 / 4.00 (0.12)", "**0.50**", "25% (4.00)"]
     second = ["another", "61.7 / 123", "not installed", "50.0 / 100 (1.23)", "failed", "not installed"]
-    assert times.rows[1] == [*second, "**1.23**", "", "50% (1.00)"]
+    assert times.rows[1] == [*second, "**1.23**", "50% (1.00)"]
     assert first_steps.rows[0] == ["one | first", "1.00 / 0.25", "1.00 / 0.25", "40.00 / 10.00", "1.00 / 0.25"]
     assert at_once.rows == [["one", "100", "180", "1.80"]]
+    assert over_http.rows == [
+        ["one | first", "524,288", "0.750", "1.00", "3.00", "2.50"],
+        ["another", "32", "12.3", "", "", "1.10"],
+    ]
     assert memory.rows[1] == ["another", "3 / 5", "3 / 5", "failed", "not installed"]
 
 
 def test_a_table_without_rows_is_left_out() -> None:
-    assert len(report_tables(results().model_copy(update={"concurrency": []}))) == 3
+    assert len(report_tables(results().model_copy(update={"concurrency": [], "carrying": []}))) == 3
 
 
 def test_markdown_is_tables_and_sentences() -> None:
@@ -114,7 +121,7 @@ def test_markdown_is_tables_and_sentences() -> None:
     assert "](a/chart.png)" in text
     assert "torch.compile failed on the two: no compiler" in text
     tables = re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
-    assert len(tables) == 4
+    assert len(tables) == 5
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table.splitlines()}) == 1, (
             "as many cells in each row"

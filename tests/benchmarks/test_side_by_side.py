@@ -14,6 +14,7 @@ from benchmarks.asg_steps import LocalSteps, RemoteSteps, first_weights
 from benchmarks.busy_cores import busy_seconds
 from benchmarks.candidate import Candidate, CandidateError
 from benchmarks.candidate_process import COMPARED_STEPS
+from benchmarks.carrying import measure_carrying
 from benchmarks.concurrency import measure_concurrency
 from benchmarks.profiling import product_operations, profiled
 from benchmarks.side_by_side import figures_difference, measure_row
@@ -136,6 +137,14 @@ def test_two_sessions_take_steps_at_once() -> None:
     assert found.alone > 0
     assert found.together > 0
     assert found.ratio > 0
+
+
+@pytest.mark.usefixtures("in_root")
+def test_the_bytes_of_a_step_go_to_a_bare_application() -> None:
+    found = measure_carrying([DEMO, workload_named("MLP")], 0.1)
+    assert [item.workload for item in found] == [DEMO.name, "MLP"]
+    assert [item.bytes for item in found] == [2 * 4 * 4, 128 * (784 * 4 + 8)]
+    assert all(0 < item.minimum <= item.median for item in found)
 
 
 def test_a_profile_has_the_products_of_a_model() -> None:
