@@ -39,7 +39,8 @@ ACKNOWLEDGED = "acknowledged"
 """The file that has the last step that was acknowledged."""
 
 _KEPT = 2
-_LITTLE_BYTES = 65_536  # to write them takes less time than a thread
+_LITTLE_BYTES = 65_536  # they go to the log with the mark behind them, all in one flush
+_MANY_BYTES = 4 * 2**20  # to hash and to write them takes milliseconds
 
 _log = logging.getLogger("asg_executor")
 
@@ -66,7 +67,7 @@ class SessionFiles:
         self.checkpoints.remove_uncounted()
         self._log: StepLog | None = None
         self._writers = writers
-        self._begun: Callable[[], None] | Future[None] | None = None
+        self._begun: Callable[[], None] | Future[None] | None = None  # does what is left, or ends when it is done
         for folder in (self._snapshots, self._logs):
             make_directory(folder)
             remove_unfinished(folder)
@@ -135,9 +136,10 @@ class SessionFiles:
             raise
 
     def begin(self, number: int, request: StepRequest) -> None:
-        """Begin to write what a step is given: in a thread where that takes long, beside its computation.
+        """Begin to write what a step is given: so that the disk has it while the step is computed.
 
-        `finish` or `abandon` follows, before anything else.
+        `finish` or `abandon` follows, before anything else. Much is written in a thread; little is not, because the
+        step computes on all cores, and what ran beside it would hold one of them up and the others with it.
 
         Args:
             number: the number of the step.
@@ -153,7 +155,13 @@ class SessionFiles:
         def write() -> None:
             log.begin(number, request.record, bytes.fromhex(request.digest))
 
-        self._begun = write if request.nbytes < _LITTLE_BYTES else self._writers.submit(write)
+        if request.nbytes < _LITTLE_BYTES:
+            self._begun = write
+        elif request.nbytes < _MANY_BYTES:
+            write()
+            self._begun = _nothing_is_left
+        else:
+            self._begun = self._writers.submit(write)
 
     def finish(self, answer: str) -> None:
         """Let the step that was begun count: it is on disk when this returns.
@@ -277,3 +285,7 @@ class SessionFiles:
                 remove_tree(path)
         if self._log is not None:
             self._log.drop_through(min(row["step"] for row in kept))
+
+
+def _nothing_is_left() -> None:
+    """What is left to do of a step that was written where it was begun."""

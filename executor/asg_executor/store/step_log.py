@@ -28,6 +28,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from asg_executor.store.durable_files import (
+    begin_flush,
     make_directory,
     remove_unfinished,
     storage_errors,
@@ -138,8 +139,8 @@ class StepLog:
         length = sum(memoryview(piece).nbytes for piece in payload)
         self._write([_frame(_STEP, number, length, digest), *payload])
         self._begun = self._end + _FRAME.size + length
-        if length > _LITTLE_BYTES:
-            self._flush()  # so that `finish`, for which someone waits, has little left to do
+        if length > _LITTLE_BYTES:  # so that `finish`, for which someone waits, has little left to do
+            begin_flush(self._descriptor, self._end, self._begun - self._end)
 
     def finish(self, answer: bytes) -> None:
         """Let the step that was begun count: it is on disk when this returns.
