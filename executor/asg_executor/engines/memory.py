@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from asg_executor.errors import MemoryLimitError
+from asg_executor.huge_pages import zero_bytes
 from asg_executor.plan.arena import ALIGNMENT
 from asg_executor.plan.arrays import Array, concrete_shape, numpy_dtype, stored_elements
 from asg_executor.plan.grouping import iteration_layout
@@ -107,7 +108,7 @@ def aligned_bytes(size: int) -> Array:
         MemoryLimitError: this machine cannot provide them.
     """
     try:
-        memory = np.empty(size + ALIGNMENT, np.uint8)
+        memory = zero_bytes(size + ALIGNMENT)
     except (MemoryError, ValueError, OverflowError) as error:
         raise MemoryLimitError(f"{size:,} bytes are needed, more than this machine can provide") from error
     begin = -memory.ctypes.data % ALIGNMENT

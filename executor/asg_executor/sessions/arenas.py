@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from asg_executor.huge_pages import zeros
 from asg_executor.optimizers.groups import Assignment
 from asg_executor.optimizers.rule import Rule, Slot, accumulation_dtype
 from asg_executor.plan.arrays import Array, dtype_of, numpy_dtype
@@ -94,10 +95,10 @@ class Arena:
         names = {parameter.id for parameter in trained}
         ordered = [*trained, *(parameter for parameter in parameters if parameter.id not in names)]
         length = sum(map(_size, trained))
-        self.values = np.zeros(sum(map(_size, ordered)), numpy_dtype(dtype))
+        self.values = zeros(sum(map(_size, ordered)), numpy_dtype(dtype))
         self.trained = self.values[:length]
-        self.gradients = np.zeros_like(self.trained)
-        self.average = np.zeros(length, numpy_dtype(accumulation_dtype(dtype))) if average else None
+        self.gradients = zeros(length, numpy_dtype(dtype))
+        self.average = zeros(length, numpy_dtype(accumulation_dtype(dtype))) if average else None
         self.views = _views(self.values, ordered)
         self.gradient_views = _views(self.gradients, trained)
         self.average_views = {} if self.average is None else _views(self.average, trained)
@@ -181,7 +182,7 @@ class Arenas:
         """Copy the state aside, for `restore`."""
         if self._copy_aside is None:
             state = [*(vector for arena in self.arenas for vector in arena.state()), *self._shared.values()]
-            self._backup = [(np.empty_like(vector), vector) for vector in state]
+            self._backup = [(zeros(vector.shape, vector.dtype), vector) for vector in state]
             self._copy_aside = self._copier(self._backup)
         self._copy_aside()
 
@@ -251,7 +252,9 @@ def _shape(slot: Slot) -> tuple[int, ...]:
 
 
 def _initial(slot: Slot) -> Array:
-    return np.full(_shape(slot), slot.initial, numpy_dtype(slot.type.dtype))
+    array = zeros(_shape(slot), numpy_dtype(slot.type.dtype))
+    array[...] = slot.initial
+    return array
 
 
 def required_bytes(parameters: Iterable[Parameter], assignments: Sequence[Assignment], *, average: bool = False) -> int:
