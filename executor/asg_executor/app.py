@@ -51,7 +51,7 @@ from asg_executor.jobs.runner import JobLimits, JobRunner
 from asg_executor.kernel_directory import keep_kernels_in
 from asg_executor.memory_budget import MemoryBudget
 from asg_executor.metrics import Metrics
-from asg_executor.observability.requests import RequestObserver
+from asg_executor.observability.requests import Observation, RequestObserver
 from asg_executor.observability.service_collector import ServiceCollector
 from asg_executor.observability.telemetry import exporting_tracing
 from asg_executor.sessions.recovery import recover_and_set_blas_threads
@@ -121,10 +121,17 @@ def create_app(
     )
     app.state.service = service
     direct = [route for router in (infer.router, steps.router) for route in router.routes]
-    app.add_middleware(DirectDispatch, routes=[route for route in direct if isinstance(route, DirectRoute)])
+    observation = Observation(service.metrics, tracing)
     app.add_middleware(AnswerFlow, budget=service.bytes_in_flight)
     app.add_middleware(RequestContext, names=host_names)
-    app.add_middleware(RequestObserver, metrics=service.metrics, tracing=tracing)
+    app.add_middleware(RequestObserver, observation=observation)
+    app.add_middleware(
+        DirectDispatch,
+        routes=[route for route in direct if isinstance(route, DirectRoute)],
+        observation=observation,
+        names=host_names,
+        budget=service.bytes_in_flight,
+    )
     install_problem_handlers(app)
     # The first that matches answers: what is called most often comes first.
     for resource in (

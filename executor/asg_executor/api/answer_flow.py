@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asg_executor.api.byte_budget import ByteBudget
 
-__all__ = ["AnswerFlow"]
+__all__ = ["AnswerFlow", "send_body"]
 
 _PIECE = 128 * 1024
 
@@ -29,19 +29,33 @@ class AnswerFlow:
         budget = self._budget
 
         async def send_in_pieces(message: Message) -> None:
-            body: bytes = message.get("body", b"")
-            if len(body) <= _PIECE:
+            if len(message.get("body", b"")) <= _PIECE:
                 await send(message)
-                return
-            budget.add(len(body))
-            try:
-                view = memoryview(body)
-                for begin in range(0, len(body) - _PIECE, _PIECE):
-                    piece = bytes(view[begin : begin + _PIECE])
-                    await send({"type": message["type"], "body": piece, "more_body": True})
-                last = (len(body) - 1) // _PIECE * _PIECE
-                await send({**message, "body": bytes(view[last:])})
-            finally:
-                budget.give_back(len(body))
+            else:
+                await send_body(message, send, budget)
 
         await self._app(scope, receive, send_in_pieces if scope["type"] == "http" else send)
+
+
+async def send_body(message: Message, send: Send, budget: ByteBudget) -> None:
+    """Send a message with a body, in pieces where it is large.
+
+    Args:
+        message: of the type `http.response.body`.
+        send: sends messages.
+        budget: where the bytes of a large body are counted.
+    """
+    body: bytes = message["body"]
+    if len(body) <= _PIECE:
+        await send(message)
+        return
+    budget.add(len(body))
+    try:
+        view = memoryview(body)
+        for begin in range(0, len(body) - _PIECE, _PIECE):
+            piece = bytes(view[begin : begin + _PIECE])
+            await send({"type": message["type"], "body": piece, "more_body": True})
+        last = (len(body) - 1) // _PIECE * _PIECE
+        await send({**message, "body": bytes(view[last:])})
+    finally:
+        budget.give_back(len(body))

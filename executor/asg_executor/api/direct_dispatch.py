@@ -1,39 +1,101 @@
-"""`DirectDispatch`: requests find a `DirectRoute` at once."""
+"""`DirectDispatch`: requests of a `DirectRoute` are answered at once, past all other layers."""
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Collection, Coroutine, Iterable
+from typing import Any, TypeAlias
 
 from fastapi import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from asg_executor.api.answer_flow import send_body
+from asg_executor.api.byte_budget import ByteBudget
 from asg_executor.api.direct_route import DirectRoute
+from asg_executor.api.problems import problem_for
+from asg_executor.api.request_context import REQUEST_ID, identified, refuse_strangers, stopped
+from asg_executor.observability.requests import Observation, Traffic
 
 __all__ = ["DirectDispatch"]
 
+_Handler: TypeAlias = Callable[[Request], Coroutine[Any, Any, Response]]
+
 
 class DirectDispatch:
-    """ASGI middleware that answers the requests of direct routes; all others go on to FastAPI.
+    """ASGI middleware that answers the requests of direct routes; all others go on to the layers below.
 
     FastAPI goes through its routers for each request, and wraps each answer in layers for dependencies that end after
-    it: 60 µs, as long as a small inference. What an endpoint raises here is a matter for `RequestContext`.
+    it: 60 µs, as long as a small inference. The other layers (`RequestObserver`, `RequestContext`, `AnswerFlow`) stand
+    around each message of an answer; where the answer is whole, what they do is done here once, by the same functions.
 
     Args:
         app: what answers the other requests.
-        routes: the direct routes, which the application has, too. No other route of it has one of their paths.
+        routes: the direct routes, which the application has, too. No other route of it has one of their paths. What
+            they answer has a body, and is no stream.
+        observation: observes the requests.
+        names: as for `RequestContext`.
+        budget: as for `AnswerFlow`.
     """
 
-    def __init__(self, app: ASGIApp, routes: Iterable[DirectRoute]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        routes: Iterable[DirectRoute],
+        observation: Observation,
+        names: Collection[str] | None,
+        budget: ByteBudget,
+    ) -> None:
         self._app = app
-        self._routes = [(route.path_regex, route.methods, route, route.get_route_handler()) for route in routes]
+        self._routes: dict[str, list[tuple[DirectRoute, _Handler]]] = {}
+        for route in routes:
+            for method in route.methods or ():
+                self._routes.setdefault(method, []).append((route, route.get_route_handler()))
+        self._observation = observation
+        self._names = names
+        self._budget = budget
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not scope.get("root_path"):  # a mounted application is FastAPI's matter
-            path = scope["path"]
-            for pattern, methods, route, handle in self._routes:
-                match = pattern.match(path)
-                if match is not None and scope["method"] in methods:
-                    scope["route"], scope["endpoint"], scope["path_params"] = route, route.endpoint, match.groupdict()
-                    response = await handle(Request(scope, receive, send))
-                    await response(scope, receive, send)
-                    return
-        await self._app(scope, receive, send)
+        handle = self._handler(scope)
+        if handle is None:
+            await self._app(scope, receive, send)
+            return
+        traffic = Traffic()
+        await self._observation.of(scope, traffic, lambda: self._answer(scope, receive, send, handle, traffic))
+
+    def _handler(self, scope: Scope) -> _Handler | None:
+        """What answers a request, which then knows its route; None where no direct route does."""
+        if scope["type"] != "http" or scope.get("root_path"):  # a mounted application is FastAPI's matter
+            return None
+        path = scope["path"]
+        for route, handle in self._routes.get(scope["method"], ()):
+            match = route.path_regex.match(path)
+            if match is not None:
+                scope["route"], scope["endpoint"], scope["path_params"] = route, route.endpoint, match.groupdict()
+                return handle
+        return None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, handle: _Handler, traffic: Traffic) -> None:
+        async def counted_receive() -> Message:
+            message = await receive()
+            traffic.received += len(message.get("body", b""))
+            return message
+
+        headers = identified(scope)
+        try:
+            refuse_strangers(scope["method"], headers, self._names)
+            response = await handle(Request(scope, counted_receive))
+        except asyncio.CancelledError:  # the server stops: it has waited long enough for this answer
+            response = stopped().response(scope["path"], headers.request_id)
+            await self._send(response, headers.request_id, send, traffic)
+            raise
+        except Exception as error:  # the last resort: whatever it is, it is logged, and the client gets a problem
+            response = problem_for(error).response(scope["path"], headers.request_id)
+        await self._send(response, headers.request_id, send, traffic)
+
+    async def _send(self, response: Response, request_id: str, send: Send, traffic: Traffic) -> None:
+        traffic.status = response.status_code
+        answered = [*response.raw_headers, (REQUEST_ID, request_id.encode())]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": answered})
+        body = bytes(response.body)
+        await send_body({"type": "http.response.body", "body": body}, send, self._budget)
+        traffic.sent = len(body)

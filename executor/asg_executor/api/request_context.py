@@ -12,9 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from asg_executor.api.problems import ProblemError, problem_for
 
-__all__ = ["RequestContext"]
+__all__ = ["REQUEST_ID", "RequestContext", "identified", "refuse_strangers", "stopped"]
 
-_HEADER = b"x-request-id"
+REQUEST_ID = b"x-request-id"
+"""The header with the id of a request, as ASGI has it."""
+
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}\Z")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -42,29 +44,24 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = _headers(scope)
-        request_id = headers.request_id if _ACCEPTABLE.match(headers.request_id) else os.urandom(16).hex()
-        scope.setdefault("state", {})["request_id"] = request_id
+        headers = identified(scope)
+        request_id = headers.request_id
         started = False
 
         async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (_HEADER, request_id.encode())]
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode())]
             await send(message)
 
         try:
-            _refuse_other_hosts(headers, self._names)
-            _refuse_other_sites(scope["method"], headers)
+            refuse_strangers(scope["method"], headers, self._names)
             await self._app(scope, receive, send_with_id)
         except asyncio.CancelledError:
             # The server stops: it has waited long enough for this answer.
             if not started:
-                problem = ProblemError(
-                    "draining", "the server stopped before the answer was there; it may be under way"
-                )
-                await problem.response(scope["path"], request_id)(scope, receive, send_with_id)
+                await stopped().response(scope["path"], request_id)(scope, receive, send_with_id)
             raise
         except Exception as error:  # the last resort: whatever it is, it is logged, and the client gets a problem
             problem = problem_for(error)
@@ -74,24 +71,46 @@ class RequestContext:
 
 
 class _Headers(NamedTuple):
-    """The headers that matter to every request; empty, or None, where there are none."""
+    """What matters of every request: the id that it has or is given, its host, and its origin, if it has one."""
 
-    request_id: str = ""
-    host: str = ""
-    origin: str | None = None
-
-
-_FIELDS = {_HEADER: "request_id", b"host": "host", b"origin": "origin"}
+    request_id: str
+    host: str
+    origin: str | None
 
 
-def _headers(scope: Scope) -> _Headers:
-    """What a request's headers say, the first of each name."""
-    found: dict[str, str] = {}
+_FIELDS = frozenset({REQUEST_ID, b"host", b"origin"})
+
+
+def identified(scope: Scope) -> _Headers:
+    """Give a request its id, which stands in its state from then on; what its headers say, the first of each name."""
+    found: dict[bytes, str] = {}
     for name, value in scope["headers"]:
-        field = _FIELDS.get(name)
-        if field is not None:
-            found.setdefault(field, value.decode("latin-1"))
-    return _Headers(**found)
+        if name in _FIELDS and name not in found:
+            found[name] = value.decode("latin-1")
+    own = found.get(REQUEST_ID, "")
+    request_id = own if _ACCEPTABLE.match(own) else os.urandom(16).hex()
+    scope.setdefault("state", {})["request_id"] = request_id
+    return _Headers(request_id, found.get(b"host", ""), found.get(b"origin"))
+
+
+def stopped() -> ProblemError:
+    """What a request is answered that the server did not wait for any longer when it stopped."""
+    return ProblemError("draining", "the server stopped before the answer was there; it may be under way")
+
+
+def refuse_strangers(method: str, headers: _Headers, names: Collection[str] | None) -> None:
+    """Refuse requests to names that the service does not have, and from pages of other web sites.
+
+    Args:
+        method: the request's.
+        headers: the request's, as `identified` returns them.
+        names: as for `RequestContext`.
+
+    Raises:
+        ProblemError: it is refused.
+    """
+    _refuse_other_hosts(headers, names)
+    _refuse_other_sites(method, headers)
 
 
 def _refuse_other_hosts(headers: _Headers, names: Collection[str] | None) -> None:
