@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
 
 from asg_executor.inference.statistics import PHASES
+from asg_executor.observability.counts import Count, CountOf
 from asg_executor.observability.durations import DurationHistogram, Durations
 
 __all__ = ["Metrics"]
@@ -30,9 +31,8 @@ class Metrics:
         self, sessions: Callable[[], float], damaged: Callable[[], float], admitted: Callable[[], float]
     ) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "asg_http_requests", "Requests that were answered.", ["method", "route", "status"], registry=self.registry
-        )
+        self._requests = CountOf("asg_http_requests", "Requests that were answered.", ["method", "route", "status"])
+        self.registry.register(self._requests)
         self._request_seconds = DurationHistogram(
             "asg_http_request_duration_seconds",
             "How long requests took, from their first byte to the last of the answer.",
@@ -40,8 +40,11 @@ class Metrics:
             _SECONDS,
         )
         self.registry.register(self._request_seconds)
-        self.received = Counter("asg_http_request_bytes", "Bytes of bodies that came.", registry=self.registry)
-        self.sent = Counter("asg_http_response_bytes", "Bytes of bodies that were answered.", registry=self.registry)
+        received = CountOf("asg_http_request_bytes", "Bytes of bodies that came.")
+        sent = CountOf("asg_http_response_bytes", "Bytes of bodies that were answered.")
+        self._received, self._sent = received.of(), sent.of()
+        for counter in (received, sent):
+            self.registry.register(counter)
         self.step_seconds = Histogram(
             "asg_step_duration_seconds",
             "How long training steps took: waiting, reading the body, computing, writing to the disk.",
@@ -56,7 +59,7 @@ class Metrics:
             _SECONDS,
         )
         self.registry.register(inference_seconds)
-        self._of_request: dict[tuple[str, str, int], tuple[Counter, Durations]] = {}
+        self._of_request: dict[tuple[str, str, int], tuple[Count, Durations]] = {}
         self._inference = {phase: inference_seconds.of(phase) for phase in PHASES}
         gauges = {
             "asg_sessions": ("Sessions that are held.", sessions),
@@ -81,13 +84,13 @@ class Metrics:
         key = method, route, status
         found = self._of_request.get(key)
         if found is None:  # they are few: neither methods nor routes are made up by clients
-            found = self._requests.labels(method, route, str(status)), self._request_seconds.of(method, route)
+            found = self._requests.of(method, route, str(status)), self._request_seconds.of(method, route)
             self._of_request[key] = found
         count, duration = found
-        count.inc()
+        count.total += 1
         duration.observe(seconds)
-        self.received.inc(received)
-        self.sent.inc(sent)
+        self._received.total += received
+        self._sent.total += sent
 
     def watch_jobs(self, states: Sequence[S], count: Callable[[S], float]) -> None:
         """Show how many jobs are in each state.

@@ -1,6 +1,7 @@
 """`Principal`: whom a request acts for, and what it may do."""
 
 from enum import StrEnum
+from functools import cache
 from typing import NamedTuple
 
 __all__ = ["ANYONE", "NOBODY", "Principal", "Scope"]
@@ -41,7 +42,13 @@ class Principal(NamedTuple):
 
     def may(self, scope: Scope) -> bool:
         """Whether a scope is among its own, or is included in one."""
-        return any(own.includes(scope) for own in self.scopes)
+        return scope in _included(self.scopes)
+
+
+@cache
+def _included(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """The scopes and all that they include; there are eight sets of them."""
+    return frozenset(other for other in Scope if any(own.includes(other) for own in scopes))
 
 
 ANYONE = Principal("", frozenset({Scope.ADMIN}))

@@ -21,16 +21,20 @@ class Admission:
         tenant: whom the request acts for. What it lets the pool call while it has the place waits in the tenant's
             queue.
         budget: the room for bodies. What the request's bodies take is given back with the place.
+
+    Attributes:
+        has_place: whether it has a place now.
+        room: the room that the request's bodies take.
     """
 
-    __slots__ = ("_has_place", "_pool", "_room", "_tenant", "_token")
+    __slots__ = ("_pool", "_tenant", "_token", "has_place", "room")
 
     def __init__(self, pool: WorkerPool, tenant: str, budget: ByteBudget) -> None:
         self._pool = pool
         self._tenant = tenant
-        self._room = BodyBytes(budget)
+        self.room = BodyBytes(budget)
         self._token: Token[str] | None = None
-        self._has_place = False
+        self.has_place = False
 
     async def __aenter__(self) -> Self:
         """Take the place.
@@ -52,7 +56,7 @@ class Admission:
             current_tenant.reset(self._token)
             self._token = None
         self._free_place()
-        self._room.give_back()
+        self.room.give_back()
         self._pool.end()
 
     @contextmanager
@@ -65,21 +69,21 @@ class Admission:
         Raises:
             ProblemError: all places are taken when the client has done its part.
         """
-        admitted = self._has_place
+        admitted = self.has_place
         self._free_place()
         try:
-            yield self._room
+            yield self.room
         finally:
             if not admitted:
-                self._room.give_back()
+                self.room.give_back()
         if admitted:
             self._take_place()
 
     def _take_place(self) -> None:
         self._pool.take_place(self._tenant)
-        self._has_place = True
+        self.has_place = True
 
     def _free_place(self) -> None:
-        if self._has_place:
-            self._has_place = False
+        if self.has_place:
+            self.has_place = False
             self._pool.free_place(self._tenant)

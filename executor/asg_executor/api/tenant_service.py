@@ -14,7 +14,7 @@ from asg_executor.api.bodies import Body, parse_body, parse_json_body
 from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS, body_type
 from asg_executor.api.problems import ProblemError
-from asg_executor.api.request_body import read_body
+from asg_executor.api.request_body import ArrivingBody
 from asg_executor.api.service import Service
 from asg_executor.api.worker_pool import WorkerPool
 from asg_executor.jobs.errors import JobDamagedError, UnknownJobError
@@ -137,7 +137,9 @@ class TenantService:
         Raises:
             ProblemError: there is none.
         """
-        held = self.whole.sessions.get(id) if self._sees(id) else None
+        held = self.whole.sessions.find(id, self.principal.tenant)  # which is what almost all ask for
+        if held is None and self._sees(id):
+            held = self.whole.sessions.get(id)
         if held is None:
             raise unknown_session(id)
         return held
@@ -334,8 +336,15 @@ class TenantService:
         Raises:
             ProblemError: there are too many, they do not arrive in time, or all places are taken when they are there.
         """
-        with self._admission.awaiting_client() as room:
-            return await read_body(request, media_type, self.settings, room)
+        admission = self._admission
+        body = ArrivingBody(request, media_type, self.whole.settings, admission.room)
+        if body.is_there():
+            if not admission.has_place:
+                admission.room.give_back()
+        else:
+            with admission.awaiting_client():
+                await body.arrive()
+        return body.whole()
 
     async def body(self, request: Request, kind: type[B]) -> B:
         """The body of a request, in JSON or safetensors.

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from math import inf
 from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,6 +19,7 @@ from asg_executor.sessions.held_session import HeldSession
 from asg_executor.sessions.loss_scale import loss_scale_input, refuse_loss_scale, scale_value
 from asg_executor.sessions.random_keys import step_key
 from asg_executor.sessions.selection import rng_key_inputs, select_outputs
+from asg_executor.weak_table import WeakTable
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
@@ -112,7 +111,7 @@ class ServedModel:
         self._guard = Lock()  # held by the thread that reads or writes the parameters
         self._is_used = False
         self._selections: dict[tuple[tuple[str, ...] | None, frozenset[str]], Selection] = {}
-        self._seconds: WeakKeyDictionary[Executable, float] = WeakKeyDictionary()
+        self._seconds: WeakTable[Executable, float] = WeakTable()
 
     @property
     def types(self) -> Mapping[str, TensorType]:
@@ -231,7 +230,8 @@ class ServedModel:
                 yet, is not expected to take any time in particular.
         """
         executable = self._compiled.known(_GRAPH, outputs, arrays)
-        if executable is None or self._seconds.get(executable, inf) > within or not self._guard.acquire(blocking=False):
+        seconds = None if executable is None else self._seconds.get(executable)
+        if executable is None or seconds is None or seconds > within or not self._guard.acquire(blocking=False):
             return None  # or another thread sets the parameters
         try:
             return self._run(executable, arrays)
@@ -248,7 +248,7 @@ class ServedModel:
         known = self._seconds.get(executable)
         # One run that the system interrupted says little of the next one.
         usual = seconds if known is None else min(seconds, 2 * known)
-        self._seconds[executable] = usual if known is None else known + _NEWEST * (usual - known)
+        self._seconds.set(executable, usual if known is None else known + _NEWEST * (usual - known))
         return Ran(results, self._step, begin, seconds, compiled=known is None)
 
 

@@ -131,10 +131,8 @@ class InferenceRunner:
         if selection is None:
             selection = await self._threads.run(lambda: model.select(arrays, outputs))
         plan = selection.rows
-        if not isinstance(plan, RowPlan):
-            return await self._run_alone(model, arrays, selection.outputs, start_by, statistics, 1), 1
-        rows = arrays[plan.inputs[0]].shape[0]
-        if self._batcher is None or not 0 < rows < self._max_rows:
+        rows = arrays[plan.inputs[0]].shape[0] if isinstance(plan, RowPlan) else 1
+        if self._batcher is None or not isinstance(plan, RowPlan) or not 0 < rows < self._max_rows:
             return await self._run_alone(model, arrays, selection.outputs, start_by, statistics, rows), rows
         own = {name: arrays[name] for name in plan.inputs}
         model.check(own)
@@ -153,7 +151,8 @@ class InferenceRunner:
         statistics: ModelStatistics,
         rows: int,
     ) -> Ran:
-        _check_time(start_by)
+        if start_by is not None:
+            _check_time(start_by)
         complete = model.complete(arrays)
         ran = _run_at_once(model, complete, outputs)
         if ran is None:

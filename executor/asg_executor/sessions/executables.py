@@ -173,8 +173,9 @@ class CompiledGraphs:
         destinations: Mapping[str, Array],
         unbound: Collection[str],
     ) -> ExecutableKey:
-        given = [(name, arrays[name]) for name in self._input_names[graph] if name in arrays]
-        shapes = tuple([(name, array.dtype, array.shape) for name, array in given])
+        shapes = tuple(
+            [(name, arrays[name].dtype, arrays[name].shape) for name in self._input_names[graph] if name in arrays]
+        )
         return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
 
     def _compile(

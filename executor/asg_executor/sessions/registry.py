@@ -179,6 +179,11 @@ class SessionRegistry:
         found = self._sessions.get(id) or self._damaged.get(id)
         return None if found is None else found.tenant
 
+    def find(self, id: str, tenant: str) -> HeldSession | None:
+        """A tenant's own session of this id, if there is one that can be used."""
+        held = self._sessions.get(id)
+        return held if held is not None and held.tenant == tenant else None
+
     def get(self, id: str) -> HeldSession | None:
         """The session of this id, if there is one.
 

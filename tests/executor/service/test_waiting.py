@@ -1,10 +1,14 @@
 """What is there at once is had at once; what is not is awaited, and no longer than it may be."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import pytest
 
-from asg_executor.api.waiting import await_until
+from asg_executor.api.waiting import Begun
+
+T = TypeVar("T")
 
 _NEVER = 0.0  # long before now, so that whatever waits is too late
 _LONG = 60.0
@@ -14,11 +18,31 @@ async def _end() -> float:
     return asyncio.get_running_loop().time() + _LONG
 
 
+async def _begun(awaited: Awaitable[T]) -> T:
+    """Begun while an event loop runs, and given up at once."""
+    return await Begun(awaited).until(_NEVER)
+
+
 def test_what_is_there_needs_no_time() -> None:
     async def ready() -> str:
         return "there"
 
-    assert asyncio.run(await_until(_NEVER, ready())) == "there"
+    begun = Begun(ready())
+    assert begun.is_done
+    assert begun.result == "there"
+    assert asyncio.run(begun.until(_NEVER)) == "there"
+
+
+def test_what_waits_is_not_there() -> None:
+    async def wait() -> str:
+        await asyncio.sleep(0)
+        return "late"
+
+    async def ask() -> tuple[bool, str]:
+        begun = Begun(wait())
+        return begun.is_done, await begun.until(await _end())
+
+    assert asyncio.run(ask()) == (False, "late")
 
 
 def test_what_raises_at_once_raises() -> None:
@@ -26,7 +50,7 @@ def test_what_raises_at_once_raises() -> None:
         raise KeyError("no")
 
     with pytest.raises(KeyError, match="no"):
-        asyncio.run(await_until(_NEVER, refuse()))
+        asyncio.run(_begun(refuse()))
 
 
 def test_what_waits_several_times_is_awaited() -> None:
@@ -40,7 +64,7 @@ def test_what_waits_several_times_is_awaited() -> None:
         return found
 
     async def ask() -> list[int]:
-        return await await_until(await _end(), wait())
+        return await Begun(wait()).until(await _end())
 
     assert asyncio.run(ask()) == [0, 1, 2]
 
@@ -56,7 +80,7 @@ def test_what_fails_while_it_is_awaited_raises() -> None:
             raise
 
     async def ask() -> str:
-        return await await_until(await _end(), fail())
+        return await Begun(fail()).until(await _end())
 
     with pytest.raises(KeyError, match="late"):
         asyncio.run(ask())
@@ -73,7 +97,7 @@ def test_what_does_not_come_is_given_up_and_told() -> None:
             raise
 
     with pytest.raises(TimeoutError):
-        asyncio.run(await_until(_NEVER, hang()))
+        asyncio.run(_begun(hang()))
     assert told == ["cancelled"]
 
 
@@ -82,7 +106,7 @@ def test_a_task_that_is_cancelled_stays_cancelled() -> None:
         async def hang() -> None:
             await asyncio.get_running_loop().create_future()
 
-        task = asyncio.ensure_future(await_until(await _end(), hang()))
+        task = asyncio.ensure_future(Begun(hang()).until(await _end()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

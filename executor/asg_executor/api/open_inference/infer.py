@@ -15,6 +15,7 @@ from asg_executor.api.headers import header
 from asg_executor.api.json_depth import check_depth
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.open_inference.compression import compress, wanted_coding
+from asg_executor.api.open_inference.known_requests import KnownRequests
 from asg_executor.api.open_inference.messages import InferRequest, Wanted, parse_request
 from asg_executor.api.open_inference.models import FoundModel, find_model
 from asg_executor.api.open_inference.tensors import Answer, decode_inputs, encode_answer
@@ -34,12 +35,15 @@ router = APIRouter(prefix="/v2/models", tags=["inference"], route_class=DirectRo
 
 T = TypeVar("T")
 
-_BINARY = b"application/octet-stream"
+_JSON = b"content-type", JSON.encode()
+_BINARY = b"content-type", b"application/octet-stream"
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _HEADER_LENGTH_RAW = _HEADER_LENGTH.lower().encode()
 _LITTLE_BYTES = 16_384  # of JSON, or to be compressed: less than a millisecond
 _LITTLE_ELEMENTS = 4_096  # in JSON, likewise
 _MUCH_BINARY = 2**22  # bytes, which are only copied
+
+_KNOWN = KnownRequests()
 
 _DOCUMENTATION: dict[str, Any] = {
     "requestBody": {
@@ -102,7 +106,7 @@ async def _infer(model_name: str, version: str, request: Request, service: Tenan
         statistics = service.whole.models.statistics(found.held, found.graph, version)
         waited = perf_counter() - arrived
         try:
-            message = await _decoded(service, body, model)
+            message = _known(body, model) or await _decoded(service, body, model)
             decoded = perf_counter()
             timeout = message.wanted.timeout
             start_by = None if timeout is None else begin + timeout
@@ -200,11 +204,18 @@ async def _prepared(service: TenantService, found: FoundModel, version: str) -> 
     return model
 
 
+def _known(body: _Body, model: ServedModel) -> _Message | None:
+    known = _KNOWN.find(model, body.json, len(body.buffers)) if body.buffers else None
+    return None if known is None else _Message(known.wanted, known.arrays(body.buffers))
+
+
 async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _Message:
     def decode() -> _Message:
         check_depth(body.json, service.settings.max_json_depth)
         parsed = parse_request(body.json)
-        return _Message(parsed.wanted, decode_inputs(parsed, model.types, body.buffers))
+        arrays = decode_inputs(parsed, model.types, body.buffers)
+        _KNOWN.remember(model, body.json, parsed.wanted, arrays, len(body.buffers))
+        return _Message(parsed.wanted, arrays)
 
     # In a thread where there is much to read. What follows the JSON is not read, but looked at where it lies.
     return await _where_it_fits(service, len(body.json), decode)
@@ -229,9 +240,9 @@ async def _encoded(service: TenantService, wanted: Wanted, model_name: str, vers
 async def _coded(service: TenantService, request: Request, answer: Answer) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """The bytes of an answer as its client wants them, and the headers that say what they are."""
     content = answer.content
-    headers = [(b"content-type", JSON.encode())]
+    headers = [_JSON]
     if answer.header_length is not None:
-        headers = [(b"content-type", _BINARY), (_HEADER_LENGTH_RAW, b"%d" % answer.header_length)]
+        headers = [_BINARY, (_HEADER_LENGTH_RAW, b"%d" % answer.header_length)]
     coding = wanted_coding(request)
     if coding is not None:
         plain = content
