@@ -240,7 +240,7 @@ async def _encoded(service: TenantService, wanted: Wanted, model_name: str, vers
 async def _coded(service: TenantService, request: Request, answer: Answer) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """The bytes of an answer as its client wants them, and the headers that say what they are."""
     content = answer.content
-    headers = [_JSON]
+    headers: list[tuple[bytes, bytes]] = [_JSON]
     if answer.header_length is not None:
         headers = [_BINARY, (_HEADER_LENGTH_RAW, b"%d" % answer.header_length)]
     coding = wanted_coding(request)

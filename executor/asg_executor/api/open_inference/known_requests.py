@@ -87,7 +87,7 @@ class KnownRequests:
             return
         known = self._of_model.get(model)
         if known is None:
-            known = {}
+            known = dict[bytes, KnownRequest]()
             self._of_model.set(model, known)
         if len(known) >= _MOST:
             known.clear()
