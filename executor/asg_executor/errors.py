@@ -13,6 +13,7 @@ AsgError (asg_schema.errors)
     │   ├── AbandonedError     nobody waits for it any more
     │   └── ShutdownError      the server ends, and waits no longer
     ├── OutOfBoundsError       a native kernel accessed memory that is not its own: a fault of this package
+    ├── AccessConflictError    two accesses of native kernels are in each other's way: a fault of this package
     └── RunError               a node could not be computed for the data that it met
         └── IndexOutOfRangeError
 """
@@ -25,6 +26,7 @@ from asg_schema.errors import AsgError
 
 __all__ = [
     "AbandonedError",
+    "AccessConflictError",
     "DeadlineError",
     "ExecutorError",
     "IndexOutOfRangeError",
@@ -103,6 +105,14 @@ class LimitExceededError(ExecutorError):
 
 class OutOfBoundsError(ExecutorError):
     """A native kernel accessed memory that is not its own. Only the engine `native-checked` looks."""
+
+
+class AccessConflictError(ExecutorError):
+    """Two accesses of native kernels to the same memory have no order that the kernels could rely on.
+
+    Two parts that may run at the same time make them, or they are made through pointers of which one is said to share
+    nothing with any other. Only the engine `native-checked` looks.
+    """
 
 
 class RunStoppedError(ExecutorError):

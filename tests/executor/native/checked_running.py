@@ -12,6 +12,7 @@ from asg_executor.engines.native.bounds.borders import Borders
 from asg_executor.engines.native.bounds.checked_call import CheckedCall
 from asg_executor.engines.native.bounds.checked_engine import CheckedProgram
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
+from asg_executor.engines.native.bounds.stage_record import StageRecord
 from asg_executor.engines.native.bounds.table import BoundsTable, Range
 from asg_executor.engines.native.kernel_spec import KernelSpec
 from asg_executor.engines.native.object_code import NativeFunction, functions
@@ -48,6 +49,7 @@ def run_checked(
     kept: Sequence[Array] = (),
     block: Array = _NOTHING,
     plain: KernelSpec | None = None,
+    unordered: Sequence[Range] = (),
 ) -> None:
     """Call a kernel once with checks, and once without.
 
@@ -61,12 +63,15 @@ def run_checked(
         kept: see there.
         block: the bytes in which what is written has neighbours.
         plain: the kernel that is called without checks, if it is another one.
+        unordered: what it may read and write, and its parts in any order.
 
     Raises:
         OutOfBoundsError: it accessed something else.
+        AccessConflictError: two of its accesses are in each other's way.
     """
     checked = CheckedSpec.of(spec, len(arguments))
-    table = BoundsTable(written, read)
+    writable = [*written, *unordered]
+    table = BoundsTable(writable, read)
     with_checks, without = functions([checked, plain or spec])
 
     def program(function: NativeFunction, *arguments: int) -> NativeProgram:
@@ -79,7 +84,9 @@ def run_checked(
         table,
         poisoned,
         kept,
-        Borders(block, written, read),
+        Borders(block, writable, read),
+        StageRecord(written, [parts]),
+        0,
         'node "y"',
     )
     CheckedProgram([call]).run()
@@ -92,6 +99,7 @@ def run_kernel(
     written: Sequence[Array],
     parts: int = 1,
     team: Team | None = None,
+    failure: Array = _NOTHING,
 ) -> None:
     """Call a kernel once. Where all are to be checked, it is called with checks before.
 
@@ -102,12 +110,21 @@ def run_kernel(
         written: what it may read and write.
         parts: into how many parts its units are divided.
         team: who does the parts.
+        failure: the word that all parts may write.
     """
     borders = [Borders(block, _ranges([array]), []) for array in written if (block := _block_of(array)) is not None]
     for border in borders:
         border.begin()
     if CHECKS_ALL:
-        run_checked(spec, arguments, _ranges(read), _ranges(written), parts, kept=written)
+        run_checked(
+            spec,
+            arguments,
+            _ranges(read),
+            _ranges(written),
+            parts,
+            kept=written,
+            unordered=[range_of("failure", failure)],
+        )
     (function,) = functions([spec])
     NativeProgram([Call(function, tuple(arguments), spec.units, parts, spec.scratch_bytes)], team).run()
     assert [border.change() for border in borders] == [None] * len(borders)

@@ -43,8 +43,8 @@ def run_natively(
             arrays[argument.place].ctypes.data + argument.offset * arrays[argument.place].itemsize
             for argument in kernel.arguments
         ]
-        written = [*results, failure]
-        run_kernel(kernel.spec, [*addresses, failure.ctypes.data], operands, written, kernel.parts)
+        addresses.append(failure.ctypes.data)
+        run_kernel(kernel.spec, addresses, operands, results, kernel.parts, failure=failure)
     return results if kernels else None
 
 

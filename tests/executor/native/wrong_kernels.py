@@ -1,7 +1,7 @@
 """Kernels that reach as far as they are told to: for the tests of what checks them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -171,6 +171,83 @@ def _nothing(given: Given) -> None:
     pass
 
 
+def _store_to_one(given: Given) -> None:
+    given.builder.store(_FLOAT(1.0), given.at(given.y, _INDEX(given.number)))
+
+
+def _within(given: Given) -> None:
+    given.write(given.read(given.at(given.y, given.offset)))
+
+
+def _promising(given: Given, pointers: list[ir.Value], disjoint: int) -> tuple[ir.IRBuilder, list[ir.Value]]:
+    """A function "promising" that is called with these pointers, the first of which it claims to be disjoint."""
+    types = [pointer.type for pointer in pointers]
+    function = define_inner(given.builder.module, "promising", types, disjoint=disjoint)
+    given.builder.call(function, pointers)
+    return ir.IRBuilder(function.append_basic_block()), list(function.args)
+
+
+def _move_vector(builder: ir.IRBuilder, source: ir.Value, target: ir.Value) -> None:
+    builder.store(builder.load(source, typ=_VECTOR, align=4), target, align=4)
+    builder.ret_void()
+
+
+def _claimed(given: Given) -> None:
+    builder, (source, target) = _promising(given, [given.at(given.y, given.offset), given.at(given.y, given.unit)], 2)
+    _move_vector(builder, source, target)
+
+
+def _claimed_in_turns(given: Given) -> None:
+    """The first unit reads what it writes, and the others do not."""
+    source = given.at(given.y, given.builder.mul(given.unit, _INDEX(LANES)))
+    builder, (source, target) = _promising(given, [source, given.y], 2)
+    _move_vector(builder, source, target)
+
+
+def _claimed_of_one(given: Given) -> None:
+    """Of the pointer to which it writes alone."""
+    builder, (target, source) = _promising(given, [given.y, given.at(given.y, given.offset)], 1)
+    _move_vector(builder, source, target)
+
+
+def _claimed_of_numbers(given: Given) -> None:
+    """It computes its pointers as numbers, and chooses between two of the same origin."""
+    builder, (source, target) = _promising(given, [given.at(given.y, given.offset), given.y], 2)
+    address = builder.add(builder.ptrtoint(source, _INDEX), _INDEX(0))
+    _move_vector(builder, builder.select(_CONDITION(1), builder.inttoptr(address, _POINTER), source), target)
+
+
+def _claimed_later_written(given: Given) -> None:
+    """A byte is reached through both pointers, and written only then."""
+    builder, (source, target) = _promising(given, [given.at(given.y, given.offset), given.y], 2)
+    found = builder.fadd(builder.load(source, typ=_FLOAT), builder.load(target, typ=_FLOAT))
+    builder.store(found, target)
+    builder.ret_void()
+
+
+def _claimed_and_read(given: Given) -> None:
+    """It writes x + y through a third pointer; x and y may be the same."""
+    pointers = [given.at(given.y, given.offset), given.y, given.at(given.y, _INDEX(LANES))]
+    builder, (a, b, target) = _promising(given, pointers, 3)
+    builder.store(builder.fadd(builder.load(a, typ=_FLOAT), builder.load(b, typ=_FLOAT)), target)
+    builder.ret_void()
+
+
+def _claimed_of_scratch(given: Given) -> None:
+    builder, (source, target) = _promising(given, [given.scratch, given.at(given.scratch, given.offset)], 2)
+    _move_vector(builder, source, target)
+
+
+def _claimed_lanes(given: Given) -> None:
+    """It writes the first lanes of y, and reads a lane of it."""
+    pointers = [given.y, given.at(given.y, _INDEX(1)), given.first_lanes()]
+    builder, (target, source, mask) = _promising(given, pointers, 2)
+    builder.store(builder.load(source, typ=_FLOAT), builder.gep(source, [_INDEX(LANES)], source_etype=_FLOAT))
+    inside = replace(given, builder=builder)
+    inside.call(f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), [_ZERO, target, _LANE(4), mask])
+    builder.ret_void()
+
+
 KERNELS: Mapping[str, Callable[[Given], None]] = {
     "load": _load,
     "store": _store,
@@ -192,6 +269,16 @@ KERNELS: Mapping[str, Callable[[Given], None]] = {
     "local": _local,
     "doubling": _doubling,
     "nothing": _nothing,
+    "store to one": _store_to_one,
+    "within": _within,
+    "claimed": _claimed,
+    "claimed in turns": _claimed_in_turns,
+    "claimed of one": _claimed_of_one,
+    "claimed of numbers": _claimed_of_numbers,
+    "claimed, later written": _claimed_later_written,
+    "claimed and read": _claimed_and_read,
+    "claimed of scratch": _claimed_of_scratch,
+    "claimed lanes": _claimed_lanes,
 }
 
 

@@ -1,12 +1,21 @@
 """`CheckCode`: the functions of a module by which its accesses are checked."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from llvmlite import ir
 
-from asg_executor.engines.native.bounds.table import ARGUMENTS_RANGE, FIRST_WRITABLE, SCRATCH_RANGE, Word
+from asg_executor.engines.native.bounds.recording_code import RecordingCode
+from asg_executor.engines.native.bounds.table import (
+    ARGUMENTS_RANGE,
+    FIRST_WRITABLE,
+    RANGE_WORDS,
+    SCRATCH_RANGE,
+    RangeWord,
+    Word,
+)
 
-__all__ = ["POISON", "CheckCode", "stored_bytes"]
+__all__ = ["POISON", "CheckCode", "Manner", "stored_bytes"]
 
 _INDEX = ir.IntType(64)
 _POINTER = ir.PointerType()
@@ -19,14 +28,39 @@ POISON = 0xFF
 """What each byte holds that nobody has written: NaN in every floating-point format, and -1."""
 
 
+class Manner(NamedTuple):
+    """How an instruction accesses memory.
+
+    Attributes:
+        number: its number among the kernel's accesses.
+        pointer: that of the pointer through which it does, where its function makes claims; else 0. See `ClaimRecord`.
+        stores: whether it writes.
+    """
+
+    number: int
+    pointer: int
+    stores: bool
+
+    @property
+    def arguments(self) -> list[ir.Value]:
+        """It as arguments of a function."""
+        return [_INDEX(self.number), _INDEX(self.pointer), _CONDITION(int(self.stores))]
+
+
+_MANNER_TYPES = [_INDEX, _INDEX, _CONDITION]
+
+
 class CheckCode:
     """Functions that kernels call before they access memory, and the memory that these need.
 
-    An access that is not allowed is made to *the sink*, memory of the module's own, so that nothing is damaged and the
-    kernel goes on.
+    What is allowed is recorded: see `RecordingCode`. An access that is not allowed is made to *the sink*, memory of the
+    module's own, so that nothing is damaged and the kernel goes on.
 
     Args:
         module: the kernel's. Its constants may be read.
+
+    Attributes:
+        recording: what records.
     """
 
     def __init__(self, module: ir.Module) -> None:
@@ -36,11 +70,12 @@ class CheckCode:
         self._module = module
         self._table = self._variable(_POINTER, "bounds")
         self._sink = self._variable(ir.ArrayType(_BYTE, _SINK_BYTES), "sink")
+        self.recording = RecordingCode(module, self._table)
         self._one = self._define_one()
         self._lanes = self._define_lanes()
 
     def checked(
-        self, builder: ir.IRBuilder, pointer: ir.Value, bytes: ir.Value, alignment: int, number: int, *, stores: bool
+        self, builder: ir.IRBuilder, pointer: ir.Value, bytes: ir.Value, alignment: int, manner: Manner
     ) -> ir.Value:
         """The pointer by which an access may be made: the one that it wants, or the sink's.
 
@@ -49,14 +84,12 @@ class CheckCode:
             pointer: where the access begins.
             bytes: how many it is of; of 0 it may be anywhere.
             alignment: of what the address has to be a multiple, in bytes; a power of 2.
-            number: the access's.
-            stores: whether it writes.
+            manner: how it is made.
         """
-        arguments = [pointer, bytes, _INDEX(alignment), _INDEX(number), _CONDITION(int(stores))]
-        return builder.call(self._one, arguments)
+        return builder.call(self._one, [pointer, bytes, _INDEX(alignment), *manner.arguments])
 
     def checked_lanes(
-        self, builder: ir.IRBuilder, pointer: ir.Value, mask: ir.Value, item: tuple[int, int], number: int, stores: bool
+        self, builder: ir.IRBuilder, pointer: ir.Value, mask: ir.Value, item: tuple[int, int], manner: Manner
     ) -> ir.Value:
         """The pointer by which an access of some lanes of a vector may be made; see `checked`.
 
@@ -65,14 +98,13 @@ class CheckCode:
             pointer: where the vector begins.
             mask: which lanes are accessed.
             item: the bytes of a lane, and the alignment.
-            number: the access's.
-            stores: whether it writes.
+            manner: how it is made.
         """
         lanes: int = mask.type.count
         bits = builder.bitcast(mask, ir.IntType(lanes))
         wide = bits if lanes == _INDEX.width else builder.zext(bits, _INDEX)
         sizes = [_INDEX(value) for value in (lanes, *item)]
-        return builder.call(self._lanes, [pointer, wide, *sizes, _INDEX(number), _CONDITION(int(stores))])
+        return builder.call(self._lanes, [pointer, wide, *sizes, *manner.arguments])
 
     def begin(self, builder: ir.IRBuilder, kernel: ir.Function, arguments: int, scratch_bytes: int) -> None:
         """What a kernel does first: find its table, enter the memory that is its part's, and poison its scratch memory.
@@ -92,8 +124,9 @@ class CheckCode:
             (SCRATCH_RANGE, scratch, scratch_bytes),
         ):
             first = builder.ptrtoint(begin, _INDEX)
-            builder.store(first, _word(builder, table, Word.RANGES + 2 * number))
-            builder.store(builder.add(first, _INDEX(size)), _word(builder, table, Word.RANGES + 2 * number + 1))
+            at = Word.RANGES + RANGE_WORDS * number
+            builder.store(first, _word(builder, table, at + RangeWord.BEGIN))
+            builder.store(builder.add(first, _INDEX(size)), _word(builder, table, at + RangeWord.END))
         signature = ir.FunctionType(ir.VoidType(), [_POINTER, _BYTE, _INDEX, _CONDITION])
         fill = self._module.declare_intrinsic("llvm.memset.p0.i64", (), signature)
         builder.call(fill, [scratch, _BYTE(POISON), _INDEX(scratch_bytes), _CONDITION(0)])
@@ -114,9 +147,9 @@ class CheckCode:
         return function
 
     def _define_one(self) -> ir.Function:
-        """Define `ptr checked(ptr pointer, i64 bytes, i64 alignment, i64 access, i1 stores)`."""
-        function = self._function("checked", [_POINTER, _INDEX, _INDEX, _INDEX, _CONDITION])
-        pointer, bytes, alignment, number, stores = function.args
+        """Define `ptr checked(ptr pointer, i64 bytes, i64 alignment, …)`, where a `Manner` stands last."""
+        function = self._function("checked", [_POINTER, _INDEX, _INDEX, *_MANNER_TYPES])
+        pointer, bytes, alignment, number, through, stores = function.args
         builder = ir.IRBuilder(function.append_basic_block())
         table = builder.load(self._table, typ=_POINTER)
         address = builder.ptrtoint(pointer, _INDEX)
@@ -126,6 +159,7 @@ class CheckCode:
         inside = builder.or_(constant, self._in_ranges(builder, table, address, bytes, stores))
         allowed = builder.or_(builder.icmp_unsigned("==", bytes, _INDEX(0)), builder.and_(inside, aligned))
         with builder.if_then(allowed):
+            self.recording.record(builder, address, bytes, through, stores)
             builder.ret(pointer)
         self._note(builder, table, [number, address, bytes])
         builder.ret(self._sink)
@@ -152,7 +186,7 @@ class CheckCode:
         builder.branch(each)
         builder.position_at_end(each)
         number = builder.phi(_INDEX)
-        place = builder.add(builder.mul(number, _INDEX(2)), _INDEX(Word.RANGES))
+        place = builder.add(builder.mul(number, _INDEX(RANGE_WORDS)), _INDEX(Word.RANGES))
         bounds = [
             builder.load(builder.gep(table, [word], source_etype=_INDEX), typ=_INDEX)
             for word in (place, builder.add(place, _INDEX(1)))
@@ -178,9 +212,9 @@ class CheckCode:
         builder.store(builder.add(count, _INDEX(1)), count_at)
 
     def _define_lanes(self) -> ir.Function:
-        """Define `ptr checked_lanes(ptr, i64 mask, i64 lanes, i64 bytes, i64 alignment, i64 access, i1 stores)`."""
-        function = self._function("checked_lanes", [_POINTER, *[_INDEX] * 5, _CONDITION])
-        pointer, mask, lanes, bytes, alignment, access, stores = function.args
+        """Define `ptr checked_lanes(ptr, i64 mask, i64 lanes, i64 bytes, i64 alignment, …)`; see `_define_one`."""
+        function = self._function("checked_lanes", [_POINTER, *[_INDEX] * 4, *_MANNER_TYPES])
+        pointer, mask, lanes, bytes, alignment, *manner = function.args
         before = ir.IRBuilder(function.append_basic_block())
         each, after = function.append_basic_block("each"), function.append_basic_block("after")
         before.branch(each)
@@ -189,7 +223,7 @@ class CheckCode:
         bit = builder.trunc(builder.lshr(mask, lane), _CONDITION)
         wanted = builder.gep(pointer, [builder.mul(lane, bytes)], source_etype=_BYTE)
         size = builder.select(bit, bytes, _INDEX(0))
-        given = builder.call(self._one, [wanted, size, alignment, access, stores])
+        given = builder.call(self._one, [wanted, size, alignment, *manner])
         kept = builder.select(builder.icmp_unsigned("==", given, wanted), found, self._sink)
         following = builder.add(lane, _INDEX(1))
         for phi, start, new in ((lane, _INDEX(0), following), (found, pointer, kept)):

@@ -8,10 +8,12 @@ import numpy as np
 from asg_executor.engines.native.bounds.borders import Borders, Change
 from asg_executor.engines.native.bounds.check_code import POISON
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
+from asg_executor.engines.native.bounds.claim_record import Broken, ClaimRecord
 from asg_executor.engines.native.bounds.instrumentation import Access
+from asg_executor.engines.native.bounds.stage_record import Conflict, StageRecord
 from asg_executor.engines.native.bounds.table import BoundsTable, Range, Violation
 from asg_executor.engines.native.program import NativeProgram
-from asg_executor.errors import OutOfBoundsError
+from asg_executor.errors import AccessConflictError, OutOfBoundsError
 from asg_executor.plan.arrays import Array
 
 __all__ = ["CheckedCall"]
@@ -22,6 +24,9 @@ _MOST_TEXT = 2000  # characters of a spec in an error
 @dataclass(frozen=True)
 class CheckedCall:
     """A call of a kernel that is made twice: with checks, and then by its own machine code, which is watched.
+
+    The accesses of the first time are recorded, and looked at when it is over: whether parts are in each other's way,
+    and whether functions keep what they claim of their pointers.
 
     The checks know what the kernel says. Machine code that writes more than that is wrong, and changes what lies beside
     the arrays. The results are those of the second time, but NaN where those with checks are.
@@ -34,6 +39,8 @@ class CheckedCall:
         poisoned: memory that it writes and does not read: what it holds beforehand is made to look wrong.
         kept: memory that it writes and may read: for the second time it holds what it held for the first.
         borders: what surrounds all that.
+        stage: records the accesses of the parts of all calls of its stage.
+        number: the number of this one among those.
         nodes: what errors call the nodes that it computes.
     """
 
@@ -44,6 +51,8 @@ class CheckedCall:
     poisoned: Sequence[Array]
     kept: Sequence[Array]
     borders: Borders
+    stage: StageRecord
+    number: int
     nodes: str
 
     @property
@@ -56,12 +65,13 @@ class CheckedCall:
 
         Raises:
             OutOfBoundsError: it accessed what is not its own.
+            AccessConflictError: two of its accesses, or of its stage's, are in each other's way.
         """
         before = [memory.copy() for memory in self.kept]
         self.table.clear()
         self.borders.begin()
         try:
-            self._run(self.checked)
+            self._run_recorded()
             results = [memory.copy() for memory in (*self.poisoned, *self.kept)]
             for memory, content in zip(self.kept, before, strict=True):
                 memory[...] = content
@@ -70,6 +80,22 @@ class CheckedCall:
             self.borders.end()
         for memory, checked in zip((*self.poisoned, *self.kept), results, strict=True):
             _show_poison(memory, checked)
+
+    def _run_recorded(self) -> None:
+        """Make the call with checks, and raise the error that says what is wrong with it, if something is."""
+        scratch, *writable = self.table.writable
+        # Where scratch memory lies is known when a part begins; how much there is, beforehand.
+        claims = ClaimRecord([scratch._replace(begin=0, end=self.spec.scratch_bytes), *writable])
+        self.table.record(*self.stage.begin(self.number), claims.addresses)
+        try:
+            self._run(self.checked)
+        finally:
+            conflict = self.stage.end(self.number)
+        if conflict is not None:
+            raise AccessConflictError(self._conflict_message(conflict))
+        broken = claims.broken()
+        if broken is not None:
+            raise AccessConflictError(self._claim_message(broken))
 
     def _run(self, program: NativeProgram) -> None:
         for memory in self.poisoned:
@@ -95,13 +121,33 @@ class CheckedCall:
             f"instructions says so. The kernel is {self._kernel}"
         )
 
+    def _conflict_message(self, conflict: Conflict) -> str:
+        verb = "writes" if conflict.writes else "reads"
+        return (
+            f"parts of a native kernel of {self.nodes} that may run at the same time are in each other's way: "
+            f"{conflict.writer} writes, and {conflict.other} {verb}, the bytes from {conflict.begin:,} to "
+            f"{conflict.end - 1:,} of {conflict.array.name}; there are {conflict.total:,} such bytes. "
+            f"The kernel is {self._kernel}"
+        )
+
+    def _claim_message(self, broken: Broken) -> str:
+        pointers = self.spec.instrumented().pointers
+        every = [pointers[number - 1] for number in broken.pointers]
+        claimed, other = sorted(every, key=lambda pointer: pointer.argument is None)
+        return (
+            f'the function "{claimed.function}" in a native kernel of {self.nodes} writes, and reaches both through '
+            f"{claimed}, which it claims to be noalias, and through {other}, the bytes from {broken.begin:,} to "
+            f"{broken.end - 1:,} of {broken.array.name}; there are {broken.total:,} such bytes. "
+            f"The kernel is {self._kernel}"
+        )
+
     @property
     def _kernel(self) -> str:
         text = repr(self.spec.spec)
         return text if len(text) <= _MOST_TEXT else text[:_MOST_TEXT] + "…"
 
     def _message(self, violation: Violation) -> str:
-        access = self.spec.accesses()[violation.access]
+        access = self.spec.instrumented().accesses[violation.access]
         verb = "writes" if access.stores else "reads"
         return (
             f"a native kernel of {self.nodes} {verb} {violation.bytes} bytes at {violation.address:#x}, "

@@ -13,6 +13,7 @@ from asg_executor.engines.memory import Memory
 from asg_executor.engines.native.bounds.borders import Borders
 from asg_executor.engines.native.bounds.checked_call import CheckedCall
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
+from asg_executor.engines.native.bounds.stage_record import StageRecord
 from asg_executor.engines.native.bounds.table import BoundsTable, Range
 from asg_executor.engines.native.native_engine import NativeEngine
 from asg_executor.engines.native.object_code import functions
@@ -31,6 +32,9 @@ _MOST_NODES = 8  # that an error names
 
 class CheckedNativeEngine(NativeEngine):
     """Runs documents as `NativeEngine` does, on one thread, and fails where a kernel reaches beyond its arrays.
+
+    It fails, too, where the parts of a stage are in each other's way, though here they run one after another, and where
+    a function of a kernel breaks what it claims of its pointers.
 
     Each call may read the roots that its stage reads or writes, and write those that it writes, to the byte. What a
     stage writes is NaN, or -1, before, and so is scratch memory. Each call is made with checks, and then without,
@@ -61,6 +65,7 @@ class CheckedProgram:
 
         Raises:
             OutOfBoundsError: one of them accessed what is not its own; those after it are not made.
+            AccessConflictError: accesses of one of them, or of its stage, are in each other's way; the same.
         """
         with _one_at_a_time:
             for call in self._calls:
@@ -75,6 +80,8 @@ class _Bounds(NamedTuple):
     poisoned: Sequence[Array]
     kept: Sequence[Array]
     borders: Borders
+    stage: StageRecord
+    number: int
     nodes: str
 
 
@@ -97,18 +104,21 @@ class CheckedSectionMaker(SectionMaker):
         read = {root: memory for root, memory in used.items() if root not in written}
         writable = [_range(f'the memory of "{root}"', memory) for root, memory in written.items()]
         readable = [_range(f'the memory of "{root}"', memory) for root, memory in read.items()]
+        # All parts that fail write the same into the word that says so; the engine reads it when they are done.
+        ordered = list(writable)
         if isinstance(work, Single):
             writable.append(_range("the word that says whether it failed", self.failure))
         nodes, borders = _nodes(stage), Borders(self._memory.arena, writable, readable)
         fresh = [memory for root, memory in written.items() if root not in used and _is_apart(memory, read.values())]
         old = [memory for memory in written.values() if not any(memory is other for other in fresh)]
+        record = StageRecord(ordered, [draft.parts for draft in drafts])
         checked: list[Draft] = []
-        for draft in drafts:
+        for number, draft in enumerate(drafts):
             spec = CheckedSpec.of(draft.spec, len(draft.arguments))
             table = BoundsTable(writable, readable)
             # The kernels of a stage may run at the same time: none of them may undo what another has written.
             poisoned, kept = ([], [*old, *fresh]) if checked else (fresh, old)
-            self._bounds[table.address] = _Bounds(spec, table, poisoned, kept, borders, nodes)
+            self._bounds[table.address] = _Bounds(spec, table, poisoned, kept, borders, record, number, nodes)
             checked.append(Draft(spec, (*draft.arguments, table.address), draft.parts))
         return checked
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from asg_executor.engines.native.bounds.instrumentation import Access, instrument
+from asg_executor.engines.native.bounds.instrumentation import Instrumented, instrument
 from asg_executor.engines.native.kernel_spec import KernelSpec
 
 __all__ = ["CheckedSpec"]
@@ -46,8 +46,8 @@ class CheckedSpec:
         self.spec.define(module)
         instrument(module, self.arguments, self.scratch_bytes)
 
-    def accesses(self) -> list[Access]:
-        """The kernel's accesses, by their numbers."""
+    def instrumented(self) -> Instrumented:
+        """What the numbers mean that its checks write down."""
         module = ir.Module()
         self.spec.define(module)
         return instrument(module, self.arguments, self.scratch_bytes)

@@ -1,8 +1,8 @@
 """`BoundsTable`: which memory one call of a kernel may touch, as the kernel's own checks read it.
 
-The table consists of 64-bit words: those of `Word`, and then the beginning and the end of each range. The first two
-ranges are the call's arguments and its scratch memory, which each part enters itself; behind them stand the ranges that
-may be written, and then those that may only be read.
+The table consists of 64-bit words: those of `Word`, and then for each range those of `RangeWord`. The first two ranges
+are the call's arguments and its scratch memory, which each part enters itself; behind them stand the ranges that may be
+written, and then those that may only be read.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ARGUMENTS_RANGE", "FIRST_WRITABLE", "SCRATCH_RANGE", "BoundsTable", "Range", "Violation", "Word"]
+__all__ = [
+    "ARGUMENTS_RANGE",
+    "FIRST_WRITABLE",
+    "RANGE_WORDS",
+    "SCRATCH_RANGE",
+    "BoundsTable",
+    "Range",
+    "RangeWord",
+    "Violation",
+    "Word",
+]
 
 ARGUMENTS_RANGE = 0
 SCRATCH_RANGE = 1
@@ -28,9 +38,22 @@ class Word(IntEnum):
     BYTES = 3
     PART = 4  # which part of the call made it
     PRESENT_PART = 5  # the one that runs
-    WRITABLE_END = 6  # the number of the first range that may only be read
-    RANGES_END = 7  # how many ranges there are
-    RANGES = 8
+    FIRST_OF_CALL = 6  # the number of the call's first part among those of the stage: see `StageRecord`
+    WRITABLE_END = 7  # the number of the first range that may only be read
+    RANGES_END = 8  # how many ranges there are
+    RANGES = 9
+
+
+class RangeWord(IntEnum):
+    """Where a field lies among the words of a range."""
+
+    BEGIN = 0  # the first address
+    END = 1  # the address behind it
+    PARTS = 2  # the range's record of parts, or 0: see `StageRecord`
+    CLAIMS = 3  # that of pointers, or 0: see `ClaimRecord`
+
+
+RANGE_WORDS = len(RangeWord)
 
 
 class Range(NamedTuple):
@@ -80,8 +103,8 @@ class BoundsTable:
     def __init__(self, writable: Sequence[Range], readable: Sequence[Range]) -> None:
         self._names = ["the kernel's arguments", "its scratch memory", *(item.name for item in (*writable, *readable))]
         ends = (len(writable) + _OWN_RANGES, len(writable) + len(readable) + _OWN_RANGES)
-        own = [0] * (2 * _OWN_RANGES)
-        given = [word for item in (*writable, *readable) for word in (item.begin, item.end)]
+        own = [0] * (RANGE_WORDS * _OWN_RANGES)
+        given = [word for item in (*writable, *readable) for word in (item.begin, item.end, 0, 0)]
         self._words = np.array([0] * Word.WRITABLE_END + [*ends, *own, *given], np.uint64)
         self.address: int = self._words.ctypes.data
         self.held_bytes = self._words.nbytes
@@ -89,6 +112,21 @@ class BoundsTable:
     def clear(self) -> None:
         """Forget what was outside."""
         self._words[Word.VIOLATIONS] = 0
+
+    def record(self, first: int, parts: Sequence[int], claims: Sequence[int]) -> None:
+        """Say where accesses are recorded from now on.
+
+        Args:
+            first: the number of the call's first part.
+            parts: for the first ranges that may be written, their records of parts. The scratch memory has none, nor
+                have the ranges behind.
+            claims: for the scratch memory and each range that may be written, its record of pointers.
+        """
+        self._words[Word.FIRST_OF_CALL] = first
+        ranges = self._words[Word.RANGES :].reshape(-1, RANGE_WORDS)
+        end = int(self._words[Word.WRITABLE_END])
+        ranges[_OWN_RANGES : _OWN_RANGES + len(parts), RangeWord.PARTS] = parts
+        ranges[FIRST_WRITABLE:end, RangeWord.CLAIMS] = claims
 
     @property
     def violation(self) -> Violation | None:
@@ -110,6 +148,6 @@ class BoundsTable:
         return self._ranges(0, int(self._words[Word.RANGES_END]))
 
     def _ranges(self, first: int, last: int) -> list[Range]:
-        bounds = self._words[Word.RANGES :].reshape(-1, 2)[first:last]
+        bounds = self._words[Word.RANGES :].reshape(-1, RANGE_WORDS)[first:last, : RangeWord.PARTS]
         pairs = zip(self._names[first:last], bounds, strict=True)
         return [Range(name, int(begin), int(end)) for name, (begin, end) in pairs]
