@@ -1,4 +1,4 @@
-"""The engine `native-checked` computes what `native` does, and fails where a kernel reaches beyond its arrays."""
+"""The engine `native-checked` computes what `native` does, and fails where a kernel accesses what it may not."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,20 +12,28 @@ from asg_executor.engines.lookup import engine_named, engine_names, offered_engi
 from asg_executor.engines.native import plan, sections
 from asg_executor.engines.native.bounds.checked_engine import CheckedNativeEngine
 from asg_executor.engines.native.fused.assembly import Assembled, assemble
+from asg_executor.engines.native.fused.grouping import Group
 from asg_executor.engines.native.kernel_table import Argument, NativeKernel
 from asg_executor.engines.numpy_engine import NumpyEngine
-from asg_executor.errors import IndexOutOfRangeError, OutOfBoundsError, UnknownEngineError
+from asg_executor.errors import AccessConflictError, IndexOutOfRangeError, OutOfBoundsError, UnknownEngineError
 from asg_schema.document import Input, Output
 from asg_schema.dtype import DType
 from asg_schema.editing import Editor
 from asg_schema.op import Op
 from asg_schema.ops.elementwise_functions import Exp
 from asg_schema.ops.indexing import Take
-from asg_schema.ops.layout import DynamicUpdateSlice
+from asg_schema.ops.layout import DynamicUpdateSlice, Flip
 from asg_schema.ops.reduction import CumulativeSum
 from benchmarks.asg_steps import LocalSteps, first_weights
 from benchmarks.workloads import BlockSize, CnnSize, MlpSize, Workload
-from executor.native.sample_groups import GROUPS, SINGLE_PRECISION, check_as_they_are, check_turned, divide_all
+from executor.native.sample_groups import (
+    GROUPS,
+    SINGLE_PRECISION,
+    check_as_they_are,
+    check_turned,
+    computed,
+    divide_all,
+)
 from executor.native.single_ops import Application, numbers
 from executor.native.wrong_kernels import Reaching
 from op_samples.sample import Sample
@@ -81,6 +89,48 @@ def test_what_no_kernel_writes_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_kernels_of_one_stage_do_not_undo_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     compute_wrongly(monkeypatch, CumulativeSum, Reaching("load", 0, 50), Reaching("nothing"))
     np.testing.assert_array_equal(_TOTALS.run(CHECKED), _TOTALS.operands[0])
+
+
+def test_parts_in_each_others_way_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute_wrongly(monkeypatch, CumulativeSum, Reaching("store to one", 2, 50), parts=3)
+    with pytest.raises(AccessConflictError, match=r'the bytes from 8 to 11 of the memory of "result"') as caught:
+        _TOTALS.run(CHECKED)
+    assert 'parts of a native kernel of node "result" (cumulative_sum) that may run at the same' in str(caught.value)
+
+
+def test_kernels_of_a_stage_in_each_others_way_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute_wrongly(monkeypatch, CumulativeSum, Reaching("load", 0, 50), Reaching("load", 0, 20))
+    with pytest.raises(
+        AccessConflictError,
+        match="part 0 of kernel 1 of 2 writes, and part 0 of kernel 2 of 2 writes, the bytes from 0 to 79 of",
+    ):
+        _TOTALS.run(CHECKED)
+
+
+def test_a_wrong_claim_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute_wrongly(monkeypatch, CumulativeSum, Reaching("claimed", 1, 40))
+    with pytest.raises(
+        AccessConflictError, match=r'"promising" in a native kernel of node "result" \(cumulative_sum\) wr'
+    ):
+        _TOTALS.run(CHECKED)
+
+
+def test_a_result_in_the_place_of_what_other_parts_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan that takes an operand in reverse order for one that is read element for element."""
+    editor = Editor()
+    x = computed(editor.add_input(Input(id="x", dtype=DType.FLOAT32, shape=(60,))))
+    (result,) = editor.emit(Exp, [Flip.of(x, axis=(0,))], {}, id="result")
+    editor.add_output(Output(name="y", value=computed(result).id))
+    divide_all(monkeypatch, 3)
+    given = numbers(60)
+    found = CHECKED.compile(editor.document(), {})({"x": given})["y"]
+    np.testing.assert_allclose(found, np.exp(given[::-1]), rtol=1e-6)
+    monkeypatch.setattr(Group, "reads_alike", lambda *_: True)
+    with pytest.raises(
+        AccessConflictError,
+        match=r'node "result" \(exp\) .*: part 0 writes, and part 2 reads, the bytes from 0 to 79 of',
+    ):
+        CHECKED.compile(editor.document(), {})({"x": given})
 
 
 @pytest.mark.parametrize("parts", [2, 7])
