@@ -12,6 +12,7 @@ from asg_schema.dtype import DType
 from asg_schema.errors import AsgError
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import PRECISION, TOLERANCE, largest_magnitude
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Array, Sample, dtype_of, is_random_key, sample_document
 
 SAMPLES = [sample for sample in ALL_SAMPLES if sample.operands]
@@ -86,16 +87,14 @@ def check(sample: Sample, places: Sequence[int], axis: int, size: str | int) -> 
         assert_alike(actual, expected, scale, f"{sample.id}, result {index}, {names} mapped at {axis}")
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(SAMPLES)
 def test_all_operands_mapped(sample: Sample) -> None:
     places = range(len(sample.operands))
     check(sample, places, 0, "examples")
     check(sample, places, -1, COUNT)
 
 
-@pytest.mark.parametrize(
-    "sample", [sample for sample in SAMPLES if len(sample.operands) > 1], ids=lambda sample: sample.id
-)
+@for_each_sample([sample for sample in SAMPLES if len(sample.operands) > 1])
 def test_some_operands_mapped_and_the_others_shared(sample: Sample) -> None:
     places = range(len(sample.operands))
     for place in places:

@@ -14,6 +14,7 @@ from asg_schema.op_table import OPS
 from asg_schema.ops.creation import Constant
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, dtype_of, sample_document
 
 every_op = pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
@@ -79,16 +80,12 @@ def built_digest(sample: Sample) -> str:
     return graph.document().digest
 
 
-@pytest.mark.parametrize(
-    "sample", [sample for sample in ALL_SAMPLES if sample.op is not Constant], ids=lambda sample: sample.id
-)
+@for_each_sample([sample for sample in ALL_SAMPLES if sample.op is not Constant])
 def test_function_builds_the_node(sample: Sample) -> None:
     assert built_digest(sample) == sample_document(sample).digest
 
 
-@pytest.mark.parametrize(
-    "sample", [sample for sample in ALL_SAMPLES if sample.op is Constant], ids=lambda sample: sample.id
-)
+@for_each_sample([sample for sample in ALL_SAMPLES if sample.op is Constant])
 def test_constant_holds_the_array(sample: Sample) -> None:
     # It may write the elements in either form.
     (array,) = sample.expected()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-import pytest
 
 import asg_executor
 from asg_autograd import vjp
@@ -17,11 +16,12 @@ from asg_schema.document import Document
 from asg_schema.dtype import DType
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import PRECISION, TOLERANCE, largest_magnitude
+from op_samples.each_sample import for_each_sample
 from op_samples.finite_differences import directional_derivative, numerical_gradient, step_sizes
 from op_samples.sample import Array, Sample, array_dtype, dtype_of, rounded, sample_document, sample_inputs
 
 SAMPLES = {sample.id: sample for sample in ALL_SAMPLES if sample.differentiable_operands()}
-every_sample = pytest.mark.parametrize("id", SAMPLES)
+every_sample = for_each_sample(SAMPLES.values())
 
 _RELATIVE = 1e-7
 _ABSOLUTE = 1e-9
@@ -90,9 +90,8 @@ def assert_close(actual: Array, expected: Array, what: str) -> None:
 
 
 @every_sample
-def test_first_order(id: str) -> None:
-    sample = SAMPLES[id]
-    derivative = first_derivative(id)
+def test_first_order(sample: Sample) -> None:
+    derivative = first_derivative(sample.id)
     cotangents = random_arrays(derivative.document, derivative.cotangents, seed=1)
     inputs = {**sample_inputs(sample), **cotangents}
     analytic = run(derivative.document, inputs, derivative.gradients)
@@ -108,13 +107,12 @@ def test_first_order(id: str) -> None:
             for output, cotangent in zip(derivative.outputs, derivative.cotangents, strict=True)
         )
         assert analytic[gradient].dtype == np.float64
-        assert_close(analytic[gradient], np.asarray(numeric), f"{id}: derivative by {name}")
+        assert_close(analytic[gradient], np.asarray(numeric), f"{sample.id}: derivative by {name}")
 
 
 @every_sample
-def test_second_order(id: str) -> None:
-    sample = SAMPLES[id]
-    first = first_derivative(id)
+def test_second_order(sample: Sample) -> None:
+    first = first_derivative(sample.id)
     second = differentiate(first.document, first.gradients, [*first.wrt, *first.cotangents])
     weights = random_arrays(second.document, second.cotangents, seed=2)
     point = {**sample_inputs(sample), **random_arrays(first.document, first.cotangents, seed=1)}
@@ -132,22 +130,22 @@ def test_second_order(id: str) -> None:
             exact = np.sum(analytic[gradient] * direction)
             # Divided by the length of the direction, so that the tolerances mean what they say.
             length = float(np.max(np.abs(direction), initial=0.0)) or 1.0
-            assert_close(exact / length, numeric / length, f"{id}: second derivative by {name}")
+            assert_close(exact / length, numeric / length, f"{sample.id}: second derivative by {name}")
 
 
-@pytest.mark.parametrize("narrow", NARROW, ids=lambda sample: sample.id)
-def test_narrow_dtype(narrow: Sample) -> None:
+@for_each_sample(NARROW)
+def test_narrow_dtype(sample: Sample) -> None:
     """The gradient in a narrow dtype is that in float64 at the same operands and cotangents, but for rounding."""
-    wide_operands = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in narrow.operands]
-    wide = replace(narrow, operands=tuple(wide_operands))
+    wide_operands = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in sample.operands]
+    wide = replace(sample, operands=tuple(wide_operands))
     names = [f"x{index}" for index in wide.differentiable_operands()]
-    document, exact = (differentiate(sample_document(sample), ["y0"], names) for sample in (narrow, wide))
+    document, exact = (differentiate(sample_document(item), ["y0"], names) for item in (sample, wide))
     dtype = next(item.dtype for item in document.document.inputs if item.id == document.cotangents[0])
     cotangents = {
         name: array.astype(array_dtype(dtype))
         for name, array in random_arrays(exact.document, exact.cotangents, seed=1).items()
     }
-    actual = run(document.document, {**sample_inputs(narrow), **cotangents}, document.gradients)
+    actual = run(document.document, {**sample_inputs(sample), **cotangents}, document.gradients)
     wide_cotangents = {name: array.astype(np.float64) for name, array in cotangents.items()}
     expected = run(exact.document, {**sample_inputs(wide), **wide_cotangents}, exact.gradients)
     scale = max(largest_magnitude(array) for array in (*wide_operands, *wide_cotangents.values(), *expected.values()))

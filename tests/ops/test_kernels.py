@@ -10,6 +10,7 @@ from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
+from op_samples.each_sample import for_each_sample
 from op_samples.expansion import expanded_document
 from op_samples.sample import Array, Sample, sample_document, sample_inputs
 from op_samples.symbolic import symbol_values, symbolic_shapes
@@ -29,24 +30,22 @@ def run(document: Document, sample: Sample) -> tuple[Array, ...]:
     return tuple(results[output.name] for output in document.outputs)
 
 
-@pytest.mark.parametrize("sample", ALL_SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(ALL_SAMPLES)
 def test_kernel(sample: Sample) -> None:
     assert_matches_reference(run(sample_document(sample), sample), sample)
 
 
-@pytest.mark.parametrize("sample", NARROW_SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(NARROW_SAMPLES)
 def test_kernel_in_narrow_dtype(sample: Sample) -> None:
     assert_matches_reference(run(sample_document(sample), sample), sample)
 
 
-@pytest.mark.parametrize("sample", COMPOSITE_SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(COMPOSITE_SAMPLES)
 def test_expansion(sample: Sample) -> None:
     assert_matches_reference(run(expanded_document(sample), sample), sample)
 
 
-@pytest.mark.parametrize(
-    "sample", [sample for sample in ALL_SAMPLES if issubclass(sample.op, Composite)], ids=lambda sample: sample.id
-)
+@for_each_sample([sample for sample in ALL_SAMPLES if issubclass(sample.op, Composite)])
 def test_expansion_has_the_declared_types_for_symbolic_shapes(sample: Sample) -> None:
     # `expanded_document` compares the types.
     document = expanded_document(sample, symbolic_shapes(sample))

@@ -12,6 +12,7 @@ from asg_schema.ops.comparison import LogicalOr
 from asg_schema.ops.elementwise import Maximum
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Array, Sample, dtype_of, sample_inputs
 
 _ROWS, _COLUMNS = 7, 10_007
@@ -48,7 +49,7 @@ def chain(sample: Sample, operands: list[Array]) -> Document:
 
 
 @pytest.mark.parametrize("engine", engine_names())
-@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(SAMPLES)
 def test_chain(sample: Sample, engine: str) -> None:
     operands, expected = enlarged(sample)
 

@@ -11,9 +11,10 @@ from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, dtype_of, sample_document
 
-every_sample = pytest.mark.parametrize("sample", ALL_SAMPLES, ids=lambda sample: sample.id)
+every_sample = for_each_sample(ALL_SAMPLES)
 
 
 @pytest.fixture(scope="module")

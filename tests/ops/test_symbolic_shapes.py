@@ -1,13 +1,13 @@
 """Ops over symbolic shapes: the same results and gradients as over the concrete ones."""
 
 import numpy as np
-import pytest
 
 import asg_executor
 from asg_autograd import jvp, specialize, vjp
 from asg_schema.document import Document
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Array, Sample, sample_document, sample_inputs
 from op_samples.symbolic import symbol_values, symbolic_shapes
 
@@ -32,7 +32,7 @@ SAMPLES = [
     if sample.op.name not in CONCRETE and sample.id not in NEGATIVE_SIZES
     if any(size > 1 for operand in sample.operands for size in operand.shape)
 ]
-every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+every_sample = for_each_sample(SAMPLES)
 
 
 def symbolic(sample: Sample) -> Document:
@@ -50,9 +50,7 @@ def test_results(sample: Sample) -> None:
     assert_matches_reference(tuple(results[output.name] for output in document.outputs), sample)
 
 
-@pytest.mark.parametrize(
-    "sample", [sample for sample in SAMPLES if sample.differentiable_operands()], ids=lambda sample: sample.id
-)
+@for_each_sample([sample for sample in SAMPLES if sample.differentiable_operands()])
 def test_gradients(sample: Sample) -> None:
     wrt = [f"x{index}" for index in sample.differentiable_operands()]
     cotangent = np.random.default_rng(1).uniform(0.5, 1.5, sample.expected()[0].shape)
@@ -75,7 +73,7 @@ ONE_OF_EACH_KIND = {
 }
 
 
-@pytest.mark.parametrize("sample", ONE_OF_EACH_KIND.values(), ids=lambda sample: sample.id)
+@for_each_sample(ONE_OF_EACH_KIND.values())
 def test_tangents(sample: Sample) -> None:
     wrt = [f"x{index}" for index in sample.differentiable_operands()]
     inputs = sample_inputs(sample)

@@ -17,6 +17,7 @@ from asg_schema.document import Document
 from asg_schema.dtype import DType
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import PRECISION, TOLERANCE, largest_magnitude
+from op_samples.each_sample import for_each_sample
 from op_samples.finite_differences import directional_derivative, step_sizes
 from op_samples.sample import Array, Sample, array_dtype, declared_operand, dtype_of, sample_document, sample_inputs
 
@@ -117,9 +118,8 @@ def agree(products: Products, moved: list[Array], pulled: list[Array]) -> bool:
     return bool(np.isclose(left, right, rtol=max(1e-10, 8 * eps), atol=max(1e-12, 8 * eps) * scale))
 
 
-@pytest.mark.parametrize("id", SAMPLES)
-def test_tangents(id: str) -> None:
-    sample = SAMPLES[id]
+@for_each_sample(SAMPLES.values())
+def test_tangents(sample: Sample) -> None:
     try:
         products = Products.of(sample)
     except NotDifferentiableError:
@@ -132,7 +132,7 @@ def test_tangents(id: str) -> None:
             products.moved()
         return
     moved = products.moved()
-    assert agree(products, moved, pulled) == (id not in WITHOUT_DERIVATIVE)
+    assert agree(products, moved, pulled) == (sample.id not in WITHOUT_DERIVATIVE)
     if sample.differentiable_operands():
         assert_central_differences(products, sample, moved)
 
@@ -205,21 +205,21 @@ NARROW = [
 ]
 
 
-@pytest.mark.parametrize("narrow", NARROW, ids=lambda sample: sample.id)
-def test_narrow_dtype(narrow: Sample) -> None:
+@for_each_sample(NARROW)
+def test_narrow_dtype(sample: Sample) -> None:
     """The tangent in a narrow dtype is that in float64 at the same operands and tangents, but for rounding."""
-    wide_operands = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in narrow.operands]
-    wide = replace(narrow, operands=tuple(wide_operands))
-    names = moving_operands(narrow)
-    document, exact = (jvp(sample_document(sample), names) for sample in (narrow, wide))
+    wide_operands = [x.astype(np.float64) if dtype_of(x).is_floating else x for x in sample.operands]
+    wide = replace(sample, operands=tuple(wide_operands))
+    names = moving_operands(sample)
+    document, exact = (jvp(sample_document(item), names) for item in (sample, wide))
     tangents = random_arrays(document, [f"tangent.{name}" for name in names], seed=1)
     wide_tangents = {name: array.astype(np.float64) for name, array in tangents.items()}
     outputs = [item.name for item in document.outputs if item.name.startswith("tangent.")]
-    actual = run(document, {**sample_inputs(narrow), **tangents}, outputs)
+    actual = run(document, {**sample_inputs(sample), **tangents}, outputs)
     expected = run(exact, {**sample_inputs(wide), **wide_tangents}, outputs)
     scale = max(largest_magnitude(array) for array in (*wide_operands, *wide_tangents.values(), *expected))
     for found, wanted in zip(actual, expected, strict=True):
         dtype = dtype_of(found)
-        assert dtype is dtype_of(narrow.operands[int(names[0][1:])])
+        assert dtype is dtype_of(sample.operands[int(names[0][1:])])
         error = np.abs(found.astype(np.float64) - wanted)
         assert np.max(error, initial=0.0) <= TOLERANCE * PRECISION[dtype][0] * scale

@@ -13,6 +13,7 @@ from asg_schema.inference import infer_node
 from asg_schema.op_table import OPS
 from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, dtype_of
 
 
@@ -45,9 +46,7 @@ def test_attention_costs_at_least_its_two_products() -> None:
     assert products < said < 2 * products + 40 * batch * heads * length * length
 
 
-@pytest.mark.parametrize(
-    "sample", [item for item in ALL_SAMPLES if issubclass(item.op, Composite)], ids=lambda sample: sample.id
-)
+@for_each_sample([item for item in ALL_SAMPLES if issubclass(item.op, Composite)])
 def test_every_composite_has_a_cost(sample: Sample) -> None:
     arrays = [np.asarray(operand) for operand in sample.operands]
     types = [TensorType(dtype_of(array), array.shape) for array in arrays]

@@ -13,6 +13,7 @@ from asg_schema import OPS, Composite, Document, DocumentError
 from asg_schema.json_schema import json_schema, json_schema_text
 from asg_schema.op_reference import EXAMPLES, op_reference, op_section
 from op_samples import ALL_SAMPLES
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, sample_document
 
 FOLDER = Path(__file__).parents[2] / "schema"
@@ -47,7 +48,7 @@ def test_documents_of_the_readme(validator: Any, text: str) -> None:
     assert Document.from_json(text)
 
 
-@pytest.mark.parametrize("sample", ALL_SAMPLES, ids=lambda sample: sample.id)
+@for_each_sample(ALL_SAMPLES)
 def test_every_sample_passes_the_json_schema(validator: Any, sample: Sample) -> None:
     validator.validate(sample_document(sample).to_dict())
 

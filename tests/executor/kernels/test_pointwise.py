@@ -17,6 +17,7 @@ from asg_schema.dtype import DType
 from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from op_samples import ALL_SAMPLES
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, dtype_of
 
 Array = npt.NDArray[Any]
@@ -57,7 +58,7 @@ def assert_same(actual: Array, expected: Array) -> None:
     np.testing.assert_array_equal(actual, expected)
 
 
-@pytest.mark.parametrize("sample", POINTWISE, ids=lambda sample: sample.id)
+@for_each_sample(POINTWISE)
 def test_a_result_may_stand_where_any_operand_of_its_size_stands(sample: Sample) -> None:
     (expected,) = sample.expected()
     for index, operand in enumerate(sample.operands):
@@ -70,7 +71,7 @@ def test_a_result_may_stand_where_any_operand_of_its_size_stands(sample: Sample)
         assert_same(result, wanted)
 
 
-@pytest.mark.parametrize("sample", POINTWISE, ids=lambda sample: sample.id)
+@for_each_sample(POINTWISE)
 def test_operands_may_lie_in_any_order_in_memory(sample: Sample) -> None:
     (expected,) = sample.expected()
     wanted = apart(sample, [np.array(array) for array in sample.operands], expected)

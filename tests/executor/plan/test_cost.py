@@ -15,6 +15,7 @@ from asg_schema.op import Op
 from asg_schema.op_table import OPS
 from asg_schema.tensor_type import TensorType
 from op_samples import ALL_SAMPLES
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Sample, dtype_of
 
 
@@ -149,9 +150,7 @@ def test_the_cost_is_near_what_is_counted(
     assert Counted.operations / 4 <= said <= Counted.operations * 4
 
 
-@pytest.mark.parametrize(
-    "sample", [item for item in ALL_SAMPLES if not issubclass(item.op, Composite)], ids=lambda sample: sample.id
-)
+@for_each_sample([item for item in ALL_SAMPLES if not issubclass(item.op, Composite)])
 def test_every_op_costs_at_least_an_operation_for_each_element_that_it_makes(sample: Sample) -> None:
     arrays = [np.asarray(operand) for operand in sample.operands]
     said = cost(

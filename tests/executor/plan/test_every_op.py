@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import pytest
 
 from asg_executor.engines.numpy_engine import NumpyEngine
 from asg_schema.document import Document, Input, Output
@@ -12,6 +11,7 @@ from asg_schema.editing import Editor, Value
 from asg_schema.ops.layout import Pad, PermuteDims
 from op_samples import ALL_SAMPLES
 from op_samples.comparing import assert_matches_reference
+from op_samples.each_sample import for_each_sample
 from op_samples.sample import Array, Sample, dtype_of, sample_document, sample_inputs
 
 SAMPLES = [
@@ -23,7 +23,7 @@ SAMPLES = [
         if (narrow := sample.in_dtype(dtype)) is not None
     ),
 ]
-every_sample = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.id)
+every_sample = for_each_sample(SAMPLES)
 
 
 def program(sample: Sample, prepare: Callable[[Value], Value], shapes: Sequence[tuple[int, ...]]) -> Document:
