@@ -12,6 +12,7 @@ import typer
 from asg_executor.keys_command import create_key, list_keys, revoke_key
 from asg_executor.repair_command import repair_directory
 from asg_schema.command_line import named_sizes, write_text
+from asg_schema.garbage_collection import garbage_collection_paused
 
 __all__ = ["commands", "export", "plan", "run", "serve"]
 
@@ -67,7 +68,8 @@ def serve(
     Where other machines can reach it, requests need a key, which
     asg keys create makes.
     """
-    from asg_executor.serve_command import ServeOptions, serve_executor
+    with garbage_collection_paused():  # modules stay
+        from asg_executor.serve_command import ServeOptions, serve_executor
 
     given = {
         "host": host,

@@ -24,6 +24,7 @@ from asg_schema.command_line import (
     write_text,
 )
 from asg_schema.dims import dim_to_json
+from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.listing import listing, plain_text, statistics_listing, summary
 from asg_schema.listing_json import document_json, statistics_json
 from asg_schema.op_table import OPS
@@ -205,7 +206,8 @@ def _gather(entries: Iterable[EntryPoint], wanted: str) -> tuple[list[tuple[str,
     missing: list[_Missing] = []
     for entry in entries:
         try:
-            loaded: list[tuple[str, Callable[..., None]]] = entry.load()
+            with garbage_collection_paused():  # modules stay
+                loaded: list[tuple[str, Callable[..., None]]] = entry.load()
         except ModuleNotFoundError as error:
             missing.append(_Missing(entry.name, missing_module(error, _extra(entry))))
             continue
@@ -220,8 +222,9 @@ def _first_word(name: str) -> str:
 
 
 def _entries() -> list[EntryPoint]:
-    """The parts in one order, the format first: its commands then need no other part."""
-    return sorted(entry_points(group="asg.commands"), key=lambda entry: (entry.name != "schema", entry.name))
+    """The parts in one order. Those come first whose commands import little until they run."""
+    first = {"schema": 0, "executor": 1}
+    return sorted(entry_points(group="asg.commands"), key=lambda entry: (first.get(entry.name, 2), entry.name))
 
 
 def _command_of_any_part(name: str) -> Callable[..., None]:

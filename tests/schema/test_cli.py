@@ -320,6 +320,28 @@ def test_a_command_whose_library_is_missing_says_what_to_install(
     assert capsys.readouterr().err == wanted
 
 
+def test_parts_are_imported_without_a_search_for_garbage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    source = "import gc\nsearching = gc.isenabled()\ndef go():\n    print(searching, gc.isenabled())\n"
+    (tmp_path / "noting_part.py").write_text(source + "commands = [('go', go)]\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert run_main(monkeypatch, [SCHEMA, EntryPoint("noting", "noting_part:commands", "asg.commands")], ["go"]) == 0
+    assert capsys.readouterr().out == "False True\n"
+
+
+def test_the_commands_of_the_executor_need_no_other_part_and_no_engine() -> None:
+    code = (
+        "import sys; from asg_schema.cli import main\n"
+        "try:\n    main(['keys', '--help'])\n"
+        "finally:\n    print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "asg_executor" in imported
+    assert not imported & {"asg_autograd", "asg_builder", "numpy", "scipy", "llvmlite", "fastapi"}
+
+
 def test_the_extra_that_is_named_like_the_part_is_what_to_install() -> None:
     from importlib.metadata import entry_points
 

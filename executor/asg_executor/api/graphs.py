@@ -21,8 +21,8 @@ from asg_executor.api.media_types import JSON, accepted_type, body_type
 from asg_executor.api.problems import ProblemError, refuse
 from asg_executor.api.scoped_access import RunAccess, TrainAccess
 from asg_executor.api.tenant_service import TenantService
-from asg_executor.run import run
 from asg_executor.sessions.selection import select_outputs, selected
+from asg_executor.single_run import run
 from asg_executor.store.errors import DamagedFileError
 from asg_schema.document import Document
 from asg_schema.tensor_type import TensorType

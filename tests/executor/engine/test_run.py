@@ -139,7 +139,7 @@ def test_what_cannot_be_compiled_is_not_kept() -> None:
     for size in range(1, 100):
         with pytest.raises(MemoryLimitError):
             run(lookup("refused"), {"x": np.zeros(size, np.float32), "i": 0}, memory_limit=0)
-    module = import_module("asg_executor.run")
+    module = import_module("asg_executor.single_run")
     assert len(vars(module)["_cache"]) <= 32
 
 
