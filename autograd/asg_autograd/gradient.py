@@ -7,7 +7,7 @@ from asg_autograd.backward import backward
 from asg_autograd.dependence import disconnection
 from asg_autograd.errors import TransformError, show_path
 from asg_autograd.extending import extended_document, extending_editor
-from asg_autograd.naming import free_id, free_prefixes, scopes_of_nodes
+from asg_autograd.naming import free_prefixes, scopes_of_nodes
 from asg_autograd.selection import (
     Disconnected,
     completed,
@@ -19,6 +19,7 @@ from asg_autograd.selection import (
 from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.document import Document, Input, Output
 from asg_schema.editing import Value
+from asg_schema.free_name import free_name
 from asg_schema.garbage_collection import garbage_collection_paused
 from asg_schema.roles import CotangentRole, GradientRole, LossScaleRole
 from asg_schema.tensor_type import TensorType
@@ -83,7 +84,7 @@ def _loss_scale(document: Document, editor: SimplifyingEditor, output: Output) -
                     "share a scale are of outputs of its type"
                 )
             return editor.value(item.id)
-    id = free_id("loss_scale", document.types)
+    id = free_name("loss_scale", document.types)
     return editor.add_input(Input(id=id, dtype=type.dtype, shape=(), role=LossScaleRole()))
 
 

@@ -9,6 +9,7 @@ from asg_schema.dims import Dim, symbol, symbols_of
 from asg_schema.document import Document
 from asg_schema.dtype import DType
 from asg_schema.errors import DimError
+from asg_schema.free_name import free_name
 from asg_schema.roles import GradientRole, LossScaleRole, OutputRole, RngKeyRole, StateUpdateRole
 from asg_schema.tensor_type import MOST_AXES, TensorType
 from asg_schema.wire import nearest, show_value
@@ -96,11 +97,11 @@ def axis_size(document: Document, size: str | int | None, axes: MappedAxes) -> D
         if size < 1:
             raise TransformError(f"size is {size}; at least 1 is needed")
         return size
-    name = _free_symbol(taken) if size is None else size
+    name = free_name(_DEFAULT_SYMBOL, taken) if size is None else size
     if name in taken:
         raise TransformError(
             f'size: the document already has the symbol "{name}", and the mapped axis is another; take a symbol that '
-            f'it does not have, such as "{_free_symbol(taken)}", or a number'
+            f'it does not have, such as "{free_name(_DEFAULT_SYMBOL, taken)}", or a number'
         )
     if mapped := [parameter.id for parameter in document.parameters if parameter.id in axes.of]:
         raise TransformError(
@@ -114,13 +115,6 @@ def axis_size(document: Document, size: str | int | None, axes: MappedAxes) -> D
         return symbol(name)
     except DimError as error:
         raise TransformError(f"size is {show_value(name)}: {error}") from None
-
-
-def _free_symbol(taken: frozenset[str]) -> str:
-    order = 1
-    while (name := f"{_DEFAULT_SYMBOL}{order if order > 1 else ''}") in taken:
-        order += 1
-    return name
 
 
 def output_axes(

@@ -16,6 +16,7 @@ from asg_autograd.simplifying_editor import SimplifyingEditor
 from asg_schema.composites.control import Call
 from asg_schema.dims import symbol, symbols_of
 from asg_schema.document import Input, Output
+from asg_schema.free_name import free_name
 from asg_schema.function import MOST_EXPANDED_NODES, LinkedFunction
 from asg_schema.op import Op
 from asg_schema.ops.layout import BroadcastTo
@@ -105,11 +106,7 @@ def _mapped_graph(
 
 def _free_symbol(function: LinkedFunction) -> str:
     taken = {name for item in function.inputs for dim in item.shape for name in symbols_of(dim)}
-    number, name = 1, "examples"
-    while name in taken:
-        number += 1
-        name = f"examples{number}"
-    return name
+    return free_name("examples", taken)
 
 
 def _name(function: LinkedFunction, mapped: Sequence[bool], kept: Sequence[bool]) -> str:

@@ -6,17 +6,9 @@ from collections.abc import Callable, Collection, Iterable
 from asg_schema.editing import Editor, Value
 from asg_schema.op import Op
 
-__all__ = ["free_id", "free_prefixes", "free_scope", "scopes_of_nodes"]
+__all__ = ["free_prefixes", "free_scope", "scopes_of_nodes"]
 
 _LONGEST_STEM = 160
-
-
-def free_id(stem: str, taken: Collection[str]) -> str:
-    """The first of `stem`, `stem2`, `stem3`, … that is not taken."""
-    order = 1
-    while (id := f"{stem}{order if order > 1 else ''}") in taken:
-        order += 1
-    return id
 
 
 def free_prefixes(stem: str, names: Iterable[str], taken: Collection[str]) -> dict[str, str]:

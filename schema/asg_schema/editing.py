@@ -10,7 +10,9 @@ y = Exp.of(x) * 2.0 + x
 ```
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, Self
 
 from pydantic import ValidationError
@@ -20,6 +22,7 @@ from asg_schema.attributes import is_identifier
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError, DocumentError, RuleError
+from asg_schema.free_name import free_name
 from asg_schema.inference import Inference, type_problem
 from asg_schema.op import Op
 from asg_schema.ops.contraction import Matmul
@@ -132,7 +135,7 @@ class Editor(Generic[ValueT]):
         self.outputs: list[Output] = []
         self.types: dict[str, TensorType] = {}
         self.scope = ""
-        self._next_suffix: dict[str, int] = {}
+        self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
         self._output_names: set[str] = set()
         self._inference = Inference()
 
@@ -160,13 +163,7 @@ class Editor(Generic[ValueT]):
     def fresh_id(self, hint: str) -> str:
         """An id that is not taken: `hint` within the scope, with a number behind it where needed."""
         wanted = self.scope + hint
-        if wanted not in self.types:
-            return wanted
-        suffix = self._next_suffix.get(wanted, 1)
-        while (candidate := f"{wanted}_{suffix}") in self.types:
-            suffix += 1
-        self._next_suffix[wanted] = suffix + 1
-        return candidate
+        return free_name(wanted, self.types, "_", self._numbers[wanted]) if wanted in self.types else wanted
 
     def add_input(self, item: "Input") -> ValueT:
         """Declare an input.

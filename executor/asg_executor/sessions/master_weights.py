@@ -11,6 +11,7 @@ from asg_executor.sessions.graph_set import GraphSet
 from asg_executor.sessions.precision import MixedPrecision, Precision
 from asg_schema.document import Document, Output, Parameter
 from asg_schema.dtype import DType
+from asg_schema.free_name import free_name
 from asg_schema.op import Op
 from asg_schema.ops.elementwise import Astype
 from asg_schema.roles import GradientRole, StateUpdateRole
@@ -100,10 +101,6 @@ _LONGEST_STEM = 240  # so that a name with a number behind it has at most 255 ch
 
 def _free(stem: str, taken: set[str]) -> str:
     """The first of `stem`, `stem.2`, `stem.3`, … that is not taken, which it is from now on."""
-    stem = stem[:_LONGEST_STEM]
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}.{number}"
+    name = free_name(stem[:_LONGEST_STEM], taken, ".")
     taken.add(name)
     return name
