@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +102,16 @@ class ExecutableCache:
         return self._memory_limit is not None and self.held_bytes > self._memory_limit
 
 
+class _Wanted(NamedTuple):
+    """What is computed, and from what; see `CompiledGraphs.executable`."""
+
+    graph: str
+    outputs: Sequence[str]
+    arrays: Mapping[str, Array]
+    destinations: Mapping[str, Array] = MappingProxyType({})
+    unbound: Collection[str] = ()
+
+
 class CompiledGraphs:
     """A session's graphs, each compiled for the outputs and the inputs' shapes that it is run with.
 
@@ -139,7 +150,7 @@ class CompiledGraphs:
 
     def known(self, graph: str, outputs: Sequence[str], arrays: Mapping[str, Array]) -> Executable | None:
         """What `executable` would return without destinations, if it was compiled before."""
-        return self._cache.get(self._key(graph, outputs, arrays, {}, ()))
+        return self._cache.get(self._key(_Wanted(graph, outputs, arrays)))
 
     def executable(
         self,
@@ -158,44 +169,33 @@ class CompiledGraphs:
             destinations: where outputs are written to, by name.
             unbound: the parameters that come with each call; the others are read in place.
         """
-        key = self._key(graph, outputs, arrays, destinations or {}, unbound)
+        wanted = _Wanted(graph, outputs, arrays, destinations or {}, unbound)
+        key = self._key(wanted)
         executable = self._cache.get(key)
         if executable is None:
-            executable = self._compile(self._graphs[graph], outputs, arrays, destinations or {}, unbound)
+            executable = self._compile(wanted)
             self._cache.put(key, executable)
         return executable
 
-    def _key(
-        self,
-        graph: str,
-        outputs: Sequence[str],
-        arrays: Mapping[str, Array],
-        destinations: Mapping[str, Array],
-        unbound: Collection[str],
-    ) -> ExecutableKey:
+    def _key(self, wanted: _Wanted) -> ExecutableKey:
+        graph, outputs, arrays, destinations, unbound = wanted
         shapes = tuple(
             [(name, arrays[name].dtype, arrays[name].shape) for name in self._input_names[graph] if name in arrays]
         )
         return ExecutableKey(graph, tuple(outputs), shapes, bool(destinations), bool(unbound))
 
-    def _compile(
-        self,
-        document: Document,
-        outputs: Sequence[str],
-        arrays: Mapping[str, Array],
-        destinations: Mapping[str, Array],
-        unbound: Collection[str],
-    ) -> Executable:
+    def _compile(self, wanted: _Wanted) -> Executable:
+        document, arrays = self._graphs[wanted.graph], wanted.arrays
         types: dict[str, TensorType] = {item.id: item.type for item in document.inputs if item.id in arrays}
         symbols = bind_symbols(types, arrays)
         part = selected(document, arrays)
-        names = [parameter.id for parameter in part.parameters if parameter.id not in unbound]
+        names = [parameter.id for parameter in part.parameters if parameter.id not in wanted.unbound]
         return self._engine.compile(
             part,
             symbols,
             bound={name: self._parameters[name] for name in names},
-            destinations=destinations,
-            outputs=outputs,
+            destinations=wanted.destinations,
+            outputs=wanted.outputs,
             memory_limit=self._memory_limit,
             contraction_dtype=self._contraction_dtype,
         )
