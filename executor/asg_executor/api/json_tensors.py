@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from asg_executor.api.quick_tensors import as_json, quick_tensor
 from asg_executor.plan.arrays import Array, array_type, dtype_of, numpy_dtype
 from asg_schema.dims import SymbolicDim
 from asg_schema.dtype import DType
@@ -78,13 +79,17 @@ def decode_tensors(
 
 
 def decode_tensor(value: Any, declared: TensorType) -> Array:
-    """Read a tensor from its JSON value; an array that came in binary is checked.
+    """Read a tensor from its JSON value, whose long lists may be `Numbers`; an array that came in binary is checked.
 
     Raises:
         TensorError: the value is not a tensor of the declared type.
     """
     if isinstance(value, np.ndarray):
         return _check_type(cast("Array", value), declared)
+    quick = quick_tensor(value, declared)
+    if quick is not None:
+        return quick
+    value = as_json(value)
     if isinstance(value, dict):
         return _check_type(_from_object(cast("dict[str, Any]", value), declared.dtype), declared)
     flat, shape = _flatten(value, declared.rank)

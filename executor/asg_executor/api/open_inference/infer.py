@@ -12,7 +12,8 @@ from asg_executor.api.answers.open_inference import InferenceAnswer
 from asg_executor.api.body_schema import body_schema
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.headers import header
-from asg_executor.api.json_depth import check_depth
+from asg_executor.api.json_depth import check_depth, has_few_brackets
+from asg_executor.api.json_numbers import without_numbers
 from asg_executor.api.media_types import JSON, SAFETENSORS
 from asg_executor.api.open_inference.compression import compress, wanted_coding
 from asg_executor.api.open_inference.known_requests import KnownRequests
@@ -40,6 +41,7 @@ _BINARY = b"content-type", b"application/octet-stream"
 _HEADER_LENGTH = "Inference-Header-Content-Length"
 _HEADER_LENGTH_RAW = _HEADER_LENGTH.lower().encode()
 _LITTLE_BYTES = 16_384  # of JSON, or to be compressed: less than a millisecond
+_LITTLE_NUMBERS = 2**19  # of JSON that is hardly anything but numbers, likewise
 _LITTLE_ELEMENTS = 4_096  # in JSON, likewise
 _MUCH_BINARY = 2**22  # bytes, which are only copied
 
@@ -210,8 +212,16 @@ def _known(body: _Body, model: ServedModel) -> _Message | None:
 
 
 async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _Message:
+    most = service.settings.max_json_depth
+    message = _decoded_quickly(body, model, most) if len(body.json) <= _LITTLE_NUMBERS else None
+    if message is not None:
+        return message
+
     def decode() -> _Message:
-        check_depth(body.json, service.settings.max_json_depth)
+        quick = _decoded_quickly(body, model, most) if len(body.json) > _LITTLE_NUMBERS else None
+        if quick is not None:
+            return quick
+        check_depth(body.json, most)
         parsed = parse_request(body.json)
         arrays = decode_inputs(parsed, model.types, body.buffers)
         _KNOWN.remember(model, body.json, parsed.wanted, arrays, len(body.buffers))
@@ -219,6 +229,20 @@ async def _decoded(service: TenantService, body: _Body, model: ServedModel) -> _
 
     # In a thread where there is much to read. What follows the JSON is not read, but looked at where it lies.
     return await _where_it_fits(service, len(body.json), decode)
+
+
+def _decoded_quickly(body: _Body, model: ServedModel, most_depth: int) -> _Message | None:
+    """Read a request whose inputs have long lists of numbers; None where the whole has to be looked at closely."""
+    short = without_numbers(body.json) if has_few_brackets(body.json, most_depth) else None
+    if short is None:
+        return None
+    try:
+        parsed = parse_request(short.text)
+        if sum(short.numbers_at(item.data) is not None for item in parsed.inputs) < len(short.numbers):
+            return None
+        return _Message(parsed.wanted, decode_inputs(parsed, model.types, body.buffers, short))
+    except ProblemError:
+        return None  # what is wrong is told of the body as it came
 
 
 async def _where_it_fits(service: TenantService, size: int, function: Callable[[], T]) -> T:

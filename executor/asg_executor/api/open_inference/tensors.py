@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 from pydantic_core import to_json
 
+from asg_executor.api.json_numbers import Numbers, ShortText
 from asg_executor.api.open_inference.datatypes import DATATYPES
 from asg_executor.api.open_inference.messages import InferRequest, InputTensor, Wanted
 from asg_executor.api.problems import ProblemError, refuse
@@ -41,13 +42,17 @@ class Answer(NamedTuple):
     header_length: int | None
 
 
-def decode_inputs(request: InferRequest, declared: Mapping[str, TensorType], buffers: memoryview) -> dict[str, Array]:
+def decode_inputs(
+    request: InferRequest, declared: Mapping[str, TensorType], buffers: memoryview, short: ShortText | None = None
+) -> dict[str, Array]:
     """The inputs of a request: arrays of the declared dtypes and ranks, and with the declared sizes that are numbers.
 
     Args:
         request: the JSON.
         declared: the type of each input of the graph, by id.
         buffers: what follows the JSON.
+        short: the text that the request was read from, where lists of numbers were taken out of it. What is wrong with
+            one of these is not told in words for a client.
 
     Raises:
         ProblemError: with every tensor that does not fit.
@@ -60,7 +65,8 @@ def decode_inputs(request: InferRequest, declared: Mapping[str, TensorType], buf
         try:
             content = _take(buffers, begin, size)
             begin += 0 if size is None else size
-            arrays[item.name] = _decode(item, declared, content)
+            numbers = None if short is None else short.numbers_at(item.data)
+            arrays[item.name] = _decode(item, numbers or item.data, declared, content)
         except _TensorError as error:
             problems.append(Problem(json_pointer(["inputs", index]), "invalid_tensor", str(error)))
     if not problems and begin != len(buffers):
@@ -80,19 +86,19 @@ def _take(buffers: memoryview, begin: int, size: Any) -> memoryview | None:
     return buffers[begin : begin + size]
 
 
-def _decode(item: InputTensor, declared: Mapping[str, TensorType], content: memoryview | None) -> Array:
+def _decode(item: InputTensor, data: Any, declared: Mapping[str, TensorType], content: memoryview | None) -> Array:
     type = declared.get(item.name)
     if type is None:
         listed = ", ".join(f'"{name}"' for name in declared) or "none"
         hint = nearest(item.name, declared) or f"; the model has {listed}"
         raise _TensorError(f"there is no input {show_value(item.name)}{hint}")
     try:
-        return _of_type(item, type, content)
+        return _of_type(item, data, type, content)
     except _TensorError as error:
         raise _TensorError(f'input "{item.name}" {type}: {error}') from None
 
 
-def _of_type(item: InputTensor, type: TensorType, content: memoryview | None) -> Array:
+def _of_type(item: InputTensor, data: Any, type: TensorType, content: memoryview | None) -> Array:
     if item.datatype != DATATYPES[type.dtype]:
         what = "strings are no numbers; " if item.datatype == "BYTES" else ""
         raise _TensorError(f"{what}its datatype is {show_value(item.datatype)}; {DATATYPES[type.dtype]} is needed")
@@ -102,8 +108,8 @@ def _of_type(item: InputTensor, type: TensorType, content: memoryview | None) ->
     ):
         raise _TensorError(f"its shape is {list(shape)}; {list(type.shape)} is needed")
     if content is not None:
-        return _from_bytes(content, type.dtype, shape, has_data=item.data is not None)
-    return _from_list(item.data, type.dtype, shape)
+        return _from_bytes(content, type.dtype, shape, has_data=data is not None)
+    return _from_list(data, type.dtype, shape)
 
 
 def _from_bytes(content: memoryview, dtype: DType, shape: tuple[int, ...], *, has_data: bool) -> Array:
@@ -118,6 +124,8 @@ def _from_bytes(content: memoryview, dtype: DType, shape: tuple[int, ...], *, ha
 
 
 def _from_list(data: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
+    if isinstance(data, Numbers):
+        return _from_numbers(data, dtype, shape)
     if not isinstance(data, list):
         raise _TensorError(f"its data is {show_value(data)}; a list, or binary_data_size, is needed")
     flat = _flatten(cast("list[Any]", data), shape)
@@ -132,6 +140,13 @@ def _from_list(data: Any, dtype: DType, shape: tuple[int, ...]) -> Array:
         array = doubles.astype(numpy_dtype(dtype))
     if np.any(np.isinf(array) & np.isfinite(doubles)):
         raise _TensorError(f"a number of it is beyond the range of {DATATYPES[dtype]}")
+    return array.reshape(shape)
+
+
+def _from_numbers(numbers: Numbers, dtype: DType, shape: tuple[int, ...]) -> Array:
+    array = numbers.array(dtype)
+    if array is None or array.size != math.prod(shape):
+        raise _TensorError("the elements do not fit")
     return array.reshape(shape)
 
 
