@@ -88,11 +88,11 @@ def _accumulate(
 
 
 def _pull_back(node: Op, application: Application, reached: set[str]) -> Cotangents:
-    if isinstance(node, Call):
-        return _pull_back_call(node, application, reached)
     rule = rules.find(type(node))
     if rule is not None:
         return rule(node, application)
+    if isinstance(node, Call):
+        return _pull_back_call(node, application, reached)
     if isinstance(node, Composite):
         return _pull_back_expansion(node, application)
     raise NotDifferentiableError(node.id, node.name, node.references())

@@ -1,10 +1,9 @@
 """One order of a document's nodes, whatever order they stand in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from asg_schema.document import Output
 from asg_schema.op import Op
-from asg_schema.traversal import node_of
 
 __all__ = ["canonical_order"]
 
@@ -20,28 +19,33 @@ def canonical_order(nodes: Sequence[Op], outputs: Iterable[Output]) -> list[Op]:
         nodes: a graph, in any topological order.
         outputs: what is wanted of it.
     """
-    definitions = {node.id: node for node in nodes}
-    heights: dict[str, int] = {}
-    for node in nodes:
-        heights[node.id] = 1 + max((heights.get(node_of(reference), 0) for reference in node.inputs), default=0)
-    wanted = [node_of(output.value) for output in outputs]
-    order: dict[str, Op] = {}
-    for id in sorted(wanted, key=lambda id: heights.get(id, 0)):
-        if id in definitions:
-            _append_with_operands(id, definitions, order)
-    return list(order.values())
+    # Nodes are told by their places: of a long document, lists of numbers are quicker than tables of names.
+    places = {reference: place for place, node in enumerate(nodes) for reference in node.references()}
+    operands = [[places[reference] for reference in node.inputs if reference in places] for node in nodes]
+    heights: list[int] = []
+    for below in operands:
+        heights.append(1 + max([heights[place] for place in below], default=0))
+    wanted = [places[output.value] for output in outputs if output.value in places]
+    order: list[int] = []
+    is_ordered = [False] * len(nodes)
+    for place in sorted(wanted, key=heights.__getitem__):
+        if not is_ordered[place]:
+            _append_with_operands(place, operands, order, is_ordered)
+    return [nodes[place] for place in order]
 
 
-def _append_with_operands(id: str, definitions: dict[str, Op], order: dict[str, Op]) -> None:
+def _append_with_operands(
+    place: int, operands: Sequence[Sequence[int]], order: list[int], is_ordered: list[bool]
+) -> None:
     """Append a node behind those that it needs and that do not stand in `order` yet."""
-    waiting: list[tuple[str, Iterable[str]]] = [(id, iter(definitions[id].inputs))]
+    waiting: list[tuple[int, Iterator[int]]] = [(place, iter(operands[place]))]
     while waiting:
-        current, operands = waiting[-1]
-        for reference in operands:
-            operand = node_of(reference)
-            if operand in definitions and operand not in order:
-                waiting.append((operand, iter(definitions[operand].inputs)))
+        current, below = waiting[-1]
+        for operand in below:
+            if not is_ordered[operand]:
+                waiting.append((operand, iter(operands[operand])))
                 break
         else:
             waiting.pop()
-            order.setdefault(current, definitions[current])
+            is_ordered[current] = True
+            order.append(current)

@@ -25,7 +25,9 @@ def free_prefixes(stem: str, names: Iterable[str], taken: Collection[str]) -> di
 def free_scope(stem: str, references: Iterable[str]) -> str:
     """The first of `stem.`, `stem2.`, `stem3.`, … with which none of `references` begins."""
     begins = _prefixes_of(stem)
-    taken = {match.group() for reference in references if (match := begins.match(reference))}
+    taken = {
+        match.group() for reference in references if reference.startswith(stem) and (match := begins.match(reference))
+    }
     order = 1
     while (prefix := _prefix(stem, order)) in taken:
         order += 1

@@ -8,7 +8,7 @@ number of nodes whatever the document is.
 
 import operator
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asg_autograd.canonical_order import canonical_order
@@ -110,7 +110,7 @@ def _passes(document: Document) -> tuple[Document, Counter[str]]:
         result = rebuilding.document()
         applied += rebuilding.applied
         before, nodes = nodes, list(result.nodes)
-        if len(nodes) == len(before) and all(map(operator.is_, nodes, before)):
+        if _are_same(nodes, before):
             break
     return result, applied
 
@@ -137,7 +137,7 @@ class _Rebuilding:
 
     Attributes:
         editor: the other graph.
-        values: for each reference of the document the value that stands for it there.
+        replaced: for references of the document for which another value stands there, that value.
         names: for each node of the other graph that replaces one of the document, the id of that node.
     """
 
@@ -146,17 +146,15 @@ class _Rebuilding:
         self.editor = SimplifyingEditor()
         self.editor.scope = self.editor.constant_scope = free_scope("simplified", document.types)
         self._set_scope = scopes_of_nodes(self.editor, "simplified")
-        self.values: dict[str, Value] = {}
         for item in document.inputs:
-            self.values[item.id] = self.editor.add_input(item)
+            self.editor.add_input(item)
         for item in document.parameters:
-            self.values[item.id] = self.editor.add_parameter(item)
+            self.editor.add_parameter(item)
+        self.replaced: dict[str, Value] = {}
         self.names: dict[str, Op] = {}
         self._duplicates = 0
-        self._uses = Counter(reference for node in nodes for reference in set(node.inputs))
-        self._uses.update(output.value for output in document.outputs)
-        self._uses.update({output.value for output in document.outputs})  # twice, because it always stays needed
-
+        self._nodes = nodes
+        self._shared = _shared(nodes, document.outputs)
         for node in nodes:
             self._append(node)
 
@@ -167,7 +165,7 @@ class _Rebuilding:
 
     def _append(self, node: Op) -> None:
         """Append a node of the document, its operands replaced by what stands for them."""
-        references = tuple(self.values[reference].id for reference in node.inputs)
+        references = tuple([self._reference(reference) for reference in node.inputs])
         self._set_scope(node)
         made, applied = len(self.editor.nodes), self.editor.applied.total()
         results = self.editor.append(_copy(node, inputs=references) if references != node.inputs else node)
@@ -178,23 +176,35 @@ class _Rebuilding:
             else:  # one value stands for several now
                 self.editor.mark_used(results[0])
         for reference, value in zip(node.references(), results, strict=True):
-            self.values[reference] = value
-            if self._uses[reference] > 1:
+            if value.id != reference:
+                self.replaced[reference] = value
+            if reference in self._shared:
                 self.editor.mark_used(value)
+
+    def _reference(self, reference: str) -> str:
+        """What the value that stands for one of the document is called in the other graph."""
+        value = self.replaced.get(reference)
+        return reference if value is None else value.id
 
     def document(self) -> Document:
         """The simplified document."""
         editor, source = self.editor, self.source
         for output in source.outputs:
-            value = self._named(self.values[output.value].id)
+            value = self._named(self._reference(output.value))
             editor.outputs.append(Output(name=output.name, value=value, role=output.role))
+        if not _are_same(editor.nodes, self._nodes):  # else they stand in order, and all are needed
+            self._put_in_order()
+        return editor.document(source.name, dict(source.metadata))
+
+    def _put_in_order(self) -> None:
+        """Give nodes that replace others the ids of those, and leave out what no output needs."""
+        editor = self.editor
         editor.nodes = list(map(self._renamed, editor.nodes))
         editor.types = {self._named(reference): type for reference, type in editor.types.items()}
         editor.nodes = canonical_order(editor.nodes, editor.outputs)
         kept = {*(item.id for item in (*editor.inputs, *editor.parameters))}
         kept.update(reference for node in editor.nodes for reference in node.references())
         editor.types = {reference: type for reference, type in editor.types.items() if reference in kept}
-        return editor.document(source.name, dict(source.metadata))
 
     def _named(self, reference: str) -> str:
         replaced = self.names.get(reference)
@@ -206,6 +216,21 @@ class _Rebuilding:
         if replaced is not None:
             return _copy(node, id=replaced.id, inputs=inputs, metadata=node.metadata or replaced.metadata)
         return _copy(node, inputs=inputs) if inputs != node.inputs else node
+
+
+def _shared(nodes: Iterable[Op], outputs: Iterable[Output]) -> set[str]:
+    """The references that stay needed if one node does without them: of outputs, and of what several nodes take."""
+    shared = {output.value for output in outputs}
+    used: set[str] = set()
+    for node in nodes:
+        for reference in set(node.inputs):
+            (shared if reference in used else used).add(reference)
+    return shared
+
+
+def _are_same(nodes: Sequence[Op], others: Sequence[Op]) -> bool:
+    """Whether they are the same objects in the same order."""
+    return len(nodes) == len(others) and all(map(operator.is_, nodes, others))
 
 
 def _copy(node: Op, **fields: object) -> Op:

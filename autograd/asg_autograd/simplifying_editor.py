@@ -49,7 +49,7 @@ class SimplifyingEditor(Editor[Value]):
         self.constant_scope = ""
         self.before_broadcast: dict[str, str] = {}
         self._definitions: dict[str, Op] = {}
-        self._constants: dict[_Key, str] = {}
+        self._constants: dict[_Key, Value] = {}
         self._kept: set[str] = set()
         self._used: set[str] = set()
         self._asked = 0  # the number of nodes whose operands are in `_used`
@@ -126,15 +126,15 @@ class SimplifyingEditor(Editor[Value]):
     @override
     def full(self, shape: Iterable[Dim], value: float, dtype: DType) -> Value:
         shape = tuple(shape)
-        key = (dtype, shape, _attribute_key(value))
-        known = self._constants.get(key)
-        if known is None:
+        key = (dtype, shape, type(value), repr(value))
+        constant = self._constants.get(key)
+        if constant is None:
             scope, self.scope = self.scope, self.constant_scope
             id = self.fresh_id(f"full_{value:g}".replace("+", ""))
             self.scope = scope
             (constant,) = self.emit(Full, (), {"shape": shape, "value": value, "dtype": dtype}, id)
-            known = self._constants[key] = constant.id
-        return self.value(known)
+            self._constants[key] = constant
+        return constant
 
     @override
     def append(self, node: Op) -> tuple[Value, ...]:
@@ -151,7 +151,7 @@ class SimplifyingEditor(Editor[Value]):
     def _simplified(self, node: Op, key: _Key, operands: Sequence[Value | None]) -> tuple[Value, ...]:
         """Append a node that the graph does not have, unless a rule knows better."""
         nodes = self._known[type(node)]
-        inferred = self._infer(node)
+        inferred = self._infer(node, tuple([operand.type for operand in operands if operand is not None]))
         rules = self._applicable(node)
         if rules:
             candidate = Candidate(tuple(x for x in operands if x is not None), inferred[0], self)

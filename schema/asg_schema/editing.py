@@ -244,11 +244,11 @@ class Editor(Generic[ValueT]):
         for reference in node.inputs:
             if reference not in self.types:
                 raise AsgError(f'node "{node.id}" ({node.name}): there is no value "{reference}" in this graph')
-        return self._record(node, self._infer(node))
+        return self._record(node, self._infer(node, tuple(map(self.types.__getitem__, node.inputs))))
 
-    def _infer(self, node: Op) -> tuple[TensorType, ...]:
+    def _infer(self, node: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
         try:
-            return self._inference(node, self.types)
+            return self._inference(node, operands)
         except RuleError as error:
             pointer = f"/nodes/{len(self.nodes)}"
             raise DocumentError([type_problem(error, node, pointer, self.types)]) from None

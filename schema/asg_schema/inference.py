@@ -39,14 +39,12 @@ class Inference:
     def __init__(self) -> None:
         self._known: dict[tuple[object, ...], tuple[TensorType, ...]] = {}
 
-    def __call__(self, node: Op, types: Mapping[str, TensorType]) -> tuple[TensorType, ...]:
-        """The types of a node's results, given the types of the values before it.
+    def __call__(self, node: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+        """The types of a node's results, given the types of its operands.
 
         Raises:
-            KeyError: an operand has no type.
             RuleError: the number, dtypes or shapes of the operands, or the attributes, break the op's rule.
         """
-        operands = tuple(map(types.__getitem__, node.inputs))
         key: tuple[object, ...] = (type(node), *operands)
         if node.attributes:
             number = getattr(node, node.attributes[0])

@@ -79,6 +79,11 @@ _TRUSTED_FIELDS = {"id", "inputs"}
 """What such a node was given: one set for all of them, which nothing changes, because a node is frozen."""
 
 _new, _set = object.__new__, object.__setattr__
+# The slots of a node, which a model that is frozen does not let be set, and which are set without a search for them.
+_set_fields, _set_extra, _set_private = (
+    BaseModel.__dict__[name].__set__
+    for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+)
 
 
 def registered_ops() -> Mapping[str, type["Op"]]:
@@ -175,9 +180,9 @@ class Op(BaseModel):
         """
         node = _new(cls)
         _set(node, "__dict__", {"id": id, "inputs": inputs, "metadata": None, "op": cls.name, **cls._defaults})
-        _set(node, "__pydantic_fields_set__", _TRUSTED_FIELDS)
-        _set(node, "__pydantic_extra__", None)
-        _set(node, "__pydantic_private__", None)
+        _set_fields(node, _TRUSTED_FIELDS)
+        _set_extra(node, None)
+        _set_private(node, None)
         return node
 
     def references(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Checking a document whole: every problem is found, each with its JSON Pointer, not just the first."""
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,6 @@ class _Checker:
         self.problems: list[Problem] = list(parts.problems)
         self._untyped: set[str] = set()
         self._broken: set[str] = set()
-        self._node_ids: set[str] = set()
         self._parameters: dict[str, Parameter] = {}
         self._sources: dict[str, TensorType] = {}
         self._names: set[str] = set()
@@ -92,7 +92,6 @@ class _Checker:
         for index, item in enumerate(parts.parameters):
             self._parameter(item, f"/parameters/{index}")
         self._symbols = set(self._known_symbols())
-        self._node_ids = {name for node in parts.nodes if (name := _name(node)) is not None}
         check = interruption.get()
         for index, node in enumerate(parts.nodes):
             if check is not None:
@@ -188,7 +187,7 @@ class _Checker:
         # The usual case, which must be quick: everything is known and in order.
         if node.id not in types and node.id not in self._untyped and node.id not in self._broken:
             try:
-                results = self._inference(node, types)
+                results = self._inference(node, tuple(map(types.__getitem__, node.inputs)))
             except (KeyError, RuleError):
                 pass
             else:
@@ -278,6 +277,11 @@ class _Checker:
                 self.problems.append(type_problem(error, node, pointer, self.types))
         if fresh:
             self._untyped.update(node.references())
+
+    @cached_property
+    def _node_ids(self) -> set[str]:
+        """The ids of all nodes, sound or not. Only what is wrong with a reference asks for them."""
+        return {name for node in self.parts.nodes if (name := _name(node)) is not None}
 
     def _exists(self, reference: str, pointer: str, owner: str) -> bool:
         """Whether a value has a type; where there is no such value at all, that is a problem."""

@@ -74,7 +74,8 @@ def broadcast_behind_op(node: Op, at: Candidate) -> Value | None:
 def _before_broadcast(value: Value, at: Candidate) -> Value | None:
     """What was repeated, or only got axes of size 1 put before its own, to make `value`."""
     known = at.editor.before_broadcast
-    reference, passed = value.id, list[str]()
+    reference = value.id
+    passed: list[str] = []
     while True:
         # From where it was gone before, so that a long chain of broadcasts is gone through once.
         reference = known.get(reference, reference)
