@@ -70,7 +70,7 @@ def _shown(cell: Measured) -> str:
 
 
 def _measured(stage: str, length: int) -> Measured:
-    repeats = max(1, min(20, 100_000 // length))
+    repeats = max(3, min(20, 100_000 // length))  # the first run also pays for memory that nobody touched before
     answer = _run("benchmarks.stage_process", stage, str(length), str(repeats))
     peak = answer["peak"]
     return Measured(answer["seconds"] / length * 1e6, None if peak is None else peak / length)

@@ -79,7 +79,7 @@ def _accumulate(
     for reference, operand, cotangent, differentiable in zip(node.inputs, operands, pulled, flags, strict=True):
         if cotangent is None or reference not in reached or not differentiable:
             continue
-        if cotangent.type is not operand.type:
+        if cotangent.type != operand.type:
             cotangent = unbroadcast(cotangent, operand.shape)
             if cotangent.dtype is not operand.dtype:
                 raise TypeError(f"the rule of {node.name} yields {cotangent.type} for an operand {operand.type}")

@@ -22,12 +22,11 @@ def extended_document(document: Document, editor: SimplifyingEditor) -> Document
     needed = {output.value for output in editor.outputs}
     appended: list[Op] = []
     for node in reversed(editor.nodes[first:]):
-        references = node.references()
-        if not needed.isdisjoint(references):
+        if node.id in needed or not needed.isdisjoint(node.references()):  # the first is quick, and mostly so
             appended.append(node)
             needed.update(node.inputs)
         else:
-            for reference in references:
+            for reference in node.references():
                 del editor.types[reference]
     editor.nodes[first:] = reversed(appended)
     return editor.document(document.name, dict(document.metadata))

@@ -277,10 +277,13 @@ def _no_length(tensor: Tensor) -> str:
     return f"its first axis is the symbol {tensor.shape[0]}" if tensor.shape else "it has no axis"
 
 
+_OPERANDS = (Tensor, int, float, np.ndarray, np.generic, SymbolicDim)
+
+
 def _binary(op: type[Op], x1: Any, x2: Any) -> Tensor:
     """`apply`, but leaving operands of other kinds to their own operators, as Python's protocol asks."""
     for operand in (x1, x2):
-        if not isinstance(operand, Tensor | int | float | np.ndarray | np.generic | SymbolicDim):
+        if not isinstance(operand, _OPERANDS):
             return cast("Tensor", NotImplemented)
     return apply(op, x1, x2)
 

@@ -23,6 +23,7 @@ from asg_schema.dims import Dim, dim_to_json
 from asg_schema.tensor_type import MOST_AXES
 
 __all__ = [
+    "LONGEST_IDENTIFIER",
     "NAME_PATTERN",
     "Axes",
     "Axis",
@@ -50,7 +51,10 @@ def _explained(code: str, message: str) -> GetPydanticSchema:
     return GetPydanticSchema(schema)
 
 
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_./\-]{0,254}"
+LONGEST_IDENTIFIER = 255
+"""The most characters of an id."""
+
+_IDENTIFIER = rf"[A-Za-z_][A-Za-z0-9_./\-]{{0,{LONGEST_IDENTIFIER - 1}}}"
 
 Identifier: TypeAlias = Annotated[
     str,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self
 from pydantic import ValidationError
 from typing_extensions import TypeVar
 
-from asg_schema.attributes import is_identifier
+from asg_schema.attributes import LONGEST_IDENTIFIER, is_identifier
 from asg_schema.dims import Dim
 from asg_schema.dtype import DType
 from asg_schema.errors import AsgError, DocumentError, RuleError
@@ -135,6 +135,7 @@ class Editor(Generic[ValueT]):
         self.outputs: list[Output] = []
         self.types: dict[str, TensorType] = {}
         self.scope = ""
+        self._sound_scope: str | None = None  # the last one with which ids were found to be well-formed
         self._numbers: defaultdict[str, Iterator[int]] = defaultdict(lambda: count(1))
         self._output_names: set[str] = set()
         self._inference = Inference()
@@ -224,7 +225,7 @@ class Editor(Generic[ValueT]):
     def _node(self, op: type[Op], references: tuple[str, ...], attributes: dict[str, Any], id: str | None) -> Op:
         if id is None:
             id = self.fresh_id(op.name)
-            if not attributes and op.attributes_optional and is_identifier(id):
+            if not attributes and op.attributes_optional and self._is_sound(id):
                 return op.trusted(id, references)  # nothing is left for Pydantic to check
         try:
             return op(id=id, inputs=references, **attributes)
@@ -232,6 +233,15 @@ class Editor(Generic[ValueT]):
             source = {"id": id, "op": op.name, "inputs": references, **attributes}
             place, owner = ("nodes", len(self.nodes)), f'node "{id}" ({op.name}): '
             raise DocumentError(validation_problems(error, source, place, owner, op.model_fields)) from None
+
+    def _is_sound(self, id: str) -> bool:
+        """Whether an id of the scope and an op's name is well-formed. Its characters are looked at once for a scope."""
+        if self.scope == self._sound_scope:
+            return len(id) <= LONGEST_IDENTIFIER
+        if not is_identifier(id):
+            return False
+        self._sound_scope = self.scope
+        return True
 
     def append(self, node: Op) -> tuple[ValueT, ...]:
         """Append a node whose operands are values of this graph, and return its results.
@@ -241,10 +251,12 @@ class Editor(Generic[ValueT]):
             AsgError: its id is taken, or an operand is no value of this graph.
         """
         self._refuse_taken(node.id)
-        for reference in node.inputs:
-            if reference not in self.types:
-                raise AsgError(f'node "{node.id}" ({node.name}): there is no value "{reference}" in this graph')
-        return self._record(node, self._infer(node, tuple(map(self.types.__getitem__, node.inputs))))
+        try:
+            operands = tuple(map(self.types.__getitem__, node.inputs))
+        except KeyError as error:
+            missing = error.args[0]
+            raise AsgError(f'node "{node.id}" ({node.name}): there is no value "{missing}" in this graph') from None
+        return self._record(node, self._infer(node, operands))
 
     def _infer(self, node: Op, operands: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
         try:

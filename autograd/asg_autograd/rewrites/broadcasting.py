@@ -39,7 +39,11 @@ _BROADCASTING: tuple[type[Op], ...] = (
 )
 
 
-@rewrite(*_BROADCASTING, of=(Full, BroadcastTo, Reshape))
+_SOURCES = (Full, BroadcastTo, Reshape)
+"""What may repeat a value, or only put axes of size 1 before its own."""
+
+
+@rewrite(*_BROADCASTING, of=_SOURCES)
 def operand_that_is_broadcast_anyway(node: Op, at: Candidate) -> Value | None:
     """Rewrite op(broadcast_to(a), b) as op(a, b). Requires that the result keeps its shape."""
     changed = list(at.operands)
@@ -73,6 +77,8 @@ def broadcast_behind_op(node: Op, at: Candidate) -> Value | None:
 
 def _before_broadcast(value: Value, at: Candidate) -> Value | None:
     """What was repeated, or only got axes of size 1 put before its own, to make `value`."""
+    if not isinstance(at.definition(value), _SOURCES):
+        return None
     known = at.editor.before_broadcast
     reference = value.id
     passed: list[str] = []
