@@ -32,7 +32,7 @@ from asg_executor.api import (
 from asg_executor.api.answer_flow import AnswerFlow
 from asg_executor.api.answers.schemas import written_schemas
 from asg_executor.api.byte_budget import ByteBudget
-from asg_executor.api.direct_dispatch import DirectDispatch
+from asg_executor.api.direct_dispatch import DirectApplication, DirectDispatch
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.api.examples import add_examples
 from asg_executor.api.open_inference import infer, resources
@@ -74,7 +74,7 @@ def create_app(
     *,
     host_names: Collection[str] | None = None,
     tracing: "Tracing | None" = None,
-) -> FastAPI:
+) -> DirectApplication:
     """The service. What its data directory has of an earlier time is there again; without one it keeps nothing.
 
     Args:
@@ -107,7 +107,7 @@ def create_app(
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = FastAPI(
+    app = DirectApplication(
         title="ASG executor",
         description="Holds the weights of differentiable programs, runs them, and trains them step by step.",
         version=version("asgraph"),
@@ -125,13 +125,8 @@ def create_app(
     app.add_middleware(AnswerFlow, budget=service.bytes_in_flight)
     app.add_middleware(RequestContext, names=host_names)
     app.add_middleware(RequestObserver, observation=observation)
-    app.add_middleware(
-        DirectDispatch,
-        routes=[route for route in direct if isinstance(route, DirectRoute)],
-        observation=observation,
-        names=host_names,
-        budget=service.bytes_in_flight,
-    )
+    routes = [route for route in direct if isinstance(route, DirectRoute)]
+    app.direct = DirectDispatch(routes, observation, host_names, service.bytes_in_flight)
     install_problem_handlers(app)
     # The first that matches answers: what is called most often comes first.
     for resource in (

@@ -88,7 +88,7 @@ def identified(scope: Scope) -> _Headers:
         if name in _FIELDS and name not in found:
             found[name] = value.decode("latin-1")
     own = found.get(REQUEST_ID, "")
-    request_id = own if _ACCEPTABLE.match(own) else os.urandom(16).hex()
+    request_id = own if own and _ACCEPTABLE.match(own) else os.urandom(16).hex()
     scope.setdefault("state", {})["request_id"] = request_id
     return _Headers(request_id, found.get(b"host", ""), found.get(b"origin"))
 

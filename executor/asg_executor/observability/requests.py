@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from http import HTTPMethod
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,30 +13,15 @@ from asg_executor.metrics import Metrics
 from asg_executor.observability.request_facts import current_scope
 
 if TYPE_CHECKING:
-    from asg_executor.observability.tracing import Tracing
+    from asg_executor.observability.tracing import RequestTrace, Tracing
 
-__all__ = ["Observation", "RequestObserver", "Traffic"]
+__all__ = ["Observation", "Observed", "RequestObserver"]
 
 _log = logging.getLogger("asg_executor.requests")
 _PROBES = ("/healthz", "/metrics")  # asked every few seconds; their records would hide the others
 _LONGEST_PATH = 200
 _METHODS = frozenset(HTTPMethod)
 _SENTENCE = "a request was answered"
-
-
-class Traffic:
-    """What is known of a request while it is answered.
-
-    Attributes:
-        status: the status of the answer; 0 as long as there is none.
-        received: the bytes of its body that came.
-        sent: the bytes of the answer's body.
-    """
-
-    __slots__ = ("received", "sent", "status")
-
-    def __init__(self) -> None:
-        self.status = self.received = self.sent = 0
 
 
 class Observation:
@@ -53,37 +39,62 @@ class Observation:
         self._metrics = metrics
         self._tracing = tracing
 
-    async def of(self, scope: Scope, traffic: Traffic, answer: Callable[[], Awaitable[None]]) -> None:
-        """Observe one request.
+    def of(self, scope: Scope) -> "Observed":
+        """A context in which one request is answered."""
+        return Observed(scope, self._metrics, None if self._tracing is None else self._tracing.request(scope))
 
-        Args:
-            scope: the request.
-            traffic: what whoever answers notes of it.
-            answer: answers it.
-        """
-        token = current_scope.set(scope)
-        try:
-            if self._tracing is None:
-                await self._counted(scope, traffic, answer)
-            else:
-                with self._tracing.request(scope) as trace:
-                    await self._counted(scope, traffic, answer)
-                    trace.status = traffic.status
-        finally:
-            current_scope.reset(token)
 
-    async def _counted(self, scope: Scope, traffic: Traffic, answer: Callable[[], Awaitable[None]]) -> None:
-        begin = time.perf_counter()
+class Observed:
+    """A request that is observed: a context manager, and what whoever answers it notes.
+
+    Args:
+        scope: the request.
+        metrics: where it is counted.
+        span: the context of its span, where there is one.
+
+    Attributes:
+        status: the status of the answer; 0 as long as there is none.
+        received: the bytes of its body that came.
+        sent: the bytes of the answer's body.
+    """
+
+    __slots__ = ("_begin", "_metrics", "_scope", "_span", "_token", "_trace", "received", "sent", "status")
+
+    def __init__(self, scope: Scope, metrics: Metrics, span: "AbstractContextManager[RequestTrace] | None") -> None:
+        self.status = self.received = self.sent = 0
+        self._scope = scope
+        self._metrics = metrics
+        self._span = span
+        self._trace: RequestTrace | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._token = current_scope.set(self._scope)
+        if self._span is not None:
+            self._trace = self._span.__enter__()
+        self._begin = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End: it was answered, or failed."""
         try:
-            await answer()
+            self._record(time.perf_counter() - self._begin)
         finally:
-            seconds = time.perf_counter() - begin
-            route: str = getattr(scope.get("route"), "path", "")
-            method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
-            self._metrics.observe_request(method, route, traffic.status, seconds, traffic.received, traffic.sent)
-            level = logging.DEBUG if route.startswith(_PROBES) else logging.INFO
-            if _log.isEnabledFor(level):
-                _log.log(level, _SENTENCE, extra={"fields": _record(scope, route, seconds, traffic)})
+            if self._span is not None and self._trace is not None:
+                self._trace.status = self.status
+                self._span.__exit__(kind, error, trace)
+            current_scope.reset(self._token)
+
+    def _record(self, seconds: float) -> None:
+        scope = self._scope
+        route: str = getattr(scope.get("route"), "path", "")
+        method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
+        self._metrics.observe_request(method, route, self.status, seconds, self.received, self.sent)
+        level = logging.DEBUG if route.startswith(_PROBES) else logging.INFO
+        if _log.isEnabledFor(level):
+            _log.log(level, _SENTENCE, extra={"fields": _fields(scope, route, seconds, self)})
 
 
 class RequestObserver:
@@ -103,23 +114,23 @@ class RequestObserver:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        traffic = Traffic()
+        with self._observation.of(scope) as observed:
 
-        async def counted_receive() -> Message:
-            message = await receive()
-            traffic.received += len(message.get("body", b""))
-            return message
+            async def counted_receive() -> Message:
+                message = await receive()
+                observed.received += len(message.get("body", b""))
+                return message
 
-        async def counted_send(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                traffic.status = message["status"]
-            traffic.sent += len(message.get("body", b""))
-            await send(message)
+            async def counted_send(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    observed.status = message["status"]
+                observed.sent += len(message.get("body", b""))
+                await send(message)
 
-        await self._observation.of(scope, traffic, lambda: self._app(scope, counted_receive, counted_send))
+            await self._app(scope, counted_receive, counted_send)
 
 
-def _record(scope: Scope, route: str, seconds: float, traffic: Traffic) -> dict[str, object]:
+def _fields(scope: Scope, route: str, seconds: float, observed: Observed) -> dict[str, object]:
     """The fields of a request's record.
 
     The path is as it was sent, so that it has no characters that deceive; the query is left out.
@@ -129,8 +140,8 @@ def _record(scope: Scope, route: str, seconds: float, traffic: Traffic) -> dict[
         "method": scope["method"],
         "route": route,
         "path": path[:_LONGEST_PATH],
-        "status": traffic.status,
+        "status": observed.status,
         "duration_ms": round(seconds * 1e3, 3),
-        "bytes_received": traffic.received,
-        "bytes_sent": traffic.sent,
+        "bytes_received": observed.received,
+        "bytes_sent": observed.sent,
     }

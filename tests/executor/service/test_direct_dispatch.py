@@ -8,7 +8,6 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from asg_executor.api.direct_dispatch import DirectDispatch
 from asg_executor.api.direct_route import DirectRoute
 from asg_executor.app import create_app
 from asg_executor.settings import Settings
@@ -20,9 +19,9 @@ STEP = {"inputs": {name: array.tolist() for name, array in regression_data().ite
 
 
 def direct_routes() -> list[DirectRoute]:
-    (dispatch,) = [item for item in create_app(Settings()).user_middleware if item.cls is DirectDispatch]
-    routes: Any = dispatch.kwargs["routes"]
-    return list(routes)
+    direct = create_app(Settings()).direct
+    assert direct is not None
+    return direct.routes
 
 
 def test_no_other_route_has_the_path_of_a_direct_one() -> None:
