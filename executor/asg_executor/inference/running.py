@@ -154,7 +154,8 @@ class InferenceRunner:
         if start_by is not None:
             _check_time(start_by)
         complete = model.complete(arrays)
-        ran = _run_at_once(model, complete, outputs)
+        # On the event loop's own thread, where others are not kept waiting by it.
+        ran = None if model.lock.locked() else model.run_at_once(complete, outputs, _AT_ONCE_SECONDS)
         if ran is None:
 
             def compute() -> Ran:
@@ -212,11 +213,6 @@ class InferenceRunner:
             item.fail(error)
         else:
             item.succeed(ran)
-
-
-def _run_at_once(model: ServedModel, arrays: Mapping[str, Array], outputs: Sequence[str]) -> Ran | None:
-    """Compute on the event loop's own thread, where others are not kept waiting by it; None where they might be."""
-    return None if model.lock.locked() else model.run_at_once(arrays, outputs, _AT_ONCE_SECONDS)
 
 
 def _check_time(start_by: float | None) -> None:

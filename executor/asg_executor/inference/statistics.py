@@ -13,15 +13,20 @@ reading the body, computing (all requests of a batch together), and writing the 
 
 @dataclass(slots=True)
 class Total:
-    """How often something happened, and how many nanoseconds it took together."""
+    """How often something happened, and how many seconds it took together."""
 
     count: int = 0
-    ns: int = 0
+    seconds: float = 0.0
+
+    @property
+    def ns(self) -> int:
+        """The time in nanoseconds."""
+        return round(self.seconds * 1e9)
 
     def add(self, seconds: float) -> None:
         """Count it once more."""
         self.count += 1
-        self.ns += round(seconds * 1e9)
+        self.seconds += seconds
 
 
 def _phases() -> dict[str, Total]:
@@ -63,7 +68,7 @@ class ModelStatistics:
         self.success.add(total)
         for name, phase in self.phases.items():  # written out: there are many requests
             phase.count += 1
-            phase.ns += round(seconds[name] * 1e9)
+            phase.seconds += seconds[name]
 
     def failed(self, seconds: float) -> None:
         """Count a request that failed after so many seconds."""
