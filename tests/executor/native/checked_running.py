@@ -116,6 +116,7 @@ def run_kernel(
     for border in borders:
         border.begin()
     if CHECKS_ALL:
+        unordered = [range_of("failure", failure)] if failure.size else []
         run_checked(
             spec,
             arguments,
@@ -123,7 +124,7 @@ def run_kernel(
             _ranges(written),
             parts,
             kept=written,
-            unordered=[range_of("failure", failure)],
+            unordered=unordered,
         )
     (function,) = functions([spec])
     NativeProgram([Call(function, tuple(arguments), spec.units, parts, spec.scratch_bytes)], team).run()

@@ -21,13 +21,14 @@ from asg_schema.dtype import DType
 from asg_schema.editing import Editor
 from asg_schema.op import Op
 from asg_schema.ops.elementwise_functions import Exp
-from asg_schema.ops.indexing import Take
+from asg_schema.ops.indexing import IndexAdd, ScatterAddAlongAxis, Take
 from asg_schema.ops.layout import DynamicUpdateSlice, Flip
 from asg_schema.ops.reduction import CumulativeSum
 from benchmarks.asg_steps import LocalSteps, first_weights
 from benchmarks.workloads import BlockSize, CnnSize, MlpSize, Workload
 from executor.native.sample_groups import (
     GROUPS,
+    SAMPLES,
     SINGLE_PRECISION,
     check_as_they_are,
     check_turned,
@@ -91,6 +92,10 @@ def test_kernels_of_one_stage_do_not_undo_each_other(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(_TOTALS.run(CHECKED), _TOTALS.operands[0])
 
 
+def always(*_: object) -> bool:
+    return True
+
+
 def test_parts_in_each_others_way_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     compute_wrongly(monkeypatch, CumulativeSum, Reaching("store to one", 2, 50), parts=3)
     with pytest.raises(AccessConflictError, match=r'the bytes from 8 to 11 of the memory of "result"') as caught:
@@ -125,7 +130,7 @@ def test_a_result_in_the_place_of_what_other_parts_read_is_told(monkeypatch: pyt
     given = numbers(60)
     found = CHECKED.compile(editor.document(), {})({"x": given})["y"]
     np.testing.assert_allclose(found, np.exp(given[::-1]), rtol=1e-6)
-    monkeypatch.setattr(Group, "reads_alike", lambda *_: True)
+    monkeypatch.setattr(Group, "reads_alike", always)
     with pytest.raises(
         AccessConflictError,
         match=r'node "result" \(exp\) .*: part 0 writes, and part 2 reads, the bytes from 0 to 79 of',
@@ -218,6 +223,14 @@ def test_samples_stay_inside(samples: Sequence[Sample], monkeypatch: pytest.Monk
 @pytest.mark.parametrize("samples", SINGLE_PRECISION[7::30], ids=lambda samples: f"from {samples[0].id}")
 def test_samples_with_turned_axes_stay_inside(samples: Sequence[Sample]) -> None:
     check_turned(CHECKED, samples)
+
+
+def test_sums_of_16_bits_in_place_reach_their_memory_through_one_pointer() -> None:
+    """The kernel reads the array and writes the result, which are the same memory; of both it says `noalias`."""
+    samples = [sample for sample in SAMPLES if sample.op in (IndexAdd, ScatterAddAlongAxis)]
+    halves = [sample for sample in samples if sample.operands[0].dtype == np.float16]
+    assert len(halves) > 3
+    check_as_they_are(CHECKED, halves)
 
 
 _SGD = {"kind": "sgd", "learning_rate": 0.1}

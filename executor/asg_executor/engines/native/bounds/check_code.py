@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
-from asg_executor.engines.native.bounds.recording_code import RecordingCode
 from asg_executor.engines.native.bounds.table import (
     ARGUMENTS_RANGE,
     FIRST_WRITABLE,
@@ -47,20 +46,18 @@ class Manner(NamedTuple):
         return [_INDEX(self.number), _INDEX(self.pointer), _CONDITION(int(self.stores))]
 
 
+_RECORDER = ir.PointerType(ir.FunctionType(ir.VoidType(), [_POINTER, _INDEX, _INDEX, _INDEX, _CONDITION]))
 _MANNER_TYPES = [_INDEX, _INDEX, _CONDITION]
 
 
 class CheckCode:
     """Functions that kernels call before they access memory, and the memory that these need.
 
-    What is allowed is recorded: see `RecordingCode`. An access that is not allowed is made to *the sink*, memory of the
+    What is allowed is recorded: see `recorder`. An access that is not allowed is made to *the sink*, memory of the
     module's own, so that nothing is damaged and the kernel goes on.
 
     Args:
         module: the kernel's. Its constants may be read.
-
-    Attributes:
-        recording: what records.
     """
 
     def __init__(self, module: ir.Module) -> None:
@@ -70,7 +67,6 @@ class CheckCode:
         self._module = module
         self._table = self._variable(_POINTER, "bounds")
         self._sink = self._variable(ir.ArrayType(_BYTE, _SINK_BYTES), "sink")
-        self.recording = RecordingCode(module, self._table)
         self._one = self._define_one()
         self._lanes = self._define_lanes()
 
@@ -131,6 +127,15 @@ class CheckCode:
         fill = self._module.declare_intrinsic("llvm.memset.p0.i64", (), signature)
         builder.call(fill, [scratch, _BYTE(POISON), _INDEX(scratch_bytes), _CONDITION(0)])
 
+    def enter_scope(self, builder: ir.IRBuilder) -> None:
+        """Begin an execution of a function that makes claims.
+
+        Args:
+            builder: where it is appended.
+        """
+        place = _word(builder, builder.load(self._table, typ=_POINTER), Word.SCOPE)
+        builder.store(builder.add(builder.load(place, typ=_INDEX), _INDEX(1)), place)
+
     def _variable(self, type: ir.Type, name: str) -> ir.GlobalVariable:
         variable = ir.GlobalVariable(self._module, type, self._module.get_unique_name(name))
         variable.linkage = "internal"
@@ -159,7 +164,8 @@ class CheckCode:
         inside = builder.or_(constant, self._in_ranges(builder, table, address, bytes, stores))
         allowed = builder.or_(builder.icmp_unsigned("==", bytes, _INDEX(0)), builder.and_(inside, aligned))
         with builder.if_then(allowed):
-            self.recording.record(builder, address, bytes, through, stores)
+            record = builder.load(_word(builder, table, Word.RECORDER), typ=_RECORDER)
+            builder.call(record, [table, address, bytes, through, stores])
             builder.ret(pointer)
         self._note(builder, table, [number, address, bytes])
         builder.ret(self._sink)

@@ -10,6 +10,7 @@ from asg_executor.engines.native.bounds.check_code import POISON
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
 from asg_executor.engines.native.bounds.claim_record import Broken, ClaimRecord
 from asg_executor.engines.native.bounds.instrumentation import Access
+from asg_executor.engines.native.bounds.recorder import recorder
 from asg_executor.engines.native.bounds.stage_record import Conflict, StageRecord
 from asg_executor.engines.native.bounds.table import BoundsTable, Range, Violation
 from asg_executor.engines.native.program import NativeProgram
@@ -86,7 +87,7 @@ class CheckedCall:
         scratch, *writable = self.table.writable
         # Where scratch memory lies is known when a part begins; how much there is, beforehand.
         claims = ClaimRecord([scratch._replace(begin=0, end=self.spec.scratch_bytes), *writable])
-        self.table.record(*self.stage.begin(self.number), claims.addresses)
+        self.table.record(recorder().address, *self.stage.begin(self.number), claims.addresses)
         try:
             self._run(self.checked)
         finally:

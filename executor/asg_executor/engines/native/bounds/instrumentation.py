@@ -134,7 +134,7 @@ class _Instrumentation:
         if self.claims.of(function):
             builder = ir.IRBuilder(function.entry_basic_block)
             builder.position_at_start(function.entry_basic_block)
-            self.code.recording.enter_scope(builder)
+            self.code.enter_scope(builder)
 
     def _add_to(self, instruction: ir.Instruction) -> None:
         match instruction:

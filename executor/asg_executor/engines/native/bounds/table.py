@@ -39,9 +39,11 @@ class Word(IntEnum):
     PART = 4  # which part of the call made it
     PRESENT_PART = 5  # the one that runs
     FIRST_OF_CALL = 6  # the number of the call's first part among those of the stage: see `StageRecord`
-    WRITABLE_END = 7  # the number of the first range that may only be read
-    RANGES_END = 8  # how many ranges there are
-    RANGES = 9
+    SCOPE = 7  # how many executions of functions with claims there have been: see `ClaimRecord`
+    RECORDER = 8  # where the function is that records accesses: see `recorder`
+    WRITABLE_END = 9  # the number of the first range that may only be read
+    RANGES_END = 10  # how many ranges there are
+    RANGES = 11
 
 
 class RangeWord(IntEnum):
@@ -113,16 +115,19 @@ class BoundsTable:
         """Forget what was outside."""
         self._words[Word.VIOLATIONS] = 0
 
-    def record(self, first: int, parts: Sequence[int], claims: Sequence[int]) -> None:
+    def record(self, recorder: int, first: int, parts: Sequence[int], claims: Sequence[int]) -> None:
         """Say where accesses are recorded from now on.
 
         Args:
+            recorder: the address of the function that does so.
             first: the number of the call's first part.
             parts: for the first ranges that may be written, their records of parts. The scratch memory has none, nor
                 have the ranges behind.
             claims: for the scratch memory and each range that may be written, its record of pointers.
         """
+        self._words[Word.RECORDER] = recorder
         self._words[Word.FIRST_OF_CALL] = first
+        self._words[Word.SCOPE] = 0
         ranges = self._words[Word.RANGES :].reshape(-1, RANGE_WORDS)
         end = int(self._words[Word.WRITABLE_END])
         ranges[_OWN_RANGES : _OWN_RANGES + len(parts), RangeWord.PARTS] = parts

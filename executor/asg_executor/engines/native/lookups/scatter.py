@@ -78,7 +78,7 @@ class Scatter:
         with code.loop(code.begin, code.end) as unit:
             bounds = self._bounds(code, unit)
             if self._widens:
-                self._add_widened(code, places, bounds)
+                self._add_widened(code, places, bounds, copies)
             else:
                 with code.when(copies), self._elements(code, bounds) as (source, target, _):
                     code.store(code.load(array, source, bits_type(self.dtype.itemsize)), result, target)
@@ -169,11 +169,17 @@ class Scatter:
         total = code.builder.fadd(before, added) if self.dtype.is_floating else code.builder.add(before, added)
         code.store(total, result, target)
 
-    def _add_widened(self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]]) -> None:
+    def _add_widened(
+        self, code: StridedCode, places: PlaceCode, bounds: Sequence[tuple[Number, Number]], copies: ir.Value
+    ) -> None:
         array, _, sources, result = code.arrays
         stored, wide = memory_type(self.dtype), register_type(self.dtype)
-        with self._elements(code, bounds) as (source, _, summed):
+        # One memory is reached through one pointer: that is what `StridedCode` says of them.
+        with code.when(copies), self._elements(code, bounds) as (source, _, summed):
             element = load_element(code.builder, code.at(array, source, stored), self.dtype)
+            code.store(element, code.scratch, summed)
+        with code.when(code.builder.not_(copies)), self._elements(code, bounds) as (_, target, summed):
+            element = load_element(code.builder, code.at(result, target, stored), self.dtype)
             code.store(element, code.scratch, summed)
         with self._source_elements(code, places, bounds, self._sums().strides) as (source, place):
             summed = code.add(place, self._before(code, bounds))
