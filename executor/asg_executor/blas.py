@@ -5,6 +5,7 @@ last bits. Where results must be the same again, the number must be, too.
 """
 
 import os
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -34,7 +35,9 @@ def set_blas_threads(count: int) -> None:
     _controller().limit(limits=count)
 
 
+@cache
 def _controller() -> Any:
+    """The two libraries. To look for them among all that are loaded takes over a millisecond, in every compilation."""
     return _threadpools.ThreadpoolController().select(user_api="blas")
 
 

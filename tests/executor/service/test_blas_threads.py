@@ -77,6 +77,16 @@ def test_the_number_of_threads_is_what_was_set() -> None:
         assert blas_threads() == count
 
 
+def test_the_libraries_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = blas_threads()
+
+    def refuse() -> None:
+        raise AssertionError("the libraries that are loaded are looked through again")
+
+    monkeypatch.setattr("threadpoolctl.ThreadpoolController", refuse)
+    assert blas_threads() == known
+
+
 def digest_on(threads: int, directory: Path) -> str:
     with in_process(data_dir=directory, blas_threads=threads) as server:
         session = new_session(server)
