@@ -73,11 +73,13 @@ class Server:
         return self.http.get(session).json()["digest"]
 
     def end(self) -> None:
-        """End it as a killed process ends: nothing more is written, and the data directory is free."""
+        """End it as a killed process ends: nothing more is written, no file is open, the data directory is free."""
         self.http.close()
-        directory = self.app.state.service.directory
-        if directory is not None:
-            directory.close()
+        service = self.app.state.service
+        for held in service.sessions:
+            held.close_files()
+        if service.directory is not None:
+            service.directory.close()
 
 
 @contextmanager
