@@ -1,13 +1,16 @@
 """`NativePlan`: a plan whose stages are fused kernels, other native kernels, or NumPy's."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TypeAlias
 
+from asg_executor.engines.native.epilogues import as_epilogue, pair_epilogues, result_memory
 from asg_executor.engines.native.fused.grouping import Group, Role, fuse
 from asg_executor.engines.native.fused.passes import operation_weight
 from asg_executor.engines.native.kernel_table import NativeKernel, Operand, parts_for
 from asg_executor.engines.native.kernels import NATIVE_KERNELS
+from asg_executor.engines.native.matmul.spec import MatmulSpec
 from asg_executor.plan.arrays import Array, concrete_shape
 from asg_executor.plan.cost import operations
 from asg_executor.plan.layout import Layout, contiguous, element_count
@@ -18,7 +21,7 @@ from asg_executor.plan.traits import updates_first_operand
 from asg_schema.dtype import DType
 from asg_schema.tensor_type import TensorType
 
-__all__ = ["Combination", "Fused", "NativePlan", "Single", "Work", "make_native_plan"]
+__all__ = ["Combination", "Fused", "NativePlan", "Product", "Single", "Work", "make_native_plan"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +64,26 @@ class Single:
     kernels: Sequence[NativeKernel]
 
 
-Work: TypeAlias = Fused | Combination | Single
+@dataclass(frozen=True, slots=True, eq=False)
+class Product:
+    """Matrix products with an epilogue.
+
+    Attributes:
+        instruction: the products.
+        kernel: their kernel, as it is without the epilogue.
+        spec: the kernel's spec.
+        group: what the epilogue computes.
+        target: the root in whose memory the products are computed: their result's, or one that the epilogue writes.
+    """
+
+    instruction: Instruction
+    kernel: NativeKernel
+    spec: MatmulSpec
+    group: Group
+    target: str
+
+
+Work: TypeAlias = Fused | Combination | Single | Product
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +113,7 @@ def make_native_plan(
     found = find_layouts(program)
     pinned = {found.of[program.outputs[name]].root for name in destinations}
     groups = fuse(found.computed, program.types, found.of, pinned, found.walls)
-    staging = _Staging(program, found.of, groups, threads)
+    staging = _Staging(program, found.of, groups, threads, pinned)
     staging.run()
     plan = finish_plan(program, staging.stages, found.of, bound, destinations)
     inherited = {item.name: getattr(plan, item.name) for item in fields(plan)}
@@ -101,24 +123,56 @@ def make_native_plan(
 class _Staging:
     """Turns groups into stages."""
 
-    def __init__(self, program: Program, layouts: dict[str, Layout], groups: Sequence[Group], threads: int) -> None:
+    def __init__(
+        self,
+        program: Program,
+        layouts: dict[str, Layout],
+        groups: Sequence[Group],
+        threads: int,
+        pinned: Collection[str],
+    ) -> None:
         self.program = program
         self.layouts = layouts
         self.groups = groups
         self.threads = threads
+        self.pinned = pinned
         self.stages: list[Stage] = []
         self.works: list[Work] = []
-        self.outside = {layouts[reference].root for reference in program.outputs.values()}
-        for group in groups:
-            self.outside |= group.reads - group.roles.keys()
+        self.outputs = {layouts[reference].root for reference in program.outputs.values()}
+        self.readers = Counter(root for group in groups for root in group.reads - group.roles.keys())
+        self.outside = self.outputs | self.readers.keys()
 
     def run(self) -> None:
         """Fill in the stages and works."""
-        for group in self.groups:
-            if group.domain is None:
-                self._add_single(group.instructions[0])
-            else:
+        products = self._products()
+        joined = {id(product.instruction) for product in products.values()}
+        for number, group in enumerate(self.groups):
+            if number in products:
+                self._add_product(products[number])
+            elif group.domain is not None:
                 self._add_fused(group)
+            elif id(group.instructions[0]) not in joined:
+                self._add_single(group.instructions[0])
+
+    def _products(self) -> dict[int, Product]:
+        """The products that have an epilogue, by the number of the group that is the epilogue."""
+        found: dict[int, Product] = {}
+        for first, second in pair_epilogues(self.groups, self.program.types):
+            product = self._product(self.groups[first].instructions[0], self.groups[second])
+            if product is not None:
+                found[second] = product
+        return found
+
+    def _product(self, instruction: Instruction, epilogue: Group) -> Product | None:
+        """A product with an epilogue; None where each is better off alone."""
+        kernels = self._native_kernels(instruction)
+        group = as_epilogue(epilogue, instruction.results[0], self.program.types)
+        if group is None or len(kernels) != 1:
+            return None
+        (kernel,) = kernels
+        if not isinstance(kernel.spec, MatmulSpec) or kernel.parts < self._parts(epilogue):
+            return None
+        return Product(instruction, kernel, kernel.spec, group, instruction.results[0])
 
     def _operations(self, instructions: Sequence[Instruction]) -> int:
         return sum(operations(item, self.program.types) for item in instructions)
@@ -131,6 +185,31 @@ class _Staging:
         stage = Stage((instruction,), operations=operations, in_place=in_place, kernel=kernel)
         self.stages.append(stage)
         self.works.append(Single(instruction, kernels))
+
+    def _add_product(self, product: Product) -> None:
+        (result,) = product.instruction.results
+        group = product.group
+        local = {root for root in group.roles if root not in self.outside}
+        operands = {self.layouts[operand].root for operand in product.instruction.operands}
+        in_place = {
+            root: [other for other in over if other not in operands] for root, over in _in_place(group, local).items()
+        }
+        target = result
+        if self.readers[result] == 1 and result not in self.outputs:
+            target = result_memory(result, self.program.types, in_place, self.pinned)
+        if target != result:
+            local.add(result)
+            in_place[target] = []
+        instructions = (product.instruction, *group.instructions)
+        stage = Stage(
+            instructions,
+            operations=self._operations(instructions),
+            local=frozenset(local),
+            in_place={root: [other for other in over if other != result] for root, over in in_place.items()},
+            kernel="fused",
+        )
+        self.stages.append(stage)
+        self.works.append(replace(product, target=target))
 
     def _updated(self, instruction: Instruction) -> dict[str, list[str]]:
         """For the result of an op that changes some elements of its first operand that operand's root, if it may."""

@@ -1,6 +1,6 @@
 """`SectionMaker`: from the stages of a native plan to the steps of a call."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -14,7 +14,7 @@ from asg_executor.engines.native.fused.assembly import assemble, assemble_combin
 from asg_executor.engines.native.kernel_spec import KernelSpec
 from asg_executor.engines.native.kernel_table import NativeKernel
 from asg_executor.engines.native.object_code import functions
-from asg_executor.engines.native.plan import Combination, Fused, NativePlan, Single, Work
+from asg_executor.engines.native.plan import Combination, Fused, NativePlan, Product, Single, Work
 from asg_executor.engines.native.program import Call, Follows, NativeProgram
 from asg_executor.engines.native.team import process_team
 from asg_executor.engines.numpy_engine import numpy_steps
@@ -120,6 +120,8 @@ class SectionMaker:
                 return [Draft(*made, 1)]
             case Single():
                 return [self._single(work.instruction, kernel) for kernel in work.kernels]
+            case Product():
+                return [self._product(work, stage.local)]
 
     def program(self, calls: Sequence[PlannedCall]) -> CallsProgram:
         """What makes some calls, one after another.
@@ -146,10 +148,26 @@ class SectionMaker:
         return [self._step(self.program([call]), [call]) for call in calls]
 
     def _single(self, instruction: Instruction, kernel: NativeKernel) -> Draft:
+        addresses = self._addresses(instruction, kernel, self._memory.address)
+        return Draft(kernel.spec, (*addresses, self.failure.ctypes.data), kernel.parts)
+
+    def _product(self, work: Product, local: frozenset[str]) -> Draft:
+        (result,) = work.instruction.results
+
+        def address(root: str, offset: int = 0) -> int:
+            return self._memory.address(work.target if root == result else root, offset)
+
+        epilogue = assemble(work.group, self._plan, local, {}, address)
+        arguments = (*self._addresses(work.instruction, work.kernel, address), *epilogue.arguments)
+        return Draft(replace(work.spec, epilogue=epilogue.spec), arguments, work.kernel.parts)
+
+    def _addresses(
+        self, instruction: Instruction, kernel: NativeKernel, address: Callable[[str, int], int]
+    ) -> list[int]:
+        """The addresses of a kernel's arguments."""
         layouts = [self._plan.layouts[name] for name in (*instruction.operands, *instruction.results)]
         seen = [(layouts[argument.place], argument.offset) for argument in kernel.arguments]
-        addresses = [self._memory.address(layout.root, layout.offset + offset) for layout, offset in seen]
-        return Draft(kernel.spec, (*addresses, self.failure.ctypes.data), kernel.parts)
+        return [address(layout.root, layout.offset + offset) for layout, offset in seen]
 
     def _numpy_steps(self, stage: Stage, *, native: bool) -> Iterator[PlannedStep]:
         """The steps of a stage with NumPy; after a native kernel that may have failed, only if it has."""

@@ -19,6 +19,7 @@ __all__ = ["Access", "Instrumented", "UncheckedAccessError", "instrument"]
 _INDEX = ir.IntType(64)
 _LANE = ir.IntType(32)
 _MOST_ALIGNMENT = 64
+_FETCHES = "llvm.prefetch."  # whatever address it names
 
 
 class Access(NamedTuple):
@@ -179,6 +180,8 @@ class _Instrumentation:
         callee = instruction.callee
         if not isinstance(callee, ir.Function):
             raise self._unchecked(instruction)
+        if callee.name.startswith(_FETCHES):
+            return
         passes_pointers = any(_is_pointer(argument.type) for argument in instruction.args)
         if not callee.blocks:
             self._intrinsic(instruction, callee.name, passes_pointers=passes_pointers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -20,7 +21,7 @@ from asg_executor.engines.native.fused.passes import Passes
 from asg_executor.engines.native.fused.pointwise import emit_pointwise
 from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
 
-__all__ = ["define_loops"]
+__all__ = ["define_loops", "define_panel"]
 
 _INDEX = ir.IntType(64)
 _POINTER = ir.PointerType()
@@ -40,17 +41,56 @@ def define_loops(body: Body, module: ir.Module) -> None:
     ]
     builder.call(inner, [*arrays, scratch, begin, end, part])
     builder.ret_void()
-    _Loops(body, inner).emit()
+    *pointers, scratch, begin, end, part = inner.args
+    row = [(_INDEX(0), size) for size in body.row_shape]
+    _Loops(body, inner, _Extent(pointers, (begin, end), row, scratch, part)).emit()
+
+
+def define_panel(body: Body, module: ir.Module, width: int) -> ir.Function:
+    """Define a function that does a fused kernel's work for a part of each of some units.
+
+    It is `void (ptr array, …, i64 unit begin, i64 unit end, i64 first element)`.
+
+    Args:
+        body: what is computed: along one axis, in one pass, without accumulations.
+        module: where to define it.
+        width: for how many elements of each unit.
+    """
+    assert len(body.row_shape) == 1, "a panel is a piece of rows along one axis"
+    assert not body.accumulations, "a panel is no part: it has no row of its own"
+    types = [_POINTER] * body.arguments + [_INDEX] * 3
+    function = define_inner(module, "panel", types, disjoint=body.arguments if body.disjoint else 0)
+    *pointers, begin, end, first = function.args
+    _Loops(body, function, _Extent(pointers, (begin, end), [(first, width)])).emit()
+    return function
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """Over what the loops run.
+
+    Attributes:
+        pointers: the arrays.
+        units: the first unit, and the one after the last.
+        row: along each axis of a row the first element, and how many there are.
+        scratch: the memory for rows that are kept, where there are any.
+        part: the number of the part, where something is accumulated.
+    """
+
+    pointers: Sequence[ir.Value]
+    units: tuple[ir.Value, ir.Value]
+    row: Sequence[tuple[ir.Value, int]]
+    scratch: ir.Value | None = None
+    part: ir.Value | None = None
 
 
 class _Loops:
-    """Emits the loops into a function of the arrays, the scratch memory, the first and last unit, and the part."""
+    """Emits the loops into a function that has no code yet."""
 
-    def __init__(self, body: Body, function: ir.Function) -> None:
+    def __init__(self, body: Body, function: ir.Function, extent: _Extent) -> None:
         self.body = body
+        self.extent = extent
         self.passes = Passes(body)
-        self.pointers: Sequence[ir.Value] = function.args[: body.arguments]
-        self.scratch, self.begin, self.end, self.part = function.args[body.arguments :]
         self.entry = ir.IRBuilder(function.append_basic_block("entry"))
         self.builder = ir.IRBuilder(function.append_basic_block("start"))
         self.totals: dict[int, ir.Value] = {}  # where the running result of each reduction over the row stands
@@ -64,7 +104,7 @@ class _Loops:
                 self.totals[place] = self.entry.alloca(register_type(value.dtype))
         for item in self.body.accumulations:
             self._begin_accumulation(item)
-        with self._loop(self.begin, self.end) as unit:
+        with self._loop(*self.extent.units) as unit:
             self.units = self._indices(unit, self.body.unit_shape)
             self._emit_unit()
         self.builder.ret_void()
@@ -98,16 +138,20 @@ class _Loops:
 
     def _over_row(self, emit: Callable[[Sequence[ir.Value]], None]) -> None:
         """A loop over the elements of the row for each axis, one in another."""
-        self._over_axes(self.body.row_shape, (), emit)
+        self._over_axes(self.extent.row, (), emit)
 
     def _over_axes(
-        self, shape: Sequence[int], outer: tuple[ir.Value, ...], emit: Callable[[Sequence[ir.Value]], None]
+        self,
+        axes: Sequence[tuple[ir.Value, int]],
+        outer: tuple[ir.Value, ...],
+        emit: Callable[[Sequence[ir.Value]], None],
     ) -> None:
-        if not shape:
+        if not axes:
             emit(outer)
             return
-        with self._loop(_INDEX(0), _INDEX(shape[0])) as index:
-            self._over_axes(shape[1:], (*outer, index), emit)
+        first, count = axes[0]
+        with self._loop(first, self.builder.add(first, _INDEX(count), flags=("nsw", "nuw"))) as index:
+            self._over_axes(axes[1:], (*outer, index), emit)
 
     def _emit_unit(self) -> None:
         self.row_values = {}
@@ -224,7 +268,7 @@ class _Loops:
         offset = self._offset(self.units, access.unit_strides)
         if indices:
             offset = self.builder.add(offset, self._offset(indices, access.row_strides))
-        return self.builder.gep(self.pointers[access.argument], [offset], source_etype=memory_type(access.dtype))
+        return self.builder.gep(self.extent.pointers[access.argument], [offset], source_etype=memory_type(access.dtype))
 
     def _offset(self, indices: Sequence[ir.Value], strides: Sequence[int]) -> ir.Value:
         offset: ir.Value = _INDEX(0)
@@ -235,7 +279,7 @@ class _Loops:
         return offset
 
     def _scratch_pointer(self, place: int, indices: Sequence[ir.Value]) -> ir.Value:
-        begin = self.builder.gep(self.scratch, [_INDEX(self.passes.kept[place])], source_etype=ir.IntType(8))
+        begin = self.builder.gep(self.extent.scratch, [_INDEX(self.passes.kept[place])], source_etype=ir.IntType(8))
         type = register_type(self.body.values[place].dtype)
         return self.builder.gep(begin, [self._position(indices)], source_etype=type)
 
@@ -250,11 +294,11 @@ class _Loops:
         return position
 
     def _accumulator(self, item: Accumulation, indices: Sequence[ir.Value]) -> ir.Value:
-        offset = self.part
+        offset = self.extent.part
         if item.along_row:
-            offset = self.builder.mul(self.part, _INDEX(self.body.row_size))
+            offset = self.builder.mul(offset, _INDEX(self.body.row_size))
             offset = self.builder.add(offset, self._position(indices))
-        return self.builder.gep(self.pointers[item.argument], [offset], source_etype=memory_type(item.dtype))
+        return self.builder.gep(self.extent.pointers[item.argument], [offset], source_etype=memory_type(item.dtype))
 
     def _begin_accumulation(self, item: Accumulation) -> None:
         def begin(indices: Sequence[ir.Value]) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
+from asg_executor.engines.native.fused.body import Body
 from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.matmul.epilogue import EpilogueCode
 from asg_executor.engines.native.matmul.matrices import Matrices
 from asg_executor.engines.native.matmul.microkernel import Microkernel, define_microkernel
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
@@ -20,20 +22,28 @@ def scratch_elements(matrices: Matrices, tiling: Tiling) -> int:
     return _right_elements(tiling) + _left_elements(matrices, tiling)
 
 
-def define_block(module: ir.Module, matrices: Matrices, tiling: Tiling, elements: Elements) -> ir.Function:
+def define_block(
+    module: ir.Module, matrices: Matrices, tiling: Tiling, elements: Elements, epilogue: Body | None = None
+) -> ir.Function:
     """Define a function that computes a block of the result of one product.
 
     It is `void (ptr left, ptr right, ptr result, i64 row begin, i64 row end, i64 column begin, i64 column end, ptr
-    scratch)`. The pointers are those of the matrices' first elements; the block is given in tiles.
+    scratch)`. The pointers are those of the matrices' first elements; the block is given in tiles. With an epilogue
+    there follow `i64 first row, ptr array, …`: the number of the product's first row among the rows of all products,
+    and the epilogue's arrays.
 
     Args:
         module: where to define it.
         matrices: the products.
         tiling: how they are cut.
         elements: those of the matrices.
+        epilogue: what is computed of each element of the result once it has all terms; see `MatmulSpec`.
     """
-    function = define_inner(module, "block", [POINTER] * 3 + [INDEX] * 4 + [POINTER])
-    _Block(Code(function, elements, tiling.lanes), matrices, tiling).emit()
+    more = [] if epilogue is None else [INDEX] + [POINTER] * epilogue.arguments
+    function = define_inner(module, "block", [POINTER] * 3 + [INDEX] * 4 + [POINTER] + more)
+    code = Code(function, elements, tiling.lanes)
+    then = None if epilogue is None else EpilogueCode(code, epilogue, function.args[8], function.args[9:])
+    _Block(code, matrices, tiling, then).emit()
     return function
 
 
@@ -53,11 +63,12 @@ def _whole(elements: int, lanes: int) -> int:
 class _Block:
     """Emits the code of a block."""
 
-    def __init__(self, code: Code, matrices: Matrices, tiling: Tiling) -> None:
+    def __init__(self, code: Code, matrices: Matrices, tiling: Tiling, epilogue: EpilogueCode | None) -> None:
         self.code = code
         self.matrices = matrices
         self.tiling = tiling
-        self.left, self.right, self.result, *bounds, scratch = code.function.args
+        self.epilogue = epilogue
+        self.left, self.right, self.result, *bounds, scratch = code.function.args[:8]
         self.row_begin, self.row_end, self.column_begin, self.column_end = bounds
         self.packed_right = scratch
         self.packed_left = code.at_number(scratch, _right_elements(tiling))
@@ -130,12 +141,24 @@ class _Block:
                 bool(tiling.packed_tiles),
                 matrices.columns,
                 tiling.terms,
+                self.epilogue.fetched if self.epilogue else (),
             )
             steps = count if tiling.terms == 1 else tiling.steps(matrices.depth)
-            result = code.at(self.result, code.add(result_row, code.multiply(number, tiling.columns)))
-            code.builder.call(self._microkernel(kernel), [left, right, result, code.value(steps), first])
+            column = code.multiply(number, tiling.columns)
+            result = code.at(self.result, code.add(result_row, column))
+            fetched = self.epilogue.places(row, column) if self.epilogue else []
+            code.builder.call(self._microkernel(kernel), [left, right, result, code.value(steps), first, *fetched])
+            self._complete(row, size, column, width, code.add(term, count))
 
         self._over_columns(begin, end, tile)
+
+    def _complete(self, row: Index, rows: int, column: Index, width: int, reached: Index) -> None:
+        """Do the epilogue of a tile, if it has all terms."""
+        if self.epilogue is None:
+            return
+        builder, depth = self.code.builder, INDEX(self.matrices.depth)
+        with builder.if_then(builder.icmp_signed("==", self.code.value(reached), depth)):
+            self.epilogue.complete(row, rows, column, width)
 
     def _right_tile(self, number: Index, width: int, begin: Index, term: Index) -> tuple[ir.Value, int]:
         """Where the first element of a tile of the right matrix lies, and how far it is to the next row."""

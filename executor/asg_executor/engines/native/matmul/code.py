@@ -14,6 +14,7 @@ INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
 CONDITION = ir.IntType(1)
 _LANE = ir.IntType(32)
+_NEAREST, _DATA = 3, 1  # of `llvm.prefetch`: into which level of the cache, and that it is not code
 
 
 class _BFloat(ir.Type):
@@ -169,6 +170,17 @@ class Code:
             ir.FunctionType(ir.VoidType(), [value.type, POINTER, _LANE, mask.type]),
         )
         self.builder.call(function, [value, pointer, _LANE(elements.bytes), mask])
+
+    def fetch(self, pointer: ir.Value, *, writes: bool) -> None:
+        """Ask for a line of memory to be in the first level of the cache soon.
+
+        Args:
+            pointer: to any byte of it; it need not be memory of anybody's.
+            writes: whether it will be written.
+        """
+        type = ir.FunctionType(ir.VoidType(), [POINTER, _LANE, _LANE, _LANE])
+        function = self._intrinsic("llvm.prefetch.p0", type)
+        self.builder.call(function, [pointer, _LANE(int(writes)), _LANE(_NEAREST), _LANE(_DATA)])
 
     def load_pairs(self, pointer: ir.Value, count: ir.Value) -> ir.Value:
         """Pairs of bfloat16 that are neighbours, as a vector of packed numbers.

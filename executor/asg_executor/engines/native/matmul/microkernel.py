@@ -8,7 +8,24 @@ from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
-__all__ = ["Microkernel", "define_microkernel"]
+__all__ = ["Fetched", "Microkernel", "define_microkernel"]
+
+_LINE_BYTES = 64  # of the cache
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """An array whose elements at a tile's places are needed once the tile is there.
+
+    Attributes:
+        row: how many bytes lie between neighbours in a column.
+        bytes: how many an element has; those of a row are neighbours.
+        writes: whether they are written.
+    """
+
+    row: int
+    bytes: int
+    writes: bool
 
 
 @dataclass(frozen=True)
@@ -25,6 +42,7 @@ class Microkernel:
         right_is_packed: whether the right one does, which then has whole vectors at multiples of a vector's size.
         result_row: from one row of the result to the next.
         terms: how many terms each packed number of both matrices holds.
+        fetched: what is brought into the cache meanwhile.
     """
 
     rows: int
@@ -36,15 +54,17 @@ class Microkernel:
     right_is_packed: bool
     result_row: int
     terms: int = 1
+    fetched: tuple[Fetched, ...] = ()
 
 
 def define_microkernel(module: ir.Module, kernel: Microkernel, elements: Elements, lanes: int) -> ir.Function:
-    """Define `void (ptr left, ptr right, ptr result, i64 depth, i1 first)` in a module.
+    """Define `void (ptr left, ptr right, ptr result, i64 depth, i1 first, ptr fetched, …)` in a module.
 
     The pointers are those of the first elements; `depth` counts the packed numbers where both matrices are packed. The
     function adds the product to the result, or, where `first`, writes the product there.
     """
-    function = define_inner(module, "tile", [POINTER, POINTER, POINTER, INDEX, CONDITION], disjoint=3)
+    fetched = [POINTER] * len(kernel.fetched)
+    function = define_inner(module, "tile", [POINTER, POINTER, POINTER, INDEX, CONDITION, *fetched], disjoint=3)
     _Tile(Code(function, elements, lanes), kernel).emit()
     return function
 
@@ -55,7 +75,7 @@ class _Tile:
     def __init__(self, code: Code, kernel: Microkernel) -> None:
         self.code = code
         self.kernel = kernel
-        self.left, self.right, self.result, self.depth, self.first = code.function.args
+        self.left, self.right, self.result, self.depth, self.first, *self.fetched = code.function.args
         self.vectors = -(-kernel.columns // code.lanes)
 
     def emit(self) -> None:
@@ -82,6 +102,7 @@ class _Tile:
         running = [builder.phi(code.vector) for _ in sums]
         left = self._left_at(self.left, code.multiply(index, self.kernel.left_step))
         right = self._right_at(self.right, code.multiply(index, self.kernel.right_step))
+        self._fetch(index)
         added = self._term(left, right, list(running))
         following = builder.add(index, INDEX(1), flags=("nsw",))
         builder.cbranch(builder.icmp_signed("<", following, self.depth), body, after)
@@ -92,6 +113,18 @@ class _Tile:
             phi.add_incoming(new, body)
         builder.position_at_end(after)
         return added
+
+    def _fetch(self, term: ir.Value) -> None:
+        """Fetch one row of what is needed afterwards; from as many terms on as there are rows, the last one again."""
+        code, builder = self.code, self.code.builder
+        if not self.fetched:
+            return
+        row = code.least(term, self.kernel.rows - 1)
+        for pointer, fetched in zip(self.fetched, self.kernel.fetched, strict=True):
+            begin = code.multiply(row, fetched.row)
+            for line in range(0, self.kernel.columns * fetched.bytes, _LINE_BYTES):
+                place = builder.gep(pointer, [code.value(code.add(begin, line))], source_etype=ir.IntType(8))
+                code.fetch(place, writes=fetched.writes)
 
     def _term(self, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """The sums with the product of one column of the left matrix and one row of the right one."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from llvmlite import ir
 
 from asg_executor.engines.native.compilation import vector_unit
+from asg_executor.engines.native.fused.body import Body
 from asg_executor.engines.native.kernel_spec import define_kernel
 from asg_executor.engines.native.matmul.blocks import define_block, scratch_elements
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code
@@ -22,17 +23,21 @@ __all__ = ["MatmulSpec", "matmul_spec"]
 class MatmulSpec:
     """Matrix products; see `KernelSpec`. Its arguments are the left matrices, the right ones, and the results.
 
-    The results lie one after another, row by row. A unit is a block of one result.
+    The results lie one after another, row by row. A unit is a block of one result. The epilogue's arrays are arguments
+    as well, behind the others; where it reads the results, it has a pointer of its own to them.
 
     Attributes:
         dtype: that of operands and results; float16 and bfloat16 are multiplied and added in float32, and rounded once.
         matrices: the products.
         tiling: how they are cut.
+        epilogue: what is computed of each element as soon as it has all terms, and is in the cache: its units are the
+            rows of all results, and its row is one of them. It writes nothing that the product reads.
     """
 
     dtype: DType
     matrices: Matrices
     tiling: Tiling
+    epilogue: Body | None = None
 
     @property
     def units(self) -> int:
@@ -49,14 +54,11 @@ class MatmulSpec:
         matrices, tiling = self.matrices, self.tiling
         kernel = define_kernel(module)
         elements = Elements(self.dtype)
-        block = define_block(module, matrices, tiling, elements)
+        block = define_block(module, matrices, tiling, elements, self.epilogue)
         code = Code(kernel, elements, tiling.lanes)
         builder = code.builder
         arguments, begin, end, _, scratch = kernel.args
-        pointers = [
-            builder.load(builder.gep(arguments, [INDEX(number)], source_etype=POINTER), typ=POINTER)
-            for number in range(3)
-        ]
+        pointers, arrays = self._pointers(builder, arguments)
         with code.loop(begin, end) as unit:
             rest, column_block = code.split(unit, tiling.column_blocks)
             batch, row_block = code.split(rest, tiling.row_blocks)
@@ -65,8 +67,18 @@ class MatmulSpec:
             tiles = -(-matrices.columns // tiling.columns)
             columns = code.share(column_block, tiles, tiling.column_blocks)
             bounds = [code.value(bound) for bound in (*rows, *columns)]
-            builder.call(block, [left, right, result, *bounds, scratch])
+            first_row = [] if self.epilogue is None else [code.value(code.multiply(batch, matrices.rows))]
+            builder.call(block, [left, right, result, *bounds, scratch, *first_row, *arrays])
         builder.ret_void()
+
+    def _pointers(self, builder: ir.IRBuilder, arguments: ir.Value) -> tuple[list[ir.Value], list[ir.Value]]:
+        """Those of the three matrices, and those of the epilogue's arrays."""
+        count = 3 + (self.epilogue.arguments if self.epilogue else 0)
+        pointers = [
+            builder.load(builder.gep(arguments, [INDEX(number)], source_etype=POINTER), typ=POINTER)
+            for number in range(count)
+        ]
+        return pointers[:3], pointers[3:]
 
 
 def matmul_spec(dtype: DType, matrices: Matrices, parts: int) -> MatmulSpec | DotSpec:
