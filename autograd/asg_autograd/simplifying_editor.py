@@ -192,7 +192,7 @@ class SimplifyingEditor(Editor[Value]):
 
 def _key(node: Op) -> _Key:
     """What two nodes of one op have in common exactly if one can stand for the other."""
-    if not node.attributes:
+    if not type(node).attributes:
         return _operands_key(type(node), node.inputs)
     return (*node.inputs, *(_attribute_key(getattr(node, name)) for name in node.attributes))
 

@@ -266,7 +266,7 @@ def expanded_nodes(nodes: Iterable[Op]) -> int:
 def reachable_functions(nodes: Iterable[Op]) -> list[LinkedFunction]:
     """The functions that nodes call, and those that these call; each once, before those that call it."""
     found: dict[int, LinkedFunction] = {}
-    calls = [node for node in nodes if node.name == "call"]  # of a long document, few
+    calls = [node for node in nodes if type(node).name == "call"]  # of the class: to ask a node itself takes longer
     waiting = [function for node in calls for function in called_functions(node)][::-1]
     entered: set[int] = set()
     while waiting:
