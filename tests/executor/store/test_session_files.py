@@ -1,12 +1,16 @@
 """A session on disk: the newest sound state, and the steps since."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from asg_executor.sessions.step_request import StepRequest
+from asg_executor.store import durable_files
 from asg_executor.store.database import Database
 from asg_executor.store.errors import DamagedFileError
 from asg_executor.store.saved_state import SavedState
@@ -19,6 +23,11 @@ def database(tmp_path: Path) -> Database:
     with result.transaction():
         result.insert("sessions", {"id": "s", "created": 0.0, "settings": "{}"})
     return result
+
+
+SIZES = [1, 100_000, 600_000]
+"""Elements of 8 bytes: of a step that is written when it is finished, before it computes, and in a thread."""
+WAYS = ["written at once", "written before", "written in a thread"]
 
 
 def opened(tmp_path: Path, database: Database) -> SessionFiles:
@@ -144,7 +153,7 @@ def test_a_state_that_no_step_led_to_begins_a_new_history(tmp_path: Path, databa
     assert len(list((tmp_path / "s" / "logs").iterdir())) == 1
 
 
-@pytest.mark.parametrize("size", [1, 100_000], ids=["written at once", "written in a thread"])
+@pytest.mark.parametrize("size", SIZES, ids=WAYS)
 def test_a_step_that_is_abandoned_does_not_count(tmp_path: Path, database: Database, size: int) -> None:
     files = opened(tmp_path, database)
     files.save(state(0))
@@ -158,3 +167,44 @@ def test_a_step_that_is_abandoned_does_not_count(tmp_path: Path, database: Datab
     again = opened(tmp_path, database)
     again.load()
     assert logged(again, 0) == [(1, 1, 1), (2, 2, 2)]
+
+
+class CountingThreads(ThreadPoolExecutor):
+    """A thread, and how many calls it was given."""
+
+    count = 0
+
+    @override
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.count += 1
+        return super().submit(fn, *args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("size", "written", "threads"), [*zip(SIZES, [False, True, None], [0, 0, 1], strict=True)], ids=WAYS
+)
+def test_when_a_step_is_written_depends_on_its_size(
+    tmp_path: Path, database: Database, size: int, written: bool | None, threads: int
+) -> None:
+    writers = CountingThreads(1)
+    files = SessionFiles(tmp_path / "s", database, "s", writers)
+    files.save(state(0))
+    files.begin(1, StepRequest([{"x": np.full(size, 1)}], None))
+    (log,) = (tmp_path / "s" / "logs").glob("*/*.log")
+    if written is not None:  # what a thread has written by now is a matter of chance
+        assert (log.stat().st_size > 64 + 8 * size) == written
+    files.finish(f"{1:064x}")
+    assert logged(files, 0) == [(1, 1, 1)]
+    assert writers.count == threads
+    files.close()
+
+
+def test_a_system_that_cannot_begin_with_a_flush_keeps_steps_all_the_same(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable_files, "_begin_write_out", None)
+    files = opened(tmp_path, database)
+    files.save(state(0))
+    append(files, 1, size=SIZES[1])
+    assert logged(files, 0) == [(1, 1, 1)]
+    files.close()
