@@ -7,7 +7,7 @@ visited; cotangents of one value are added in the order in which its uses are me
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from asg_autograd.custom_gradient import custom_vjp, pull_back_call
-from asg_autograd.dependence import dependents, differentiable_operands, path_through
+from asg_autograd.dependence import dependents, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
 from asg_autograd.function_gradients import pull_back_through
 from asg_autograd.inlining import inline
@@ -50,7 +50,7 @@ def backward(
     reached = set(wanted)
     between = dependents(nodes, value, reached)
     cotangents = {reference: seed for reference, seed in seeds.items() if reference in reached}
-    for node in reversed(between):
+    for node, through in reversed(between):
         references = node.references()
         given = tuple([cotangents.pop(reference, None) for reference in references])
         if given.count(None) == len(given):
@@ -60,24 +60,23 @@ def backward(
         operands = tuple(map(value, node.inputs))
         try:
             application = Application(operands, tuple(map(value, references)), given)
-            pulled = _pull_back(node, application, reached)
+            pulled = _pull_back(node, application, through)
         except NotDifferentiableError as error:
             op = node.name if error.node == node.id else f"{node.name}, in whose expansion is {error.op}"
-            through = error.path if error.node == node.id else references
-            path = path_through(between, node, through, reached, seeds)
+            left_by = error.path if error.node == node.id else references
+            path = path_through(between, node, left_by, reached, seeds)
             raise NotDifferentiableError(node.id, op, path, error.reason) from None
         except DimError as error:
             raise TransformError(f'node "{node.id}" ({node.name}) cannot be differentiated: {error}') from None
-        _accumulate(cotangents, node, operands, pulled, reached)
+        _accumulate(cotangents, node, operands, pulled, through)
     return cotangents
 
 
 def _accumulate(
-    cotangents: dict[str, Value], node: Op, operands: tuple[Value, ...], pulled: Cotangents, reached: set[str]
+    cotangents: dict[str, Value], node: Op, operands: tuple[Value, ...], pulled: Cotangents, through: tuple[bool, ...]
 ) -> None:
-    flags = differentiable_operands(type(node), len(operands))
-    for reference, operand, cotangent, differentiable in zip(node.inputs, operands, pulled, flags, strict=True):
-        if cotangent is None or reference not in reached or not differentiable:
+    for reference, operand, cotangent, is_wanted in zip(node.inputs, operands, pulled, through, strict=True):
+        if cotangent is None or not is_wanted:
             continue
         if cotangent.type != operand.type:
             cotangent = unbroadcast(cotangent, operand.shape)
@@ -87,26 +86,22 @@ def _accumulate(
         cotangents[reference] = cotangent if before is None else added(before, cotangent)
 
 
-def _pull_back(node: Op, application: Application, reached: set[str]) -> Cotangents:
+def _pull_back(node: Op, application: Application, through: tuple[bool, ...]) -> Cotangents:
     rule = rules.find(type(node))
     if rule is not None:
         return rule(node, application)
     if isinstance(node, Call):
-        return _pull_back_call(node, application, reached)
+        return _pull_back_call(node, application, through)
     if isinstance(node, Composite):
         return _pull_back_expansion(node, application)
     raise NotDifferentiableError(node.id, node.name, node.references())
 
 
-def _pull_back_call(node: Call, application: Application, reached: set[str]) -> Cotangents:
+def _pull_back_call(node: Call, application: Application, through: tuple[bool, ...]) -> Cotangents:
     vjp = custom_vjp(node)
     if vjp is not None:
         return pull_back_call(vjp, application)
-    wanted = tuple(
-        reference in reached and operand.dtype.is_floating
-        for reference, operand in zip(node.inputs, application.operands, strict=True)
-    )
-    return pull_back_through(node.linked, application, wanted, backward)
+    return pull_back_through(node.linked, application, through, backward)
 
 
 def _pull_back_expansion(node: Composite, application: Application) -> Cotangents:

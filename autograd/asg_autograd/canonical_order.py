@@ -19,9 +19,13 @@ def canonical_order(nodes: Sequence[Op], outputs: Iterable[Output]) -> list[Op]:
         nodes: a graph, in any topological order.
         outputs: what is wanted of it.
     """
-    # Nodes are told by their places: of a long document, lists of numbers are quicker than tables of names.
-    places = {reference: place for place, node in enumerate(nodes) for reference in node.references()}
-    operands = [[places[reference] for reference in node.inputs if reference in places] for node in nodes]
+    # Nodes are told by their places: of a long document, lists of numbers are quicker than tables of names. Names are
+    # looked up while those that were entered last, which most nodes take, are still in the processor's caches.
+    places: dict[str, int] = {}
+    operands: list[list[int]] = []
+    for place, node in enumerate(nodes):
+        operands.append([places[reference] for reference in node.inputs if reference in places])
+        places.update(dict.fromkeys(node.references(), place))
     heights: list[int] = []
     for below in operands:
         heights.append(1 + max([heights[place] for place in below], default=0))

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from asg_schema.editing import Value
 from asg_schema.op import Op
 from asg_schema.ops.elementwise import Ceil, Floor, Round, Sign
 
-__all__ = ["dependents", "differentiable_operands", "disconnection", "is_flat", "path_through"]
+__all__ = ["Dependent", "dependents", "differentiable_operands", "disconnection", "is_flat", "path_through"]
 
 _FLAT = (Sign, Floor, Ceil, Round)
 """Ops whose derivative is 0 wherever there is one."""
@@ -25,29 +26,35 @@ def differentiable_operands(op: type[Op], count: int) -> tuple[bool, ...]:
     return tuple(op.operands[min(index, last)].differentiable for index in range(count))
 
 
-def dependents(nodes: Sequence[Op], value: Callable[[str], Value], reached: set[str]) -> list[Op]:
+class Dependent(NamedTuple):
+    """A node that depends differentiably on something.
+
+    Attributes:
+        node: the node.
+        through: for each of its operands whether it does so through it.
+    """
+
+    node: Op
+    through: tuple[bool, ...]
+
+
+def dependents(nodes: Sequence[Op], value: Callable[[str], Value], reached: set[str]) -> list[Dependent]:
     """The nodes that depend differentiably on a value in `reached`, to which their floating-point results are added."""
-    found: list[Op] = []
+    found: list[Dependent] = []
     for node in nodes:
-        if not _depends(node, reached):
+        flags = differentiable_operands(type(node), len(node.inputs))
+        through = tuple([flag and reference in reached for flag, reference in zip(flags, node.inputs, strict=True)])
+        if True not in through:
             continue
         floating = [reference for reference in node.references() if value(reference).dtype.is_floating]
         if floating:
             reached.update(floating)
-            found.append(node)
+            found.append(Dependent(node, through))
     return found
 
 
-def _depends(node: Op, reached: set[str]) -> bool:
-    flags = differentiable_operands(type(node), len(node.inputs))
-    for flag, reference in zip(flags, node.inputs, strict=True):  # noqa: SIM110 - `any` takes three times as long
-        if flag and reference in reached:
-            return True
-    return False
-
-
 def path_through(
-    between: Sequence[Op], node: Op, results: Iterable[str], reached: Collection[str], ends: Iterable[str]
+    between: Sequence[Dependent], node: Op, results: Iterable[str], reached: Collection[str], ends: Iterable[str]
 ) -> tuple[str, ...]:
     """The ids on a path through a node, from a value that it depends on to one that depends on it.
 
@@ -58,7 +65,7 @@ def path_through(
         reached: what the path may begin with, and the results of `between` that depend on it.
         ends: what the path may end with; one of `results` leads to one of them.
     """
-    definitions = {reference: step for step in between for reference in step.references()}
+    definitions = {reference: step for step, _ in between for reference in step.references()}
     before: list[str] = []
     step: Op | None = node
     while step is not None:
@@ -66,7 +73,7 @@ def path_through(
         step = definitions.get(reference)
         before.append(reference if step is None else step.id)
     source: dict[str, Op] = dict.fromkeys(results, node)
-    for later in between:
+    for later, _ in between:
         for reference in later.inputs:
             if reference in source and later is not node:
                 source.update((result, definitions[reference]) for result in later.references())

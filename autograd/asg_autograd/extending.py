@@ -24,6 +24,7 @@ def extended_document(document: Document, editor: SimplifyingEditor) -> Document
     for node in reversed(editor.nodes[first:]):
         if node.id in needed or not needed.isdisjoint(node.references()):  # the first is quick, and mostly so
             appended.append(node)
+            needed.difference_update(node.references())  # no node before it takes them: the set stays small, and quick
             needed.update(node.inputs)
         else:
             for reference in node.references():

@@ -6,7 +6,7 @@ one are visited.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from asg_autograd.dependence import dependents, differentiable_operands, path_through
+from asg_autograd.dependence import Dependent, dependents, differentiable_operands, path_through
 from asg_autograd.errors import NotDifferentiableError, TransformError
 from asg_autograd.function_tangents import push_forward_through
 from asg_autograd.inlining import inline
@@ -47,7 +47,7 @@ def forward(
     reached, wanted = set(seeds), list(wanted)
     between = dependents(nodes, value, reached)
     needed = reached.intersection(wanted)
-    on_path = _leading_to(between, needed, reached)
+    on_path = _leading_to(between, needed)
     found = {reference: seed for reference, seed in seeds.items() if reference in needed}
     for node in on_path:
         given = _tangents_of_operands(node, found)
@@ -73,16 +73,14 @@ def forward(
     return {reference: found[reference] for reference in wanted if reference in found}
 
 
-def _leading_to(between: Sequence[Op], needed: set[str], reached: set[str]) -> list[Op]:
-    """The nodes that lead to a value in `needed`, to which what they depend on within `reached` is added."""
+def _leading_to(between: Sequence[Dependent], needed: set[str]) -> list[Op]:
+    """The nodes that lead to a value in `needed`, to which the operands through which they depend are added."""
     found: list[Op] = []
-    for node in reversed(between):
+    for node, through in reversed(between):
         if needed.isdisjoint(node.references()):
             continue
         found.append(node)
-        inputs = node.inputs
-        flags = differentiable_operands(type(node), len(inputs))
-        needed.update(reference for reference, flag in zip(inputs, flags, strict=True) if flag and reference in reached)
+        needed.update([reference for reference, is_reached in zip(node.inputs, through, strict=True) if is_reached])
     found.reverse()
     return found
 

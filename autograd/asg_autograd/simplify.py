@@ -218,11 +218,12 @@ class _Rebuilding:
         return _copy(node, inputs=inputs) if inputs != node.inputs else node
 
 
-def _shared(nodes: Iterable[Op], outputs: Iterable[Output]) -> set[str]:
+def _shared(nodes: Sequence[Op], outputs: Iterable[Output]) -> set[str]:
     """The references that stay needed if one node does without them: of outputs, and of what several nodes take."""
     shared = {output.value for output in outputs}
     used: set[str] = set()
-    for node in nodes:
+    for node in reversed(nodes):
+        used.difference_update(node.references())  # no node before it takes them: the set stays small, and quick
         for reference in set(node.inputs):
             (shared if reference in used else used).add(reference)
     return shared

@@ -1,7 +1,7 @@
 """An editor that keeps what it writes small: nothing is computed twice, and what changes nothing is left out."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from typing_extensions import override
@@ -50,6 +50,7 @@ class SimplifyingEditor(Editor[Value]):
         self.before_broadcast: dict[str, str] = {}
         self._definitions: dict[str, Op] = {}
         self._constants: dict[_Key, Value] = {}
+        self._loaded: list[Mapping[str, TensorType]] = []
         self._kept: set[str] = set()
         self._used: set[str] = set()
         self._asked = 0  # the number of nodes whose operands are in `_used`
@@ -58,8 +59,9 @@ class SimplifyingEditor(Editor[Value]):
     @override
     def load(self, document: "Document") -> None:
         super().load(document)
+        self._loaded.append(document.types)
         for node in document.nodes:
-            self._keep(node)
+            self._enter(node)
 
     def keep(self, node: Op, results: tuple[TensorType, ...]) -> None:
         """Append a node that stays as it is, like those of a loaded document.
@@ -69,11 +71,11 @@ class SimplifyingEditor(Editor[Value]):
             results: the types of its results.
         """
         self._record(node, results)
-        self._keep(node)
-
-    def _keep(self, node: Op) -> None:
-        self._definitions[node.id] = node
         self._kept.update(node.references())
+        self._enter(node)
+
+    def _enter(self, node: Op) -> None:
+        self._definitions[node.id] = node
         if type(node) is not Barrier:
             self._known[type(node)].setdefault(_key(node), node.id)
 
@@ -90,7 +92,7 @@ class SimplifyingEditor(Editor[Value]):
         for node in self.nodes[self._asked :]:  # only now, because this is seldom asked
             self._used.update(node.inputs)
         self._asked = len(self.nodes)
-        return value.id in self._used or value.id in self._kept
+        return value.id in self._used or self.is_kept(value)
 
     def is_fresh(self, value: Value) -> bool:
         """Whether a value is among the last that were appended, and has no use. No others are looked at."""
@@ -103,7 +105,7 @@ class SimplifyingEditor(Editor[Value]):
 
     def is_kept(self, value: Value) -> bool:
         """Whether a value stays needed by what was loaded or marked; what was appended may yet be left out."""
-        return value.id in self._kept
+        return value.id in self._kept or any(value.id in types for types in self._loaded)
 
     def mark_used(self, value: Value) -> None:
         """Say that a value stays needed, by what was not appended yet or by an output."""
