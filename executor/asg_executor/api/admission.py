@@ -14,7 +14,7 @@ __all__ = ["Admission"]
 
 
 class Admission:
-    """One request's place among those that are worked on or wait: an asynchronous context manager.
+    """One request's place among those that are worked on or wait: a context manager.
 
     Args:
         pool: where the place is.
@@ -36,7 +36,7 @@ class Admission:
         self._token: Token[str] | None = None
         self.has_place = False
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         """Take the place.
 
         Raises:
@@ -48,7 +48,7 @@ class Admission:
         self._token = current_tenant.set(self._tenant)
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Give place and room back."""

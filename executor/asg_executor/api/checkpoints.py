@@ -101,7 +101,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
     which the new one counts; `removed` names them. The same request for the same state again is answered with what is
     there.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         required = required_state(request)
         body = await service.json_body(request, CreateCheckpointBody)
@@ -122,7 +122,7 @@ async def create_checkpoint(session_id: str, request: Request, service: TrainAcc
 @router.get("", responses=answers(forms.CheckpointList))
 async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
     """All checkpoints, in the order in which they were made."""
-    async with service.admit():
+    with service.admit():
         held = service.session_with_checkpoints(session_id)
         listed = await service.pool.run_locked(
             held.lock, lambda: [describe_checkpoint(item) for item in held.checkpoints.all()]
@@ -133,7 +133,7 @@ async def list_checkpoints(session_id: str, service: RunAccess) -> Response:
 @router.get("/{name}", openapi_extra=IF_NONE_MATCH, responses=answers(forms.Checkpoint, binary=TENSORS))
 async def get_checkpoint(session_id: str, name: str, request: Request, service: RunAccess) -> Response:
     """A checkpoint; with `Accept: application/vnd.safetensors` its parameters. The ETag is the digest of its state."""
-    async with service.admit():
+    with service.admit():
         held = service.session_with_checkpoints(session_id)
         media_type = accepted_type(request, (JSON, SAFETENSORS))
 
@@ -167,7 +167,7 @@ async def restore_checkpoint(session_id: str, name: str, request: Request, servi
 
     With `If-Match` this happens only in the state that it names, else the answer is 412.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session_with_checkpoints(session_id)
         body = await service.json_body(request, RestoreBody)
         required = required_state(request)
@@ -216,7 +216,7 @@ async def _revive(
 @router.delete("/{name}", status_code=204, openapi_extra=IF_MATCH)
 async def delete_checkpoint(session_id: str, name: str, request: Request, service: TrainAccess) -> Response:
     """Remove a checkpoint. With `If-Match` only if its state is one that it names."""
-    async with service.admit():
+    with service.admit():
         held = service.session_with_checkpoints(session_id)
 
         required = required_state(request)

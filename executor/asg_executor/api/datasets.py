@@ -43,7 +43,7 @@ async def add_dataset(request: Request, service: TrainAccess) -> Response:
 
     It is written to the disk while it arrives. Texts in its header are not kept.
     """
-    async with service.admit():
+    with service.admit():
         if body_type(request) != SAFETENSORS:
             raise ProblemError("unsupported_media_type", f"a data set is {SAFETENSORS}")
         info, is_new = await receive_dataset(request, service, service.principal.tenant, _no_check)
@@ -58,7 +58,7 @@ def _no_check(_: Mapping[str, str]) -> None:
 @router.get("", responses=answers(DatasetList))
 async def list_datasets(service: RunAccess) -> Response:
     """All data sets, in the order in which they were sent; those that are damaged apart, with the reason."""
-    async with service.admit():
+    with service.admit():
         store, tenant = service.datasets, service.principal.tenant
         found = await service.pool.run(lambda: store.all(tenant))
     sound = [_describe(item) for item in found if isinstance(item, DatasetInfo)]
@@ -69,7 +69,7 @@ async def list_datasets(service: RunAccess) -> Response:
 @router.get("/{dataset}", responses=answers(Dataset))
 async def get_dataset(dataset: str, service: RunAccess) -> Response:
     """What is known of a data set: its size, its length, and the dtype and shape of each tensor."""
-    async with service.admit():
+    with service.admit():
         store, tenant = service.datasets, service.principal.tenant
         info = await service.pool.run(lambda: store.find(tenant, dataset))
     return json_response(_describe(info))
@@ -78,7 +78,7 @@ async def get_dataset(dataset: str, service: RunAccess) -> Response:
 @router.delete("/{dataset}", status_code=204)
 async def delete_dataset(dataset: str, service: TrainAccess) -> Response:
     """Remove a data set, unless a job that is not at its end reads it."""
-    async with service.admit():
+    with service.admit():
         store, tenant = service.datasets, service.principal.tenant
         service.jobs.check_dataset_free(tenant, dataset)
         await service.pool.run(lambda: store.remove(tenant, dataset))

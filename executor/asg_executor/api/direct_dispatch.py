@@ -77,33 +77,31 @@ class DirectDispatch:
             handle: what `handler` found.
         """
         with self._observation.of(scope) as observed:
-            await self._answer(scope, receive, send, handle, observed)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, handle: _Handler, observed: Observed) -> None:
-        async def counted_receive() -> Message:
-            message = await receive()
-            observed.received += len(message.get("body", b""))
-            return message
+            async def counted_receive() -> Message:
+                message = await receive()
+                observed.received += len(message.get("body", b""))
+                return message
 
-        headers = identified(scope)
-        try:
-            refuse_strangers(scope["method"], headers, self._names)
-            response = await handle(Request(scope, counted_receive))
-        except asyncio.CancelledError:  # the server stops: it has waited long enough for this answer
-            response = stopped().response(scope["path"], headers.request_id)
+            headers = identified(scope)
+            try:
+                refuse_strangers(scope["method"], headers, self._names)
+                response = await handle(Request(scope, counted_receive))
+            except asyncio.CancelledError:  # the server stops: it has waited long enough for this answer
+                response = stopped().response(scope["path"], headers.request_id)
+                await self._send(response, headers.request_id, send, observed)
+                raise
+            except Exception as error:  # the last resort: whatever it is, it is logged, and the client gets a problem
+                response = problem_for(error).response(scope["path"], headers.request_id)
             await self._send(response, headers.request_id, send, observed)
-            raise
-        except Exception as error:  # the last resort: whatever it is, it is logged, and the client gets a problem
-            response = problem_for(error).response(scope["path"], headers.request_id)
-        await self._send(response, headers.request_id, send, observed)
 
     async def _send(self, response: Response, request_id: str, send: Send, observed: Observed) -> None:
         observed.status = response.status_code
         answered = [*response.raw_headers, (REQUEST_ID, request_id.encode())]
         await send({"type": "http.response.start", "status": response.status_code, "headers": answered})
         body = bytes(response.body)
-        await send_body({"type": "http.response.body", "body": body}, send, self._budget)
         observed.sent = len(body)
+        await send_body({"type": "http.response.body", "body": body}, send, self._budget)
 
 
 class DirectApplication(FastAPI):

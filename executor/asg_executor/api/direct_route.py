@@ -1,7 +1,7 @@
 """`DirectRoute`: a route that is called often, without the machinery of FastAPI that it makes no use of."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Request
@@ -28,7 +28,8 @@ class DirectRoute(APIRoute):
         texts, requests, dependencies = self._parameters()
 
         async def handle(request: Request) -> Response:
-            given: dict[str, Any] = {name: request.path_params[name] for name in texts}
+            path: Mapping[str, str] = request.scope["path_params"]
+            given: dict[str, Any] = {name: path[name] for name in texts}
             for name in requests:
                 given[name] = request
             for name, dependency in dependencies.items():

@@ -78,7 +78,7 @@ async def export_checkpoint(session_id: str, name: str, request: Request, servic
 
     It counts there once all of it is written; what was interrupted is sent again. None is replaced by another.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session_with_checkpoints(session_id)
         body = await service.json_body(request, ExportBody)
         place = await _place(service, body.url)
@@ -106,7 +106,7 @@ async def import_checkpoint(session_id: str, request: Request, service: TrainAcc
     Every byte is compared with the checksums of the export before it counts. The session itself stays as it is until
     the checkpoint is restored. The imported checkpoint is pinned.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         required = required_state(request)
         body = await service.json_body(request, ImportBody)
@@ -131,7 +131,7 @@ async def import_session(request: Request, service: TrainAccess) -> Response:
     It goes on as the exported one would have, bit for bit on the same engine. `Idempotency-Key` is as for other
     sessions.
     """
-    async with service.admit():
+    with service.admit():
         key = idempotency_key(request)
         body = await service.json_body(request, ImportSessionBody)
         exported = await _read(service, await _place(service, body.url))

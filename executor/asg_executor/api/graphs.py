@@ -59,7 +59,7 @@ async def add_graph(request: Request, service: TrainAccess) -> Response:
     It is kept by what it means: sending the same one again answers 200 instead of 201. An invalid one is answered 422
     with every error and its JSON Pointer.
     """
-    async with service.admit():
+    with service.admit():
         if body_type(request) != JSON:
             raise ProblemError("unsupported_media_type", f"a document is sent as {JSON}")
         content = await service.body_bytes(request, JSON)
@@ -87,7 +87,7 @@ def _is_kept(service: TenantService, digest: str) -> bool:
 @router.get("/{digest}", responses=answers(GraphWithDocument))
 async def get_graph(digest: str, service: RunAccess) -> Response:
     """A graph's interface, and the document itself in `document`."""
-    async with service.admit():
+    with service.admit():
         document = service.graph(digest)
         return await service.pool.run(
             lambda: json_response({**describe_graph(document), "document": document.to_dict()})
@@ -103,7 +103,7 @@ async def run_graph(digest: str, request: Request, service: RunAccess) -> Respon
     Without `outputs` the answer has every output that is neither a gradient nor a state update and that the given
     inputs suffice for.
     """
-    async with service.admit():
+    with service.admit():
         document = service.graph(digest)
         media_type = accepted_type(request)
         body = await service.body(request, RunGraphBody)

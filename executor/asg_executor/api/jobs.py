@@ -62,7 +62,7 @@ async def create_job(session_id: str, request: Request, service: TrainAccess) ->
     In safetensors the body is the data set, which stays; its metadata has the other fields. With an `Idempotency-Key`
     the same request makes one job however often it is sent.
     """
-    async with service.admit():
+    with service.admit():
         held, key, jobs = service.session(session_id), idempotency_key(request), service.jobs
         settings = await _settings(request, service, held.tenant)
         job, replayed = await jobs.create(held, settings, key)
@@ -156,7 +156,7 @@ async def cancel_job(job_id: str, service: TrainAccess) -> Response:
 async def resume_job(job_id: str, service: TrainAccess) -> Response:
     """Let a job that failed or was cancelled go on from where it is, if its session was not changed since."""
     job, jobs = service.job(job_id), service.jobs
-    async with service.admit():
+    with service.admit():
         await jobs.resume(job)
     return json_response(job.describe(), 202)
 
@@ -164,7 +164,7 @@ async def resume_job(job_id: str, service: TrainAccess) -> Response:
 @router.delete("/jobs/{job_id}", status_code=204)
 async def delete_job(job_id: str, service: TrainAccess) -> Response:
     """Forget a job that is at its end, or damaged. Its session stays as it is, with its checkpoints."""
-    async with service.admit():
+    with service.admit():
         if service.has_damaged_job(job_id):
             await service.jobs.forget_damaged(job_id)
         else:

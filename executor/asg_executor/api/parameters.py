@@ -40,7 +40,7 @@ async def get_parameters(session_id: str, request: Request, service: RunAccess) 
 
     With `If-None-Match` the answer is 304 in the states that it names.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
@@ -56,7 +56,7 @@ async def get_parameters(session_id: str, request: Request, service: RunAccess) 
 @router.get("/{session_id}/parameters/average", openapi_extra=IF_NONE_MATCH, responses=_VALUES)
 async def get_average(session_id: str, request: Request, service: RunAccess) -> Response:
     """All parameters, of the trained ones the average over the steps; where the optimizer has an `average_decay`."""
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request, (SAFETENSORS, JSON))
 
@@ -80,7 +80,7 @@ async def put_parameters(session_id: str, request: Request, service: TrainAccess
 
     With `If-Match` this happens only in the state that it names, else the answer is 412.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         required = required_state(request)
         body = await service.body(request, ParametersBody)

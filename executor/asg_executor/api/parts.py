@@ -60,7 +60,7 @@ async def put_part(session_id: str, number: str, part: str, request: Request, se
     Parts are held in memory until then: they are lost with the process, when the session is changed otherwise, and when
     none comes for a while. `expected_part` says which comes next.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         step, place, required = step_number(number), _part_number(part), required_state(request)
         answer_type, request_type = accepted_type(request), body_type(request)
@@ -111,7 +111,7 @@ def _forget_later(held: HeldSession, idle: float, wait: float) -> None:
 @router.get("", responses=answers(Parts))
 async def get_parts(session_id: str, number: str, service: RunAccess) -> Response:
     """Which parts of the session's next step are there: those before `expected_part`."""
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         step = step_number(number)
 
@@ -128,7 +128,7 @@ async def get_parts(session_id: str, number: str, service: RunAccess) -> Respons
 @router.delete("", status_code=204, openapi_extra=IF_MATCH)
 async def delete_parts(session_id: str, number: str, request: Request, service: TrainAccess) -> Response:
     """Forget the parts of the session's next step that came, so that others can be sent."""
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         step, required = step_number(number), required_state(request)
 

@@ -2,14 +2,15 @@
 
 import asyncio
 import ipaddress
-import os
 import re
 from collections.abc import Collection
 from functools import lru_cache
+from random import Random
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from asg_executor.api.headers import first_headers
 from asg_executor.api.problems import ProblemError, problem_for
 
 __all__ = ["REQUEST_ID", "RequestContext", "identified", "refuse_strangers", "stopped"]
@@ -18,6 +19,7 @@ REQUEST_ID = b"x-request-id"
 """The header with the id of a request, as ASGI has it."""
 
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}\Z")
+_RANDOM = Random()  # a request's id is no secret, and so many random bytes of the system take a microsecond
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -78,19 +80,15 @@ class _Headers(NamedTuple):
     origin: str | None
 
 
-_FIELDS = frozenset({REQUEST_ID, b"host", b"origin"})
-
-
 def identified(scope: Scope) -> _Headers:
     """Give a request its id, which stands in its state from then on; what its headers say, the first of each name."""
-    found: dict[bytes, str] = {}
-    for name, value in scope["headers"]:
-        if name in _FIELDS and name not in found:
-            found[name] = value.decode("latin-1")
-    own = found.get(REQUEST_ID, "")
-    request_id = own if own and _ACCEPTABLE.match(own) else os.urandom(16).hex()
+    found = first_headers(scope)
+    own = found.get(REQUEST_ID, b"").decode("latin-1")
+    request_id = own if own and _ACCEPTABLE.match(own) else f"{_RANDOM.getrandbits(128):032x}"
     scope.setdefault("state", {})["request_id"] = request_id
-    return _Headers(request_id, found.get(b"host", ""), found.get(b"origin"))
+    origin = found.get(b"origin")
+    host = found.get(b"host", b"").decode("latin-1")
+    return _Headers(request_id, host, None if origin is None else origin.decode("latin-1"))
 
 
 def stopped() -> ProblemError:

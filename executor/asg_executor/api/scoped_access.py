@@ -40,7 +40,7 @@ class Access(SecurityBase):
         Raises:
             ProblemError: the request may not have what is needed.
         """
-        service: Service = request.app.state.service
+        service: Service = request.scope["app"].state.service
         return TenantService(service, authenticate(request, service, self.scope))
 
 

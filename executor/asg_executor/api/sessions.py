@@ -101,7 +101,7 @@ async def create_session(request: Request, service: TrainAccess) -> Response:
     With an `Idempotency-Key` the same request creates one session however often it is sent: it is answered with that
     session as it is now, and `Idempotent-Replayed: true`.
     """
-    async with service.admit():
+    with service.admit():
         key = idempotency_key(request)
         body = await service.body(request, CreateSessionBody)
         check_optimizer(body.optimizer, service.settings.max_nodes)
@@ -185,7 +185,7 @@ async def list_sessions(service: RunAccess) -> Response:
 @router.get("/{session_id}", openapi_extra=IF_NONE_MATCH, responses=answers(Session))
 async def get_session(session_id: str, request: Request, service: RunAccess) -> Response:
     """A session: its step, graphs, optimizer and parameters, and the digest of its state, which is the ETag, too."""
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         description = await service.pool.run_locked(held.lock, lambda: describe_session(held))
     digest = description["digest"]
@@ -217,7 +217,7 @@ async def run_session(session_id: str, request: Request, service: RunAccess) -> 
     Without `outputs` the answer has every output that is neither a gradient nor a state update and that the given
     inputs suffice for.
     """
-    async with service.admit():
+    with service.admit():
         held = service.session(session_id)
         media_type = accepted_type(request)
         body = await service.body(request, RunBody)

@@ -111,7 +111,7 @@ async def take_step(session_id: str, number: str, request: Request, service: Tra
     With `If-Match` the step is taken only in a state that it names, else the answer is 412; the answer then has the
     ETag of the state after the step. A step that was taken is answered all the same when it is sent again.
     """
-    async with service.admit():
+    with service.admit():
         begin = time.perf_counter()
         held = service.session(session_id)
         step, required = step_number(number), required_state(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -79,7 +79,7 @@ class TenantService:
         """Where graphs and sessions are kept; None where they live in memory alone."""
         return self.whole.directory
 
-    def admit(self) -> AbstractAsyncContextManager[object]:
+    def admit(self) -> AbstractContextManager[object]:
         """A place for the request, from before its body is read until its answer is made.
 
         While the body arrives others have the place, so that a slow client keeps nobody from computing.

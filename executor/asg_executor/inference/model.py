@@ -111,7 +111,7 @@ class ServedModel:
         self._guard = Lock()  # held by the thread that reads or writes the parameters
         self._is_used = False
         self._selections: dict[tuple[tuple[str, ...] | None, frozenset[str]], Selection] = {}
-        self._seconds: WeakTable[Executable, float] = WeakTable()
+        self._durations: WeakTable[Executable, _Duration] = WeakTable()
 
     @property
     def types(self) -> Mapping[str, TensorType]:
@@ -218,7 +218,8 @@ class ServedModel:
             RunError: a node could not be computed for this data.
         """
         with self._guard:
-            return self._run(self._compiled.executable(_GRAPH, outputs, arrays), arrays)
+            executable = self._compiled.executable(_GRAPH, outputs, arrays)
+            return self._run(executable, arrays, self._durations.get(executable))
 
     def run_at_once(self, arrays: Mapping[str, Array], outputs: Sequence[str], within: float) -> Ran | None:
         """Like `run`, but None instead where others might be kept waiting.
@@ -230,26 +231,45 @@ class ServedModel:
                 yet, is not expected to take any time in particular.
         """
         executable = self._compiled.known(_GRAPH, outputs, arrays)
-        seconds = None if executable is None else self._seconds.get(executable)
-        if executable is None or seconds is None or seconds > within or not self._guard.acquire(blocking=False):
-            return None  # or another thread sets the parameters
+        duration = None if executable is None else self._durations.get(executable)
+        if executable is None or duration is None or duration.usual > within:
+            return None
+        if not self._guard.acquire(blocking=False):
+            return None  # another thread sets the parameters
         try:
-            return self._run(executable, arrays)
+            return self._run(executable, arrays, duration)
         finally:
             self._guard.release()
 
-    def _run(self, executable: Executable, arrays: Mapping[str, Array]) -> Ran:
+    def _run(self, executable: Executable, arrays: Mapping[str, Array], known: "_Duration | None") -> Ran:
         self._is_used = True
         if self.revision < 0:
             raise InterfaceError("the model has no parameters yet")
         begin = perf_counter()
         results = executable(arrays)
         seconds = perf_counter() - begin
-        known = self._seconds.get(executable)
-        # One run that the system interrupted says little of the next one.
-        usual = seconds if known is None else min(seconds, 2 * known)
-        self._seconds.set(executable, usual if known is None else known + _NEWEST * (usual - known))
+        if known is None:
+            self._durations.set(executable, _Duration(seconds))
+        else:
+            known.add(seconds)
         return Ran(results, self._step, begin, seconds, compiled=known is None)
+
+
+class _Duration:
+    """How long an executable usually runs.
+
+    Attributes:
+        usual: in seconds, the last runs more than those before.
+    """
+
+    __slots__ = ("usual",)
+
+    def __init__(self, first: float) -> None:
+        self.usual = first
+
+    def add(self, seconds: float) -> None:
+        """Count one more run; one that the system interrupted says little of the next one."""
+        self.usual += _NEWEST * (min(seconds, 2 * self.usual) - self.usual)
 
 
 def _stored(value: Array, dtype: np.dtype[Any]) -> Array:

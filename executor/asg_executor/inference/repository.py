@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from asg_executor.engines.lookup import engine_named
@@ -33,6 +34,7 @@ LATEST = "latest"
 
 _PREDICT = "predict"
 _VALUE = "value:"
+_MOST_KNOWN = 1_024  # names
 
 InSession: TypeAlias = Callable[[HeldSession, Callable[[], None]], Awaitable[None]]
 """Calls a function in a thread while the session is held."""
@@ -49,11 +51,12 @@ class ModelName(NamedTuple):
     session: str
     graph: str | None
 
-    @classmethod
-    def parse(cls, text: str) -> "ModelName":
+    @staticmethod
+    @lru_cache(_MOST_KNOWN)
+    def parse(text: str) -> "ModelName":
         """The name as it stands in a URL: `<session>` or `<session>.<graph>`."""
         session, dot, graph = text.partition(".")
-        return cls(session, graph if dot else None)
+        return ModelName(session, graph if dot else None)
 
 
 def graph_of(held: HeldSession, name: ModelName) -> str:
@@ -62,15 +65,15 @@ def graph_of(held: HeldSession, name: ModelName) -> str:
     Raises:
         UnknownModelError: there is none, or the session's name alone could mean several.
     """
-    graphs = list(held.session.graphs)
+    graphs = held.session.graphs
     if name.graph is not None:
         if name.graph in graphs:
             return name.graph
         hint = nearest(name.graph, graphs) or f"; it has {', '.join(map(show_value, graphs))}"
         raise UnknownModelError(f"the session {held.id} has no graph {show_value(name.graph)}{hint}")
-    others = [graph for graph in graphs if graph != TRAIN]
-    if _PREDICT in others:
+    if _PREDICT in graphs:
         return _PREDICT
+    others = [graph for graph in graphs if graph != TRAIN]
     if len(others) == 1:
         return others[0]
     listed = ", ".join(f"{held.id}.{graph}" for graph in graphs)

@@ -56,7 +56,7 @@ class Requests:
         await asyncio.sleep(0)
 
     async def _request(self, tenant: str) -> None:
-        async with Admission(self._pool, tenant, self._budget):
+        with Admission(self._pool, tenant, self._budget):
             await self._pool.run(lambda: self.order.append(tenant))
 
     async def release(self) -> None:
@@ -89,17 +89,15 @@ def test_a_tenant_with_too_many_requests_is_told_and_others_are_not() -> None:
     async def scenario() -> None:
         await requests.occupy()
         await requests.send("a", 3)
-        with pytest.raises(ProblemError) as refused:
-            async with Admission(pool, "a", ByteBudget(0)):
-                pass
+        with pytest.raises(ProblemError) as refused, Admission(pool, "a", ByteBudget(0)):
+            pass
         assert refused.value.code == "too_many_requests"
         assert int(refused.value.headers["Retry-After"]) >= 1
         await requests.send("b", 3)
         await requests.send("c", 1)
         assert pool.admitted == 7
-        with pytest.raises(ProblemError) as refused:
-            async with Admission(pool, "c", ByteBudget(0)):
-                pass
+        with pytest.raises(ProblemError) as refused, Admission(pool, "c", ByteBudget(0)):
+            pass
         assert refused.value.code == "overloaded"
         assert int(refused.value.headers["Retry-After"]) >= 1
         await requests.release()
@@ -114,11 +112,11 @@ def test_who_awaits_its_client_has_no_place_and_drain_waits_for_it() -> None:
     budget = ByteBudget(100)
 
     async def scenario() -> None:
-        async with Admission(pool, "slow", budget) as slow:
+        with Admission(pool, "slow", budget) as slow:
             with slow.awaiting_client() as room:
                 room.take(65_536 + 60)
                 assert pool.admitted == 0
-                async with Admission(pool, "quick", budget) as quick:
+                with Admission(pool, "quick", budget) as quick:
                     assert await pool.run(lambda: 1) == 1
                     with pytest.raises(ProblemError) as refused, quick.awaiting_client() as other:
                         other.take(65_536 + 41)
@@ -128,9 +126,8 @@ def test_who_awaits_its_client_has_no_place_and_drain_waits_for_it() -> None:
             draining = asyncio.ensure_future(pool.drain())
             await asyncio.sleep(0)
             assert not draining.done()
-            with pytest.raises(ProblemError, match="shutting down"):
-                async with Admission(pool, "late", budget):
-                    pass
+            with pytest.raises(ProblemError, match="shutting down"), Admission(pool, "late", budget):
+                pass
         await draining
         assert (pool.admitted, budget.held) == (0, 0)
 
@@ -142,11 +139,11 @@ def test_who_comes_back_to_a_full_service_is_refused() -> None:
     budget = ByteBudget(100)
 
     async def scenario() -> None:
-        async with Admission(pool, "other", budget) as other:
+        with Admission(pool, "other", budget) as other:
             with pytest.raises(ProblemError) as refused, other.awaiting_client():
-                await taker.__aenter__()
+                taker.__enter__()
             assert refused.value.code == "overloaded"
-            await taker.__aexit__(None, None, None)
+            taker.__exit__(None, None, None)
 
     taker = Admission(pool, "taker", budget)
     run(pool, scenario)
@@ -188,7 +185,7 @@ def test_retry_after_grows_with_the_queue_and_with_how_long_calls_take(monkeypat
         assert 40 <= int(refused.value.headers["Retry-After"]) <= 60  # 42 requests of 5 s, two at a time, half of them
 
     async def pool_place() -> None:
-        await Admission(pool, "", ByteBudget(0)).__aenter__()
+        Admission(pool, "", ByteBudget(0)).__enter__()
 
     run(pool, scenario)
     assert not requests.order

@@ -100,7 +100,7 @@ async def infer_version(model_name: str, version: str, request: Request, service
 
 async def _infer(model_name: str, version: str, request: Request, service: TenantService) -> Response:
     begin = perf_counter()
-    async with service.admit():
+    with service.admit():
         body = await _read(request, service)
         arrived = perf_counter()
         found = find_model(service, model_name)

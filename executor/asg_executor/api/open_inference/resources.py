@@ -122,7 +122,7 @@ async def repository_index(request: Request, service: RunAccess) -> Response:
     """All models, each with all of its versions. A graph whose name has a slash is none."""
     body = await read_repository_body(request, service, IndexBody)
     listed: list[dict[str, str]] = []
-    async with service.admit():
+    with service.admit():
         for held in service.sessions():
             versions = await service.pool.run(lambda held=held: versions_of(held))
             listed += [
@@ -180,7 +180,7 @@ async def _describe(service: TenantService, model_name: str, version: str, descr
         require_version(find_model(service, model_name).held, version)
         return json_response(describe(service, model_name, version))
 
-    async with service.admit():
+    with service.admit():
         return await service.pool.run(answer)
 
 
