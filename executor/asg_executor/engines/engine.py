@@ -27,10 +27,14 @@ class Executable(Protocol):
         inputs: the type of each array that a call takes, by name: the inputs and parameters that are not bound and on
             which an output depends.
         held_bytes: the memory that it holds between calls, about.
+        run_noted: runs once and appends to a list, as one: an exception that comes from outside, as of a signal, finds
+            both done, or neither, and no other is raised. None where the engine cannot do so, where a call takes inputs
+            or returns something, and where it is too long not to look at the time meanwhile.
     """
 
     plan: Plan
     held_bytes: int
+    run_noted: Callable[[list[None]], None] | None
     inputs: Mapping[str, TensorType]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:

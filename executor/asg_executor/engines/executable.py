@@ -35,12 +35,14 @@ class PlannedStep:
         instructions: what it computes.
         apart: makes steps that do the same one after another, for measuring; absent: it is one piece.
         warns: whether NumPy computes it, and warns of what is not finite.
+        run_noted: does it, and appends to a list, as one; see `Executable.run_noted`. Absent: it cannot be done so.
     """
 
     run: Step
     instructions: Sequence[Instruction]
     apart: "Callable[[], Sequence[PlannedStep]] | None" = None
     warns: bool = True
+    run_noted: Callable[[list[None]], None] | None = None
 
 
 Sections: TypeAlias = Sequence[Sequence[PlannedStep]]
@@ -55,6 +57,7 @@ class PlannedExecutable:
 
     Attributes:
         sections: the steps of a call.
+        run_noted: see `Executable`.
     """
 
     def __init__(
@@ -84,8 +87,15 @@ class PlannedExecutable:
         self._returned = [(name, memory.array(value)) for name, value in plan.returned.items()]
         self._stores = _stores(plan, memory, destinations, workspace)
         steps = _STEP_BYTES * sum(map(len, self.sections))
+        self.run_noted = self._noted()
         claim.grow(steps)
         self.held_bytes = plan.peak_bytes + workspace.size + steps
+
+    def _noted(self) -> Callable[[list[None]], None] | None:
+        """What runs its one step, where a call does nothing else."""
+        whole = [step for section in self._planned for step in section]
+        others = (self._buffers, self._loads, self._returned, self._stores)
+        return whole[0].run_noted if len(whole) == 1 and not any(others) else None
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `asg_executor.engines.engine.Executable`."""
@@ -117,6 +127,7 @@ class PlannedExecutable:
             for section in self._planned
         ]
         self.sections = [[partial(_recorded, step, record) for step in section] for section in apart]
+        self.run_noted = None  # what is not called is not told
 
 
 def _recorded(step: PlannedStep, record: TimeRecorder) -> None:

@@ -67,6 +67,7 @@ class GradientStep:
         self._share = np.zeros((), np.float64)
         self._rates: list[tuple[Stretch, Array]] = []
         self._calls: list[Executable] | None = None
+        self._change: Executable | None = None  # the only call that changes the state
         self._totals: list[Array] | None = None
         self._add: list[Executable] = []
         self._divide: list[Executable] = []
@@ -83,7 +84,9 @@ class GradientStep:
         self._finite = [np.zeros((), np.bool_) for _ in arenas]
         self._unscales = self._compiled_unscales(arenas)
         updates = [self._compiled_update(stretch, rate) for stretch, rate in self._rates]
-        self._calls = [*self._compiled_clips(arenas), *updates, *self._compiled_averages(arenas)]
+        changes = [*updates, *self._compiled_averages(arenas)]
+        self._change = changes[0] if len(changes) == 1 else None
+        self._calls = [*self._compiled_clips(arenas), *changes]
 
     def unscale(self) -> bool:
         """Divide the gradients by the loss scale, where they have one; whether all of them are finite then.
@@ -95,6 +98,29 @@ class GradientStep:
             unscale(_NOTHING)
         return self._loss_scale is None or all(map(bool, self._finite))
 
+    def changes_at_once(self) -> bool:
+        """Whether `apply_noted` can be called."""
+        self.prepare()
+        return self._change is not None and self._change.run_noted is not None
+
+    def apply_noted(self, number: int, done: list[None]) -> None:
+        """Apply the gradients in step `number`, and append to a list, as one; see `Executable.run_noted`.
+
+        Args:
+            number: the step's number.
+            done: what is appended to when the state has changed. Whatever is raised before leaves the state as it was.
+
+        Raises:
+            LearningRateError: as `apply`.
+        """
+        self._set_rates(number)
+        *clips, change = self._calls or ()
+        for clip in clips:
+            clip(_NOTHING)
+        current_allowance().check_time()
+        assert change.run_noted is not None, "changes_at_once says so"
+        change.run_noted(done)
+
     def apply(self, number: int) -> None:
         """Apply the gradients in step `number`.
 
@@ -103,10 +129,7 @@ class GradientStep:
             RunError: a node of a client's own update document could not be computed.
         """
         self.prepare()
-        self._step[()] = number
-        for stretch, rate in self._rates:
-            if isinstance(stretch.rule.rate, Schedule):
-                rate[()] = _scheduled(stretch, stretch.rule.rate, number)
+        self._set_rates(number)
         try:
             for call in self._calls or ():
                 call(_NOTHING)
@@ -114,6 +137,12 @@ class GradientStep:
             raise RunError(
                 error.node, error.op, f"{error.reason}; the node is one of the optimizer's document"
             ) from None
+
+    def _set_rates(self, number: int) -> None:
+        self._step[()] = number
+        for stretch, rate in self._rates:
+            if isinstance(stretch.rule.rate, Schedule):
+                rate[()] = _scheduled(stretch, stretch.rule.rate, number)
 
     def __iter__(self) -> Iterator[Executable]:
         """What `unscale` and `apply` call, in order; nothing before they were prepared."""

@@ -368,6 +368,8 @@ class Session:
             RunError: a node could not be computed for this data.
             LearningRateError: the schedule of a learning rate gives no finite one.
             NonFiniteStepError: the step is not finite, and the session takes none such.
+            BaseException: what comes from outside, such as an interrupt, finds the step taken whole or not at all;
+                `number` tells which.
         """
         return self._steps.take(inputs, outputs, recorder)
 

@@ -88,12 +88,29 @@ class NativeProgram:
         self._kept = (arguments, entries, item_starts, segment_starts, scratch, head)
         self.held_bytes = sum(array.nbytes for array in self._kept)
         self._functions = [alone_driver(), *(call.function for call in calls)]
-        self._run = team.run if team and members > 1 else _RUN(alone_driver().address)
+        self._team = team if members > 1 else None
+        self._run_alone = _RUN(alone_driver().address)
         self._address = ctypes.c_void_p(head.ctypes.data)
 
     def run(self) -> None:
         """Make all calls. Other Python threads run meanwhile."""
-        self._run(self._address)
+        if self._team is None:
+            self._run_alone(self._address)
+        else:
+            self._team.run(self._address)
+
+    def run_noted(self, done: list[None]) -> None:
+        """Make all calls, and append to a list, as one: an exception from outside finds both done, or neither.
+
+        Such exceptions, as of signals, come between two instructions of Python's, and there is none between these two.
+
+        Args:
+            done: what is appended to.
+        """
+        if self._team is None:
+            done.extend(map(self._run_alone, (self._address,)))
+        else:
+            self._team.run_noted(self._address, done)
 
 
 def _segments(calls: Sequence[Call], arguments: int) -> list[list[list[_Entry]]]:

@@ -142,7 +142,8 @@ class SectionMaker:
     def _step(self, program: CallsProgram, calls: Sequence[PlannedCall]) -> PlannedStep:
         instructions = [instruction for item in calls for instruction in item.instructions]
         apart = partial(self._each_alone, calls) if len(calls) > 1 else None
-        return PlannedStep(program.run, instructions, apart, warns=False)
+        noted = program.run_noted if isinstance(program, NativeProgram) else None
+        return PlannedStep(program.run, instructions, apart, warns=False, run_noted=noted)
 
     def _each_alone(self, calls: Sequence[PlannedCall]) -> list[PlannedStep]:
         return [self._step(self.program([call]), [call]) for call in calls]

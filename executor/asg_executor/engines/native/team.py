@@ -72,6 +72,17 @@ class Team:
             self._start()
         self._run(self._address, program)
 
+    def run_noted(self, program: ctypes.c_void_p, done: list[None]) -> None:
+        """Run a program and append to `done`; see `NativeProgram.run_noted`.
+
+        Args:
+            program: its address.
+            done: what is appended to.
+        """
+        if not self._started:
+            self._start()
+        done.extend(map(self._run, (self._address,), (program,)))
+
     def stop(self) -> None:
         """End the threads; a program that they are at is finished by its caller. A later one starts others."""
         with self._starting:
