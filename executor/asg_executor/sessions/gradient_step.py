@@ -66,6 +66,7 @@ class GradientStep:
         self._unscales: list[Executable] = []
         self._share = np.zeros((), np.float64)
         self._rates: list[tuple[Stretch, Array]] = []
+        self._clips: list[Executable] = []
         self._calls: list[Executable] | None = None
         self._change: Executable | None = None  # the only call that changes the state
         self._totals: list[Array] | None = None
@@ -86,7 +87,8 @@ class GradientStep:
         updates = [self._compiled_update(stretch, rate) for stretch, rate in self._rates]
         changes = [*updates, *self._compiled_averages(arenas)]
         self._change = changes[0] if len(changes) == 1 else None
-        self._calls = [*self._compiled_clips(arenas), *changes]
+        self._clips = self._compiled_clips(arenas)
+        self._calls = [*self._clips, *changes]
 
     def unscale(self) -> bool:
         """Divide the gradients by the loss scale, where they have one; whether all of them are finite then.
@@ -113,13 +115,13 @@ class GradientStep:
         Raises:
             LearningRateError: as `apply`.
         """
+        run_noted = None if self._change is None else self._change.run_noted
+        assert run_noted is not None, "changes_at_once says so"
         self._set_rates(number)
-        *clips, change = self._calls or ()
-        for clip in clips:
+        for clip in self._clips:
             clip(_NOTHING)
         current_allowance().check_time()
-        assert change.run_noted is not None, "changes_at_once says so"
-        change.run_noted(done)
+        run_noted(done)
 
     def apply(self, number: int) -> None:
         """Apply the gradients in step `number`.
