@@ -41,8 +41,8 @@ def write(name: str) -> None:
 def _build(server: Server) -> str:
     """Fill a data directory; the session that is to be damaged.
 
-    Steps that are taken again are in integers, which are the same on every machine; a network's weights are in a
-    snapshot.
+    Steps that are taken again are in integers, which are the same on every machine; the weights of networks are in
+    snapshots.
     """
     graph = server.add_graph(register().to_json())
 
@@ -65,6 +65,7 @@ def _build(server: Server) -> str:
     server.app.state.service.keys.create("laptop", "research", Scope.TRAIN)
     trained = create_session(server.http)
     wait(server.http, start_job(server.http, trained, dataset=add_dataset(server.http, data()), batch_size=25))
+    snapshot_now(server, trained)
     return session(1)
 
 
