@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.bounds.checked_spec import CheckedSpec
 from asg_executor.engines.native.bounds.instrumentation import UncheckedAccessError, instrument
+from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.kernel_files import KernelFiles
 from asg_executor.engines.native.object_code import ObjectCode
 from asg_executor.errors import OutOfBoundsError
@@ -113,6 +114,37 @@ def test_what_reaches_too_far_is_caught(spec: Reaching, message: str) -> None:
     ids=lambda value: f"{value.kind} {value.number}" if isinstance(value, Reaching) else "",
 )
 def test_what_stays_inside_is_done(spec: Reaching, expected: list[float]) -> None:
+    np.testing.assert_array_equal(Side().run(spec), expected)
+
+
+needs_amx = pytest.mark.skipif(not vector_unit().multiplies_tiles, reason="the processor has no AMX")
+
+
+@needs_amx
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (Reaching("load of a tile", _SIZE + 1), 'reads 4 bytes at .*, 0 bytes behind the end of the memory of "x"'),
+        (Reaching("store of a tile", _SIZE + 1), 'writes 4 bytes at .*, 0 bytes behind the end of the memory of "y"'),
+        (Reaching("copy of a tile", 3), 'reads 4 bytes at .*, 4 bytes behind the end of the memory of "x"'),
+    ],
+    ids=lambda value: f"{value.kind} {value.number}" if isinstance(value, Reaching) else "",
+)
+def test_a_tile_that_reaches_too_far_is_caught(spec: Reaching, message: str) -> None:
+    Side().fails(spec, message)
+
+
+@needs_amx
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (Reaching("load of a tile", _SIZE), [16, 17, 18]),
+        (Reaching("store of a tile", 2), [0, 0, 18]),
+        (Reaching("copy of a tile", 2), [8, 10, 18]),
+    ],
+    ids=lambda value: f"{value.kind} {value.number}" if isinstance(value, Reaching) else "",
+)
+def test_a_tile_that_stays_inside_is_done(spec: Reaching, expected: list[float]) -> None:
     np.testing.assert_array_equal(Side().run(spec), expected)
 
 

@@ -1,6 +1,7 @@
 """Native matrix products against NumPy's in double precision, for any shapes and strides, without a read too far."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ SHAPES = [  # rows, depth, columns
     (100, 3, 2),
     (1, 784, 130),
     (130, 16, 48),
+    (70, 96, 40),
 ]
 
 _HALF_EPSILON = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
@@ -115,27 +117,64 @@ def test_half_precision_is_rounded_once(shape: tuple[int, int, int], order: str,
         *(np.abs(x).astype(np.float32) for x in (a, b))
     )
     assert (np.abs(found - wide) <= bound).all()
-    if depth <= 384 and not (dtype == "bfloat16" and vector_unit().multiplies_pairs):
+    unit = vector_unit()
+    if depth <= 384 and not (dtype == "bfloat16" and (unit.multiplies_pairs or unit.multiplies_tiles)):
         assert (found == wide.astype(a.dtype).astype(np.float32)).all()
 
 
+UNIT = vector_unit()
+PAIRS = pytest.param(
+    replace(UNIT, multiplies_tiles=False),
+    marks=pytest.mark.skipif(not UNIT.multiplies_pairs, reason="the processor has no AVX512-BF16"),
+    id="AVX512-BF16",
+)
+TILES = pytest.param(
+    UNIT, marks=pytest.mark.skipif(not UNIT.multiplies_tiles, reason="the processor has no AMX"), id="AMX"
+)
+
+
+@pytest.mark.parametrize("unit", [PAIRS, TILES])
 @pytest.mark.parametrize("order", ["NN", "NT", "TN", "TT"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_pairs_of_terms_give_what_single_ones_give(
-    shape: tuple[int, int, int], order: str, monkeypatch: pytest.MonkeyPatch
+def test_terms_that_are_added_together_give_what_single_ones_give(
+    shape: tuple[int, int, int], order: str, unit: VectorUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows, depth, columns = shape
     a, b = (random(*size, dtype="bfloat16") for size in ((2 * rows, 3 * depth), (3 * depth, 2 * columns)))
     a = a[::2, ::3] if order[0] == "N" else np.asfortranarray(a[::2, :depth])
     b = b[::3, ::2] if order[1] == "N" else np.asfortranarray(b[:depth, ::2])
-    found = product(a, b).astype(np.float32)
-    unit = vector_unit()
-    single = VectorUnit(unit.bytes, unit.registers)
-    monkeypatch.setattr("asg_executor.engines.native.matmul.spec.vector_unit", lambda: single)
-    expected = product(a, b).astype(np.float32)
+    found = product_by(unit, a, b, monkeypatch)
+    expected = product_by(VectorUnit(UNIT.bytes, UNIT.registers), a, b, monkeypatch)
     size = np.matmul(*(np.abs(x).astype(np.float32) for x in (a, b)))
     # Either sum is rounded to float32 at each term, and once to bfloat16.
     assert (np.abs(found - expected) <= 2 * _HALF_EPSILON["bfloat16"] * np.abs(expected) + 2e-7 * depth * size).all()
+
+
+def product_by(unit: VectorUnit, a: Array, b: Array, patch: pytest.MonkeyPatch) -> Array:
+    """The product as a processor with these vectors computes it."""
+    patch.setattr("asg_executor.engines.native.matmul.spec.vector_unit", lambda: unit)
+    return product(a, b).astype(np.float32)
+
+
+@pytest.mark.parametrize("unit", [PAIRS, TILES])
+@pytest.mark.parametrize("depth", [64, 70])
+def test_rows_may_be_reversed_or_repeated(depth: int, unit: VectorUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = random(40, depth, dtype="bfloat16"), random(depth, 50, dtype="bfloat16", seed=1)
+    reversed_rows = product_by(unit, a[::-1], b, monkeypatch)
+    assert (reversed_rows == product_by(unit, a, b, monkeypatch)[::-1]).all()
+    repeated = product_by(unit, np.broadcast_to(a[:1], (40, depth)), b, monkeypatch)
+    assert (repeated == reversed_rows[-1]).all()
+
+
+@pytest.mark.parametrize("unit", [PAIRS, TILES])
+def test_the_parts_do_not_change_a_bit_of_half_precision(unit: VectorUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asg_executor.engines.native.matmul.spec.vector_unit", lambda: unit)
+    a, b = random(3, 100, 200, dtype="bfloat16"), random(3, 200, 90, dtype="bfloat16", seed=1)
+    expected = product(a, b)
+    team = Team(2)
+    for parts in (1, 2, 4, 6):
+        assert (product(a, b, parts, team) == expected).all()
+    team.stop()
 
 
 def test_half_precision_overflows_as_it_is_rounded_and_keeps_what_is_no_number() -> None:

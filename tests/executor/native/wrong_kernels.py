@@ -167,6 +167,38 @@ def _doubling(given: Given) -> None:
     given.write(given.builder.fadd(value, value))
 
 
+def _configure_tile(given: Given) -> None:
+    """Register 0 of AMX for as many rows of one float each as the number says."""
+    content = bytearray(64)
+    content[0], content[16], content[48] = 1, 4, given.number
+    type = ir.ArrayType(_BYTE, len(content))
+    constant = ir.GlobalVariable(given.builder.module, type, "registers")
+    constant.linkage, constant.global_constant = "internal", True
+    constant.initializer = ir.Constant(type, content)
+    given.call("llvm.x86.ldtilecfg", ir.VoidType(), [constant])
+
+
+def _load_tile(given: Given) -> None:
+    _configure_tile(given)
+    given.call("llvm.x86.tileloadd64", ir.VoidType(), [_BYTE(0), given.x, _INDEX(4)])
+    given.call("llvm.x86.tilerelease", ir.VoidType(), [])
+
+
+def _store_tile(given: Given) -> None:
+    _configure_tile(given)
+    given.call("llvm.x86.tilezero", ir.VoidType(), [_BYTE(0)])
+    given.call("llvm.x86.tilestored64", ir.VoidType(), [_BYTE(0), given.y, _INDEX(4)])
+    given.call("llvm.x86.tilerelease", ir.VoidType(), [])
+
+
+def _copy_tile(given: Given) -> None:
+    """From every other float, to neighbours."""
+    _configure_tile(given)
+    given.call("llvm.x86.tileloadd64", ir.VoidType(), [_BYTE(0), given.x, _INDEX(8)])
+    given.call("llvm.x86.tilestored64", ir.VoidType(), [_BYTE(0), given.y, _INDEX(4)])
+    given.call("llvm.x86.tilerelease", ir.VoidType(), [])
+
+
 def _nothing(given: Given) -> None:
     pass
 
@@ -268,6 +300,9 @@ KERNELS: Mapping[str, Callable[[Given], None]] = {
     "inner": _inner,
     "local": _local,
     "doubling": _doubling,
+    "load of a tile": _load_tile,
+    "store of a tile": _store_tile,
+    "copy of a tile": _copy_tile,
     "nothing": _nothing,
     "store to one": _store_to_one,
     "within": _within,

@@ -8,6 +8,7 @@ from typing import Any
 
 from llvmlite import binding
 
+from asg_executor.engines.native.amx import may_use_tiles
 from asg_executor.engines.native.unlocked import emit_object, run_passes
 
 __all__ = ["VectorUnit", "create_linker", "machine_code", "optimised_text", "processor", "vector_unit"]
@@ -23,11 +24,13 @@ class VectorUnit:
         bytes: the width of a vector.
         registers: how many vectors it holds.
         multiplies_pairs: whether it adds the products of two pairs of bfloat16 to a float32 at once (AVX512-BF16).
+        multiplies_tiles: whether it multiplies small matrices of bfloat16 at once (AMX).
     """
 
     bytes: int
     registers: int
     multiplies_pairs: bool = False
+    multiplies_tiles: bool = False
 
 
 @cache
@@ -35,7 +38,8 @@ def vector_unit() -> VectorUnit:
     """The vectors of this processor."""
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
-        return VectorUnit(64, 32, bool(features.get("avx512bf16")))
+        has_tiles = bool(features.get("amx-tile") and features.get("amx-bf16"))
+        return VectorUnit(64, 32, bool(features.get("avx512bf16")), has_tiles and may_use_tiles())
     if features.get("avx"):
         return VectorUnit(32, 16)
     return VectorUnit(16, 32 if features.get("neon") else 16)

@@ -1,10 +1,11 @@
 """`CheckCode`: the functions of a module by which its accesses are checked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from llvmlite import ir
 
+from asg_executor.engines.native.amx import CONFIGURATION_BYTES, HEIGHTS_AT, WIDTHS_AT
 from asg_executor.engines.native.bounds.table import (
     ARGUMENTS_RANGE,
     FIRST_WRITABLE,
@@ -69,6 +70,7 @@ class CheckCode:
         self._sink = self._variable(ir.ArrayType(_BYTE, _SINK_BYTES), "sink")
         self._one = self._define_one()
         self._lanes = self._define_lanes()
+        self._tiles: ir.Function | None = None
 
     def checked(
         self, builder: ir.IRBuilder, pointer: ir.Value, bytes: ir.Value, alignment: int, manner: Manner
@@ -101,6 +103,24 @@ class CheckCode:
         wide = bits if lanes == _INDEX.width else builder.zext(bits, _INDEX)
         sizes = [_INDEX(value) for value in (lanes, *item)]
         return builder.call(self._lanes, [pointer, wide, *sizes, *manner.arguments])
+
+    def checked_tile(
+        self, builder: ir.IRBuilder, register: int, pointer: ir.Value, row: ir.Value, manner: Manner
+    ) -> ir.Value:
+        """The pointer by which the rows of a register of AMX may be accessed; see `checked`.
+
+        What the register holds is read from the processor, which has been configured.
+
+        Args:
+            builder: where the call is appended.
+            register: its number.
+            pointer: where the first row begins.
+            row: from one row to the next, in bytes.
+            manner: how it is made.
+        """
+        if self._tiles is None:
+            self._tiles = self._define_tiles()
+        return builder.call(self._tiles, [pointer, row, _INDEX(register), *manner.arguments])
 
     def begin(self, builder: ir.IRBuilder, kernel: ir.Function, arguments: int, scratch_bytes: int) -> None:
         """What a kernel does first: find its table, enter the memory that is its part's, and poison its scratch memory.
@@ -217,25 +237,68 @@ class CheckCode:
                 builder.store(value, _word(builder, table, place))
         builder.store(builder.add(count, _INDEX(1)), count_at)
 
+    def _define_tiles(self) -> ir.Function:
+        """Define `ptr checked_tile(ptr pointer, i64 row, i64 register, …)`; see `_define_one`."""
+        configuration = self._variable(ir.ArrayType(_BYTE, CONFIGURATION_BYTES), "configuration")
+        function = self._function("checked_tile", [_POINTER, _INDEX, _INDEX, *_MANNER_TYPES])
+        _, row, register, *manner = function.args
+        builder = ir.IRBuilder(function.append_basic_block())
+        signature = ir.FunctionType(ir.VoidType(), [_POINTER])
+        builder.call(self._module.declare_intrinsic("llvm.x86.sttilecfg", (), signature), [configuration])
+        rows, bytes = (
+            builder.zext(builder.load(builder.gep(configuration, [place], source_etype=_BYTE), typ=type), _INDEX)
+            for place, type in (
+                (builder.add(register, _INDEX(HEIGHTS_AT)), _BYTE),
+                (builder.add(builder.mul(register, _INDEX(2)), _INDEX(WIDTHS_AT)), ir.IntType(16)),
+            )
+        )
+        return self._each(builder, function, rows, lambda number: (builder.mul(number, row), bytes), _INDEX(1), manner)
+
     def _define_lanes(self) -> ir.Function:
         """Define `ptr checked_lanes(ptr, i64 mask, i64 lanes, i64 bytes, i64 alignment, …)`; see `_define_one`."""
         function = self._function("checked_lanes", [_POINTER, *[_INDEX] * 4, *_MANNER_TYPES])
-        pointer, mask, lanes, bytes, alignment, *manner = function.args
-        before = ir.IRBuilder(function.append_basic_block())
-        each, after = function.append_basic_block("each"), function.append_basic_block("after")
-        before.branch(each)
-        builder = ir.IRBuilder(each)
-        lane, found = builder.phi(_INDEX), builder.phi(_POINTER)
-        bit = builder.trunc(builder.lshr(mask, lane), _CONDITION)
-        wanted = builder.gep(pointer, [builder.mul(lane, bytes)], source_etype=_BYTE)
-        size = builder.select(bit, bytes, _INDEX(0))
+        _, mask, lanes, bytes, alignment, *manner = function.args
+        builder = ir.IRBuilder(function.append_basic_block())
+
+        def lane(number: ir.Value) -> tuple[ir.Value, ir.Value]:
+            bit = builder.trunc(builder.lshr(mask, number), _CONDITION)
+            return builder.mul(number, bytes), builder.select(bit, bytes, _INDEX(0))
+
+        return self._each(builder, function, lanes, lane, alignment, manner)
+
+    def _each(
+        self,
+        builder: ir.IRBuilder,
+        function: ir.Function,
+        count: ir.Value,
+        piece: Callable[[ir.Value], tuple[ir.Value, ir.Value]],
+        alignment: ir.Value,
+        manner: Sequence[ir.Value],
+    ) -> ir.Function:
+        """Have a function return its pointer, if each piece of what lies there may be accessed, else the sink's.
+
+        Args:
+            builder: where the function goes on.
+            function: its first argument is the pointer.
+            count: how many pieces there are, at least one.
+            piece: by its number, how many bytes behind the pointer it begins, and how many it has.
+            alignment: of what their addresses have to be multiples.
+            manner: how the access is made.
+        """
+        pointer = function.args[0]
+        before, each, after = builder.block, function.append_basic_block("each"), function.append_basic_block("after")
+        builder.branch(each)
+        builder.position_at_end(each)
+        number, found = builder.phi(_INDEX), builder.phi(_POINTER)
+        offset, size = piece(number)
+        wanted = builder.gep(pointer, [offset], source_etype=_BYTE)
         given = builder.call(self._one, [wanted, size, alignment, *manner])
         kept = builder.select(builder.icmp_unsigned("==", given, wanted), found, self._sink)
-        following = builder.add(lane, _INDEX(1))
-        for phi, start, new in ((lane, _INDEX(0), following), (found, pointer, kept)):
-            phi.add_incoming(start, before.block)
+        following = builder.add(number, _INDEX(1))
+        for phi, start, new in ((number, _INDEX(0), following), (found, pointer, kept)):
+            phi.add_incoming(start, before)
             phi.add_incoming(new, each)
-        builder.cbranch(builder.icmp_unsigned("<", following, lanes), each, after)
+        builder.cbranch(builder.icmp_unsigned("<", following, count), each, after)
         builder.position_at_end(after)
         builder.ret(kept)
         return function

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from llvmlite import ir
 
+from asg_executor.engines.native.amx import CONFIGURATION_BYTES
 from asg_executor.engines.native.bounds.check_code import CheckCode, Manner, stored_bytes
 from asg_executor.engines.native.bounds.claim_record import MOST_POINTERS, Pointer
 from asg_executor.engines.native.bounds.origins import UnknownOriginError, origins
@@ -200,6 +201,10 @@ class _Instrumentation:
                 self._each_lane(instruction, 0, instruction.type)
             case "llvm.masked.scatter":
                 self._each_lane(instruction, 1, instruction.args[0].type)
+            case "llvm.x86.ldtilecfg":
+                self._check(instruction, 1, _INDEX(CONFIGURATION_BYTES), 1)
+            case "llvm.x86.tileloadd64" | "llvm.x86.tilestored64":
+                self._rows_of_tile(instruction, stores="store" in name)
             case _ if name.startswith("llvm.memset."):
                 self._block(instruction, [(0, True)])
             case _ if name.startswith(("llvm.memcpy.", "llvm.memmove.")):
@@ -229,6 +234,16 @@ class _Instrumentation:
             found = self.code.checked(builder, pointer, size, alignment.constant, manner)
             pointers = builder.insert_element(pointers, found, _LANE(lane))
         _replace(instruction, place + 1, pointers)
+
+    def _rows_of_tile(self, instruction: ir.CallInstr, *, stores: bool) -> None:
+        """A load or a store of a register of AMX. Where it is not allowed, each row is the same one of the sink."""
+        register, pointer, row = instruction.args
+        manner = self._append(instruction, pointer, stores, 1)
+        builder = _before(instruction)
+        found = self.code.checked_tile(builder, register.constant, pointer, row, manner)
+        allowed = builder.icmp_unsigned("==", found, pointer)
+        _replace(instruction, 2, found)
+        _replace(instruction, 3, builder.select(allowed, row, _INDEX(0)))
 
     def _block(self, instruction: ir.CallInstr, pointers: list[tuple[int, bool]]) -> None:
         """What fills or copies memory: for each pointer the argument's number, and whether it is written there.

@@ -1,50 +1,22 @@
 """The loops of a matrix product around its tiles, over a block of the result that one thread computes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from llvmlite import ir
 
-from asg_executor.engines.native.fused.body import Body
-from asg_executor.engines.native.kernel_spec import define_inner
-from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
-from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.matmul.code import CONDITION, INDEX, Code, Index
 from asg_executor.engines.native.matmul.epilogue import EpilogueCode
 from asg_executor.engines.native.matmul.matrices import Matrices
-from asg_executor.engines.native.matmul.microkernel import Microkernel, define_microkernel
+from asg_executor.engines.native.matmul.microkernel import Fetched, Microkernel, define_microkernel
 from asg_executor.engines.native.matmul.packing import Panel, define_packing
 from asg_executor.engines.native.matmul.tiling import Tiling
 
-__all__ = ["define_block", "scratch_elements"]
+__all__ = ["Block", "scratch_elements"]
 
 
 def scratch_elements(matrices: Matrices, tiling: Tiling) -> int:
-    """How many elements the packed pieces of both matrices have."""
-    return _right_elements(tiling) + _left_elements(matrices, tiling)
-
-
-def define_block(
-    module: ir.Module, matrices: Matrices, tiling: Tiling, elements: Elements, epilogue: Body | None = None
-) -> ir.Function:
-    """Define a function that computes a block of the result of one product.
-
-    It is `void (ptr left, ptr right, ptr result, i64 row begin, i64 row end, i64 column begin, i64 column end, ptr
-    scratch)`. The pointers are those of the matrices' first elements; the block is given in tiles. With an epilogue
-    there follow `i64 first row, ptr array, …`: the number of the product's first row among the rows of all products,
-    and the epilogue's arrays.
-
-    Args:
-        module: where to define it.
-        matrices: the products.
-        tiling: how they are cut.
-        elements: those of the matrices.
-        epilogue: what is computed of each element of the result once it has all terms; see `MatmulSpec`.
-    """
-    more = [] if epilogue is None else [INDEX] + [POINTER] * epilogue.arguments
-    function = define_inner(module, "block", [POINTER] * 3 + [INDEX] * 4 + [POINTER] + more)
-    code = Code(function, elements, tiling.lanes)
-    then = None if epilogue is None else EpilogueCode(code, epilogue, function.args[8], function.args[9:])
-    _Block(code, matrices, tiling, then).emit()
-    return function
+    """How many numbers the packed pieces of both matrices have, and the sums of a tile that are not kept in vectors."""
+    return _right_elements(tiling) + _left_elements(matrices, tiling) + _sums(tiling)
 
 
 def _right_elements(tiling: Tiling) -> int:
@@ -56,12 +28,23 @@ def _left_elements(matrices: Matrices, tiling: Tiling) -> int:
     return _whole(tiling.rows.size, tiling.lanes) * steps if tiling.packs_left else 0
 
 
+def _sums(tiling: Tiling) -> int:
+    return tiling.rows.size * tiling.columns if tiling.uses_amx else 0
+
+
 def _whole(elements: int, lanes: int) -> int:
     return -(-elements // lanes) * lanes
 
 
-class _Block:
-    """Emits the code of a block."""
+class Block:
+    """Emits the code of a block of a result.
+
+    Args:
+        code: the function; `MatmulSpec` has its arguments.
+        matrices: the products.
+        tiling: how they are cut.
+        epilogue: what is computed of each element once it has all terms.
+    """
 
     def __init__(self, code: Code, matrices: Matrices, tiling: Tiling, epilogue: EpilogueCode | None) -> None:
         self.code = code
@@ -72,9 +55,10 @@ class _Block:
         self.row_begin, self.row_end, self.column_begin, self.column_end = bounds
         self.packed_right = scratch
         self.packed_left = code.at_number(scratch, _right_elements(tiling))
+        self.sums = code.at_number(scratch, _right_elements(tiling) + _left_elements(matrices, tiling))
         self.whole_tiles, rest = divmod(matrices.columns, tiling.columns)
         self.widths = [tiling.columns, rest] if rest else [tiling.columns]
-        self.defined: dict[Microkernel | Panel, ir.Function] = {}
+        self._defined: dict[Hashable, ir.Function] = {}
         self.panel_elements = tiling.columns * _whole(tiling.steps(tiling.depth), tiling.lanes)
 
     def emit(self) -> None:
@@ -86,6 +70,7 @@ class _Block:
         else:
             with code.loop(self.column_begin, self.column_end, tiles) as begin:
                 self._pieces(begin, self.code.least(code.add(begin, tiles), self.column_end))
+        self.end()
         code.builder.ret_void()
 
     def _pieces(self, begin: Index, end: Index) -> None:
@@ -105,6 +90,7 @@ class _Block:
             self._over_columns(begin, end, lambda tile, width: self._pack_right(tile, width, begin, term, count))
         rows = self.tiling.rows
         for size in rows.sizes:
+            self.begin_rows(size)
             large = size == rows.size
             row_begin = self.row_begin if large else self.code.most(self.row_begin, rows.large)
             row_end = self.code.least(self.row_end, rows.large) if large else self.row_end
@@ -121,36 +107,66 @@ class _Block:
         term, count = terms
         offset = code.add(code.multiply(row, matrices.left.row), code.multiply(term, matrices.left.column))
         left = code.at(self.left, offset)
-        left_row, left_step = matrices.left.row, matrices.left.column
         if tiling.packs_left:
-            padded = _whole(size, tiling.lanes)
-            panel = Panel(size, padded, left_row, left_step, tiling.terms)
-            code.builder.call(self._packing(panel), [left, self.packed_left, code.value(count)])
-            left, left_row, left_step = self.packed_left, 1, padded
+            left = self.pack_left(size, left, count)
         result_row = code.multiply(row, matrices.columns)
 
         def tile(number: Index, width: int) -> None:
             right, right_step = self._right_tile(number, width, begin, term)
-            kernel = Microkernel(
-                size,
-                width,
-                left_row,
-                left_step,
-                right_step,
-                tiling.packs_left,
-                bool(tiling.packed_tiles),
-                matrices.columns,
-                tiling.terms,
-                self.epilogue.fetched if self.epilogue else (),
-            )
-            steps = count if tiling.terms == 1 else tiling.steps(matrices.depth)
             column = code.multiply(number, tiling.columns)
             result = code.at(self.result, code.add(result_row, column))
             fetched = self.epilogue.places(row, column) if self.epilogue else []
-            code.builder.call(self._microkernel(kernel), [left, right, result, code.value(steps), first, *fetched])
+            steps = count if tiling.terms == 1 else tiling.steps(matrices.depth)
+            kernel = self.tile_kernel(size, width, right_step)
+            code.builder.call(kernel, [left, right, result, *self.tile_arguments(steps, first), *fetched])
             self._complete(row, size, column, width, code.add(term, count))
 
         self._over_columns(begin, end, tile)
+
+    @property
+    def group(self) -> int:
+        """Of how many terms a tile takes whole groups."""
+        return 1
+
+    def begin_rows(self, size: int) -> None:
+        """Prepare for tiles of so many rows."""
+
+    def end(self) -> None:
+        """Undo what `begin_rows` did."""
+
+    def pack_left(self, size: int, left: ir.Value, count: Index) -> ir.Value:
+        """Pack the rows of a tile of the left matrix; where they lie then."""
+        matrix = self.matrices.left
+        panel = Panel(size, _whole(size, self.tiling.lanes), matrix.row, matrix.column, self.tiling.terms)
+        self.code.builder.call(self._packing(panel), [left, self.packed_left, self.code.value(count)])
+        return self.packed_left
+
+    def tile_kernel(self, size: int, width: int, right_step: int) -> ir.Function:
+        """What computes a tile: a function of its three pointers, of `tile_arguments`, and of what is fetched."""
+        matrix, tiling = self.matrices.left, self.tiling
+        kernel = Microkernel(
+            size,
+            width,
+            1 if tiling.packs_left else matrix.row,
+            _whole(size, tiling.lanes) if tiling.packs_left else matrix.column,
+            right_step,
+            tiling.packs_left,
+            bool(tiling.packed_tiles),
+            self.matrices.columns,
+            tiling.terms,
+            self.fetched,
+        )
+        elements, lanes = self.code.elements, tiling.lanes
+        return self.defined(kernel, lambda module: define_microkernel(module, kernel, elements, lanes))
+
+    def tile_arguments(self, steps: Index, first: ir.Value) -> list[ir.Value]:
+        """What a tile's function gets: how many packed numbers each sum has, and whether they are the first."""
+        return [self.code.value(steps), first]
+
+    @property
+    def fetched(self) -> tuple[Fetched, ...]:
+        """What is fetched for each tile."""
+        return self.epilogue.fetched if self.epilogue else ()
 
     def _complete(self, row: Index, rows: int, column: Index, width: int, reached: Index) -> None:
         """Do the epilogue of a tile, if it has all terms."""
@@ -170,7 +186,7 @@ class _Block:
 
     def _pack_right(self, number: Index, width: int, begin: Index, term: Index, count: Index) -> None:
         code, right, tiling = self.code, self.matrices.right, self.tiling
-        panel = Panel(width, _whole(width, tiling.lanes), right.column, right.row, tiling.terms)
+        panel = Panel(width, _whole(width, tiling.lanes), right.column, right.row, tiling.terms, self.group)
         column = code.multiply(number, tiling.columns * right.column)
         source = code.at(self.right, code.add(column, code.multiply(term, right.row)))
         code.builder.call(self._packing(panel), [source, self._panel(number, begin), code.value(count)])
@@ -188,14 +204,12 @@ class _Block:
             with code.builder.if_then(code.builder.icmp_signed(">", code.value(end), INDEX(last))):
                 emit(last, self.widths[1])
 
-    def _microkernel(self, kernel: Microkernel) -> ir.Function:
-        if kernel not in self.defined:
-            module = self.code.function.module
-            self.defined[kernel] = define_microkernel(module, kernel, self.code.elements, self.tiling.lanes)
-        return self.defined[kernel]
+    def defined(self, kernel: Hashable, define: Callable[[ir.Module], ir.Function]) -> ir.Function:
+        """The function of a kernel, which is defined once."""
+        if kernel not in self._defined:
+            self._defined[kernel] = define(self.code.function.module)
+        return self._defined[kernel]
 
     def _packing(self, panel: Panel) -> ir.Function:
-        if panel not in self.defined:
-            module = self.code.function.module
-            self.defined[panel] = define_packing(module, panel, self.code.elements, self.tiling.lanes)
-        return self.defined[panel]
+        elements, lanes = self.code.elements, self.tiling.lanes
+        return self.defined(panel, lambda module: define_packing(module, panel, elements, lanes))

@@ -1,6 +1,6 @@
 """`Code`: a function under construction, with the few things that matrix products are written in."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias
 
@@ -71,6 +71,12 @@ class Code:
         if a == 0 or b == 0:
             return b if a == 0 else a
         return self.builder.add(self.value(a), self.value(b), flags=("nsw",))
+
+    def subtract(self, a: Index, b: Index) -> Index:
+        """The difference."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a - b
+        return self.builder.sub(self.value(a), self.value(b), flags=("nsw",))
 
     def multiply(self, a: Index, b: int) -> Index:
         """The product."""
@@ -178,9 +184,7 @@ class Code:
             pointer: to any byte of it; it need not be memory of anybody's.
             writes: whether it will be written.
         """
-        type = ir.FunctionType(ir.VoidType(), [POINTER, _LANE, _LANE, _LANE])
-        function = self._intrinsic("llvm.prefetch.p0", type)
-        self.builder.call(function, [pointer, _LANE(int(writes)), _LANE(_NEAREST), _LANE(_DATA)])
+        self.call("llvm.prefetch.p0", [pointer, _LANE(int(writes)), _LANE(_NEAREST), _LANE(_DATA)])
 
     def load_pairs(self, pointer: ir.Value, count: ir.Value) -> ir.Value:
         """Pairs of bfloat16 that are neighbours, as a vector of packed numbers.
@@ -248,6 +252,11 @@ class Code:
         type = ir.FunctionType(self.vector, [self.vector, pairs, pairs])
         function = self._intrinsic(f"llvm.x86.avx512bf16.dpbf16ps.{32 * self.lanes}", type)
         return self.builder.call(function, [c, self.builder.bitcast(a, pairs), self.builder.bitcast(b, pairs)])
+
+    def call(self, name: str, arguments: Sequence[ir.Value]) -> None:
+        """Call a function of LLVM's own that has no result."""
+        type = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+        self.builder.call(self._intrinsic(name, type), arguments)
 
     @contextmanager
     def loop(self, begin: Index, end: Index, step: int = 1) -> Generator[ir.Value]:

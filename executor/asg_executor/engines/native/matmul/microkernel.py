@@ -1,5 +1,6 @@
 """The inner loop of a matrix product: one tile of the result, which stays in registers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -8,7 +9,7 @@ from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import CONDITION, INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
-__all__ = ["Fetched", "Microkernel", "define_microkernel"]
+__all__ = ["Fetched", "Microkernel", "define_microkernel", "fetch_row"]
 
 _LINE_BYTES = 64  # of the cache
 
@@ -69,6 +70,23 @@ def define_microkernel(module: ir.Module, kernel: Microkernel, elements: Element
     return function
 
 
+def fetch_row(code: Code, pointers: Sequence[ir.Value], arrays: Sequence[Fetched], row: Index, columns: int) -> None:
+    """Fetch one row of a tile.
+
+    Args:
+        code: the function that gets the instructions.
+        pointers: where the tile begins in each array.
+        arrays: how these lie.
+        row: which one.
+        columns: how many the tile has.
+    """
+    for pointer, array in zip(pointers, arrays, strict=True):
+        begin = code.multiply(row, array.row)
+        for line in range(0, columns * array.bytes, _LINE_BYTES):
+            place = code.builder.gep(pointer, [code.value(code.add(begin, line))], source_etype=ir.IntType(8))
+            code.fetch(place, writes=array.writes)
+
+
 class _Tile:
     """Emits the code of a microkernel."""
 
@@ -116,15 +134,9 @@ class _Tile:
 
     def _fetch(self, term: ir.Value) -> None:
         """Fetch one row of what is needed afterwards; from as many terms on as there are rows, the last one again."""
-        code, builder = self.code, self.code.builder
-        if not self.fetched:
-            return
-        row = code.least(term, self.kernel.rows - 1)
-        for pointer, fetched in zip(self.fetched, self.kernel.fetched, strict=True):
-            begin = code.multiply(row, fetched.row)
-            for line in range(0, self.kernel.columns * fetched.bytes, _LINE_BYTES):
-                place = builder.gep(pointer, [code.value(code.add(begin, line))], source_etype=ir.IntType(8))
-                code.fetch(place, writes=fetched.writes)
+        if self.fetched:
+            row = self.code.least(term, self.kernel.rows - 1)
+            fetch_row(self.code, self.fetched, self.kernel.fetched, row, self.kernel.columns)
 
     def _term(self, left: ir.Value, right: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """The sums with the product of one column of the left matrix and one row of the right one."""

@@ -13,7 +13,7 @@ from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
-__all__ = ["Panel", "define_packing"]
+__all__ = ["Panel", "define_packing", "transposed"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Panel:
         across: between two elements of a term in the matrix.
         along: between two terms in the matrix.
         terms: how many terms a number holds, 1 or 2.
+        group: of how many terms there are whole groups in the panel; those that are not copied are 0.
     """
 
     width: int
@@ -33,12 +34,13 @@ class Panel:
     across: int
     along: int
     terms: int = 1
+    group: int = 1
 
 
 def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: int) -> ir.Function:
     """Define `void (ptr matrix, ptr panel, i64 depth)` in a module.
 
-    Where terms are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0.
+    Where terms are neighbours in the matrix, the panel gets further ones up to whole vectors, which are 0, too.
     """
     function = define_inner(module, "pack", [POINTER, POINTER, INDEX], disjoint=2)
     code = Code(function, elements, lanes)
@@ -48,8 +50,21 @@ def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: i
         _transpose(code, panel)
     else:
         _gather(code, panel)
+    if panel.group > panel.terms:
+        _complete_group(code, panel)
     code.builder.ret_void()
     return function
+
+
+def _complete_group(code: Code, panel: Panel) -> None:
+    """Write zeros for the terms that the last group lacks."""
+    _, copy, depth = code.function.args
+    zero = ir.Constant(code.vector, None)
+    numbers = [code.split(code.add(depth, size - 1), size)[0] for size in (panel.terms, panel.group)]
+    with code.loop(numbers[0], code.multiply(numbers[1], panel.group // panel.terms)) as number:
+        place = code.at_number(copy, code.multiply(number, panel.padded))
+        for begin in range(0, panel.padded, code.lanes):
+            code.store_numbers(zero, code.at_number(place, begin))
 
 
 def _copy_terms(code: Code, panel: Panel) -> None:
@@ -97,12 +112,12 @@ def _transpose_block(code: Code, panel: Panel, term: ir.Value, begin: Index, wid
         return code.load_vector(at, mask) if panel.terms == 1 else code.load_pairs(at, left)
 
     block = [row(lane) if lane < width else zero for lane in range(code.lanes)]
-    for number, vector in enumerate(_transposed(code, block)):
+    for number, vector in enumerate(transposed(code, block)):
         code.store_numbers(vector, code.at_number(place, number * panel.padded))
 
 
-def _transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
-    """The columns of a square block of rows: quarters change places, in halves of halves."""
+def transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
+    """The columns of a square block of rows of one vector each: quarters change places, in halves of halves."""
     lanes = range(code.lanes)
     half = code.lanes // 2
     while half:

@@ -6,11 +6,13 @@ from llvmlite import ir
 
 from asg_executor.engines.native.compilation import vector_unit
 from asg_executor.engines.native.fused.body import Body
-from asg_executor.engines.native.kernel_spec import define_kernel
-from asg_executor.engines.native.matmul.blocks import define_block, scratch_elements
+from asg_executor.engines.native.kernel_spec import define_inner, define_kernel
+from asg_executor.engines.native.matmul.amx_block import AmxBlock
+from asg_executor.engines.native.matmul.blocks import Block, scratch_elements
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code
 from asg_executor.engines.native.matmul.dots import DotSpec, are_dots, dot_spec
 from asg_executor.engines.native.matmul.elements import Elements
+from asg_executor.engines.native.matmul.epilogue import EpilogueCode
 from asg_executor.engines.native.matmul.matrices import Matrices
 from asg_executor.engines.native.matmul.tiling import Tiling, choose_tiling
 from asg_executor.engines.native.matmul.units import matrices_at
@@ -54,7 +56,7 @@ class MatmulSpec:
         matrices, tiling = self.matrices, self.tiling
         kernel = define_kernel(module)
         elements = Elements(self.dtype)
-        block = define_block(module, matrices, tiling, elements, self.epilogue)
+        block = self._define_block(module, elements)
         code = Code(kernel, elements, tiling.lanes)
         builder = code.builder
         arguments, begin, end, _, scratch = kernel.args
@@ -70,6 +72,23 @@ class MatmulSpec:
             first_row = [] if self.epilogue is None else [code.value(code.multiply(batch, matrices.rows))]
             builder.call(block, [left, right, result, *bounds, scratch, *first_row, *arrays])
         builder.ret_void()
+
+    def _define_block(self, module: ir.Module, elements: Elements) -> ir.Function:
+        """Define a function that computes a block of the result of one product.
+
+        It is `void (ptr left, ptr right, ptr result, i64 row begin, i64 row end, i64 column begin, i64 column end, ptr
+        scratch)`. The pointers are those of the matrices' first elements; the block is given in tiles. With an epilogue
+        there follow `i64 first row, ptr array, …`: the number of the product's first row among the rows of all
+        products, and the epilogue's arrays.
+        """
+        epilogue, tiling = self.epilogue, self.tiling
+        more = [] if epilogue is None else [INDEX] + [POINTER] * epilogue.arguments
+        function = define_inner(module, "block", [POINTER] * 3 + [INDEX] * 4 + [POINTER] + more)
+        code = Code(function, elements, tiling.lanes)
+        then = None if epilogue is None else EpilogueCode(code, epilogue, function.args[8], function.args[9:])
+        kind = AmxBlock if tiling.uses_amx else Block
+        kind(code, self.matrices, tiling, then).emit()
+        return function
 
     def _pointers(self, builder: ir.IRBuilder, arguments: ir.Value) -> tuple[list[ir.Value], list[ir.Value]]:
         """Those of the three matrices, and those of the epilogue's arrays."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
+from asg_executor.engines.native.amx import AMX_HALVES, AMX_ROWS, AMX_TERMS
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.matrices import Matrices
@@ -21,6 +22,7 @@ _KIND = 0.02  # what another kind of tile may gain at least, since it is to be c
 _DEEPEST = 384  # elements: a tile's rows of the left matrix stay in the first level of the cache
 _FEW_TILES = 2  # for so many rows of tiles the right matrix is read where it lies
 _PACKED_BYTES = 512 * 1024  # of the right matrix, in the second level
+_AMX_CYCLES = 64  # for the four products of a tile by AMX, each of `AMX_TERMS` terms
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Tiling:
         packed_tiles: how many tiles of the right matrix are packed at a time; 0: it is read where it lies.
         packs_left: whether the rows of a tile of the left matrix are packed.
         terms: how many neighbouring terms a packed number holds: 2 where the processor multiplies pairs.
+        uses_amx: whether the tiles are multiplied by AMX, and not by vectors.
     """
 
     lanes: int
@@ -75,6 +78,7 @@ class Tiling:
     packed_tiles: int
     packs_left: bool
     terms: int = 1
+    uses_amx: bool = False
 
     @property
     def columns(self) -> int:
@@ -95,6 +99,8 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
         unit: the processor's vectors.
         elements: those of the matrices.
     """
+    if unit.multiplies_tiles and elements.dtype is DType.BFLOAT16:
+        return _amx_tiling(matrices, parts)
     lanes = unit.bytes // elements.wide.bytes
     rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
     vectors_across = -(-columns // lanes)
@@ -114,6 +120,27 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
     packs_left = elements.is_half or (matrices.left.column != 1 and wanted > 1)
     return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left, terms)
+
+
+def _amx_tiling(matrices: Matrices, parts: int) -> Tiling:
+    """The tiling of products of bfloat16 by AMX: the sums of a tile are four of its registers, or fewer."""
+    rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
+    vectors = min(-(-columns // AMX_ROWS), AMX_HALVES)
+    tiles = Tiles.balanced(rows, AMX_HALVES * AMX_ROWS)
+    column_tiles = -(-columns // (vectors * AMX_ROWS))
+    groups = -(-depth // AMX_TERMS)
+    # Rows that have all terms of their last group are read where they lie.
+    packs_left = matrices.left.column != 1 or depth % AMX_TERMS != 0
+    left = rows * depth * (_PACKING / _READING if packs_left else 1)
+    cycles = tiles.count * column_tiles * groups * _AMX_CYCLES
+    blocks = _divide(tiles.count, column_tiles, left, columns * depth, cycles, matrices.batches, parts)
+    row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
+    wanted = -(-column_tiles // column_blocks)
+    most = max(_PACKED_BYTES // (2 * groups * AMX_TERMS * vectors * AMX_ROWS), 1)
+    packed_tiles = -(-wanted // -(-wanted // most))
+    return Tiling(
+        AMX_ROWS, tiles, vectors, depth, row_blocks, column_blocks, packed_tiles, packs_left, 2, uses_amx=True
+    )
 
 
 def _piece(depth: int, lanes: int) -> int:
@@ -146,7 +173,7 @@ def _cycles(rows: int, vectors: int, high: int, wide: int) -> float:
 
 
 def _divide(
-    row_tiles: int, column_tiles: int, left: int, right: int, cycles: float, batches: int, parts: int
+    row_tiles: int, column_tiles: int, left: float, right: int, cycles: float, batches: int, parts: int
 ) -> tuple[int, int]:
     """Into how many blocks rows and columns are divided, so that the parts take the least time.
 
