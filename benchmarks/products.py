@@ -1,17 +1,21 @@
 """`python -m benchmarks.products`: matrix products of the native engine beside those of BLAS libraries.
 
 NumPy's BLAS is always there, by `matmul` into an array that exists; MKL where `pip install mkl` put it. All multiply
-the same float32 matrices on one thread, in turns: with more, those of one library, which wait for work, would take the
-cores from the next.
+the same matrices on one thread, in turns: with more, those of one library, which wait for work, would take the cores
+from the next.
+
+With `--dtype bfloat16` it is MKL alone, since NumPy's BLAS has no such products; its results are float32, ours
+bfloat16, and it has no call for many products.
 """
 
 import ctypes
 import sys
 import time
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -30,7 +34,9 @@ _ROW_MAJOR, _AS_IT_LIES, _TRANSPOSED = 101, 111, 112  # of CBLAS
 _SEQUENTIAL_LAYER = 1  # of MKL
 _WIDTH = 160  # where it is no terminal
 
-Matrix = np.ndarray[Any, np.dtype[np.float32]]
+_TOLERANCES = {"float32": 1e-3, "bfloat16": 1e-2}
+
+Matrix = np.ndarray[Any, np.dtype[Any]]
 
 
 class Product(NamedTuple):
@@ -62,17 +68,18 @@ class Product(NamedTuple):
         """Multiplications and additions."""
         return 2 * self.batches * self.rows * self.depth * self.columns
 
-    def operands(self) -> tuple[Matrix, Matrix]:
+    def operands(self, dtype: str) -> tuple[Matrix, Matrix]:
         """The matrices, as they lie in memory."""
         rng = np.random.default_rng(0)
         left = (self.depth, self.rows) if self.left_transposed else (self.rows, self.depth)
         right = (self.columns, self.depth) if self.right_transposed else (self.depth, self.columns)
         batch = (self.batches,) if self.batches > 1 else ()
-        return rng.standard_normal((*batch, *left), np.float32), rng.standard_normal((*batch, *right), np.float32)
+        first, second = (rng.standard_normal((*batch, *shape), np.float32) for shape in (left, right))
+        return first.astype(dtype), second.astype(dtype)
 
-    def result(self) -> Matrix:
+    def result(self, dtype: str) -> Matrix:
         """Memory for the result."""
-        return np.zeros((*((self.batches,) if self.batches > 1 else ()), self.rows, self.columns), np.float32)
+        return np.zeros((*((self.batches,) if self.batches > 1 else ()), self.rows, self.columns), dtype)
 
 
 _SIZES = (
@@ -94,10 +101,24 @@ PRODUCTS = tuple(Product(*size, *flags) for size in _SIZES for flags in ((False,
 Multiply = Callable[[], object]
 
 
+class Way(NamedTuple):
+    """A way to multiply.
+
+    Attributes:
+        name: whose it is.
+        make: makes what multiplies once, of a product, its operands, and memory for the result.
+        results: the dtype of its results.
+    """
+
+    name: str
+    make: Callable[[Product, Matrix, Matrix, Matrix], Multiply]
+    results: str
+
+
 def ours(product: Product, left: Matrix, right: Matrix, result: Matrix) -> Multiply:
     """The native engine's, which reads and writes the arrays where they lie."""
     with asg.graph("product") as g:
-        a, b = asg.input("a", left.shape), asg.input("b", right.shape)
+        a, b = (asg.input(name, array.shape, array.dtype.name) for name, array in (("a", left), ("b", right)))
         x = asg.matrix_transpose(a) if product.left_transposed else a
         y = asg.matrix_transpose(b) if product.right_transposed else b
         g.output(c=asg.matmul(x, y))
@@ -125,20 +146,24 @@ class Mkl:
         loaded.MKL_Set_Threading_Layer(_SEQUENTIAL_LAYER)
         integer, scale, pointer = ctypes.c_int, ctypes.c_float, ctypes.c_void_p
         head = [integer] * 6 + [scale]
-        self._one, self._many = loaded.cblas_sgemm, loaded.cblas_sgemm_batch_strided
-        self._one.argtypes = [*head, pointer, integer, pointer, integer, scale, pointer, integer]
+        single = [*head, pointer, integer, pointer, integer, scale, pointer, integer]
         strided = [pointer, integer, integer]
+        self._singles = {"float32": loaded.cblas_sgemm, "bfloat16": loaded.cblas_gemm_bf16bf16f32}
+        for function in self._singles.values():
+            function.argtypes = single
+        self._many = loaded.cblas_sgemm_batch_strided
         self._many.argtypes = [*head, *strided, *strided, scale, *strided, integer]
 
     def __call__(self, product: Product, left: Matrix, right: Matrix, result: Matrix) -> Multiply:
-        """MKL's."""
+        """MKL's; the result is float32. Of bfloat16 there is one product only."""
         batches, rows, depth, columns, *transposed = product
         shape = (_ROW_MAJOR, *(_TRANSPOSED if flag else _AS_IT_LIES for flag in transposed), rows, columns, depth, 1.0)
         a, b, c = (array.ctypes.data for array in (left, right, result))
         widths = left.shape[-1], right.shape[-1], columns
         if batches == 1:
+            function = self._singles[left.dtype.name]
             one = (*shape, a, widths[0], b, widths[1], 0.0, c, columns)
-            return lambda: self._one(*one)
+            return lambda: function(*one)
         places = [(a, widths[0], rows * depth), (b, widths[1], depth * columns), (c, columns, rows * columns)]
         many = (*shape, *places[0], *places[1], 0.0, *places[2], batches)
         return lambda: self._many(*many)
@@ -149,21 +174,28 @@ def find_mkl() -> Path | None:
     return next(iter(sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*"))), None)
 
 
-def compare(product: Product, makers: Sequence[Callable[..., Multiply]]) -> list[float]:
+def compare(product: Product, ways: Sequence[Way], dtype: str = "float32") -> list[float]:
     """The medians of billions of operations in a second, of each of several ways to multiply.
+
+    Args:
+        product: what is multiplied.
+        ways: how.
+        dtype: that of the operands.
 
     Raises:
         AssertionError: their results differ.
     """
-    left, right = product.operands()
-    results = [product.result() for _ in makers]
-    calls = [make(product, left, right, result) for make, result in zip(makers, results, strict=True)]
-    rates: list[list[float]] = [[] for _ in makers]
+    left, right = product.operands(dtype)
+    results = [product.result(way.results) for way in ways]
+    calls = [way.make(product, left, right, result) for way, result in zip(ways, results, strict=True)]
+    rates: list[list[float]] = [[] for _ in ways]
     for _ in range(_ROUNDS):
         for call, found in zip(calls, rates, strict=True):
             found.append(product.operations / _seconds(call) / 1e9)
-    for result in results[1:]:
-        np.testing.assert_allclose(result, results[0], rtol=1e-3, atol=1e-4 * product.depth)
+    first, *others = (result.astype(np.float32) for result in results)
+    tolerance = _TOLERANCES[dtype]
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=tolerance, atol=0.1 * tolerance * product.depth)
     return list(map(median, rates))
 
 
@@ -178,28 +210,47 @@ def _seconds(call: Multiply) -> float:
     return median(taken)
 
 
-def main() -> None:
+class OperandType(StrEnum):
+    """The dtypes of operands."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+def main(
+    dtype: Annotated[OperandType, typer.Option(help="The dtype of the matrices.")] = OperandType.FLOAT32,
+) -> None:
     """Print the rates of the native engine's products and of those of BLAS libraries, in billions of operations."""
     set_blas_threads(1)
     library = find_mkl()
-    makers: dict[str, Callable[..., Multiply]] = {"ASG": ours, "NumPy's BLAS": numpys}
+    ways = [Way("ASG", ours, dtype.value)]
+    products = PRODUCTS
+    if dtype is OperandType.FLOAT32:
+        ways.append(Way("NumPy's BLAS", numpys, "float32"))
+    else:
+        products = tuple(product for product in PRODUCTS if product.batches == 1)
     if library is not None:
-        makers["MKL"] = Mkl(library)
-    title = "Products of float32 on one thread: medians of GFLOP/s"
-    table = Table("product", title=title, title_justify="left", box=SIMPLE)
-    for name in makers:
-        table.add_column(name, justify="right")
-    for name in list(makers)[1:]:
-        table.add_column(f"ASG / {name}", justify="right")
-    for product in PRODUCTS:
-        own, *others = compare(product, list(makers.values()))
-        table.add_row(str(product), *(f"{rate:.0f}" for rate in (own, *others)), *(f"{own / it:.2f}" for it in others))
+        ways.append(Way("MKL", Mkl(library), "float32"))
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
-    console.print(table)
+    console.print(_table(products, ways, dtype.value))
     if library is None:
         console.print("MKL is not installed in this environment; pip install mkl puts it there.")
+
+
+def _table(products: Sequence[Product], ways: Sequence[Way], dtype: str) -> Table:
+    """The rates of each product, and their ratios."""
+    title = f"Products of {dtype} on one thread: medians of GFLOP/s"
+    table = Table("product", title=title, title_justify="left", box=SIMPLE)
+    for way in ways:
+        table.add_column(way.name, justify="right")
+    for way in ways[1:]:
+        table.add_column(f"{ways[0].name} / {way.name}", justify="right")
+    for product in products:
+        own, *others = compare(product, ways, dtype)
+        table.add_row(str(product), *(f"{rate:.0f}" for rate in (own, *others)), *(f"{own / it:.2f}" for it in others))
+    return table
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The comparison of matrix products: what it compares computes the same, in whatever order operands lie."""
 
+import numpy as np
 import pytest
 
-from benchmarks.products import PRODUCTS, Product, compare, numpys, ours
+from benchmarks.products import PRODUCTS, Matrix, Multiply, Product, Way, compare, numpys, ours
 
 
 @pytest.mark.parametrize(
@@ -10,10 +11,24 @@ from benchmarks.products import PRODUCTS, Product, compare, numpys, ours
 )
 def test_both_ways_to_multiply_agree(product: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.products._ROUND_SECONDS", 0.0)
-    assert all(rate > 0 for rate in compare(product, [ours, numpys]))
+    assert all(rate > 0 for rate in compare(product, [Way("ASG", ours, "float32"), Way("NumPy", numpys, "float32")]))
 
 
 def test_products_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.products._ROUND_SECONDS", 0.0)
+
+    def nothing(*_: object) -> Multiply:
+        return lambda: None
+
     with pytest.raises(AssertionError):
-        compare(PRODUCTS[0], [ours, lambda *_: lambda: None])
+        compare(PRODUCTS[0], [Way("ASG", ours, "float32"), Way("nobody", nothing, "float32")])
+
+
+def test_bfloat16_agrees_with_the_product_of_wider_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.products._ROUND_SECONDS", 0.0)
+
+    def wide(product: Product, left: Matrix, right: Matrix, result: Matrix) -> Multiply:
+        return numpys(product, left.astype(np.float32), right.astype(np.float32), result)
+
+    rates = compare(Product(1, 40, 70, 33, True), [Way("ASG", ours, "bfloat16"), Way("", wide, "float32")], "bfloat16")
+    assert all(rate > 0 for rate in rates)
