@@ -29,12 +29,11 @@ class AmxBlock(Block):
         release(self.code)
 
     @override
-    def pack_left(self, size: int, left: ir.Value, count: Index) -> ir.Value:
-        matrices, elements = self.matrices, self.code.elements
-        rows = Rows(size, matrices.depth, matrices.left.row, matrices.left.column)
-        packing = self.defined(rows, lambda module: define_row_packing(module, rows, elements))
-        self.code.builder.call(packing, [left, self.packed_left])
-        return self.packed_left
+    def pack_left(self, size: int, left: ir.Value, tiles: Index, count: Index) -> None:
+        code, matrices = self.code, self.matrices
+        rows = Rows(matrices.depth, matrices.left.row, matrices.left.column)
+        packing = self.defined(rows, lambda module: define_row_packing(module, rows, code.elements))
+        code.builder.call(packing, [left, self.packed_left, code.value(code.multiply(tiles, size))])
 
     @override
     def tile_kernel(self, size: int, width: int, right_step: int) -> ir.Function:

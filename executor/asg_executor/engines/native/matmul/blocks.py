@@ -8,7 +8,7 @@ from asg_executor.engines.native.matmul.code import CONDITION, INDEX, Code, Inde
 from asg_executor.engines.native.matmul.epilogue import EpilogueCode
 from asg_executor.engines.native.matmul.matrices import Matrices
 from asg_executor.engines.native.matmul.microkernel import Fetched, Microkernel, define_microkernel
-from asg_executor.engines.native.matmul.packing import Panel, define_packing
+from asg_executor.engines.native.matmul.packing import Panel, Panels, define_packing, define_packing_of_panels
 from asg_executor.engines.native.matmul.tiling import Tiling
 
 __all__ = ["Block", "scratch_elements"]
@@ -16,16 +16,21 @@ __all__ = ["Block", "scratch_elements"]
 
 def scratch_elements(matrices: Matrices, tiling: Tiling) -> int:
     """How many numbers the packed pieces of both matrices have, and the sums of a tile that are not kept in vectors."""
-    return _right_elements(tiling) + _left_elements(matrices, tiling) + _sums(tiling)
+    return _right_elements(tiling) + _left_elements(tiling) + _sums(tiling)
 
 
 def _right_elements(tiling: Tiling) -> int:
-    return tiling.packed_tiles * tiling.columns * _whole(tiling.steps(tiling.depth), tiling.lanes)
+    return tiling.packed_tiles * tiling.columns * _steps(tiling)
 
 
-def _left_elements(matrices: Matrices, tiling: Tiling) -> int:
-    steps = _whole(tiling.steps(tiling.depth), tiling.lanes)
-    return _whole(tiling.rows.size, tiling.lanes) * steps if tiling.packs_left else 0
+def _left_elements(tiling: Tiling) -> int:
+    rows = tiling.packed_rows * tiling.rows.size
+    return _whole((_whole(rows, tiling.lanes) if tiling.uses_amx else rows) * _steps(tiling), tiling.lanes)
+
+
+def _steps(tiling: Tiling) -> int:
+    """How many packed numbers each sum has at a time, in whole vectors."""
+    return _whole(tiling.steps(tiling.depth), tiling.lanes)
 
 
 def _sums(tiling: Tiling) -> int:
@@ -55,11 +60,11 @@ class Block:
         self.row_begin, self.row_end, self.column_begin, self.column_end = bounds
         self.packed_right = scratch
         self.packed_left = code.at_number(scratch, _right_elements(tiling))
-        self.sums = code.at_number(scratch, _right_elements(tiling) + _left_elements(matrices, tiling))
+        self.sums = code.at_number(scratch, _right_elements(tiling) + _left_elements(tiling))
         self.whole_tiles, rest = divmod(matrices.columns, tiling.columns)
         self.widths = [tiling.columns, rest] if rest else [tiling.columns]
         self._defined: dict[Hashable, ir.Function] = {}
-        self.panel_elements = tiling.columns * _whole(tiling.steps(tiling.depth), tiling.lanes)
+        self.panel_elements = tiling.columns * _steps(tiling)
 
     def emit(self) -> None:
         """Emit all of it."""
@@ -94,21 +99,52 @@ class Block:
             large = size == rows.size
             row_begin = self.row_begin if large else self.code.most(self.row_begin, rows.large)
             row_end = self.code.least(self.row_end, rows.large) if large else self.row_end
-            with code.loop(row_begin, row_end) as tile:
-                row = code.multiply(tile, size)
-                row = row if large else code.add(row, rows.large)
-                self._row_of_tiles(size, row, (begin, end), (term, count), first)
+            with code.loop(row_begin, row_end, max(self.tiling.packed_rows, 1)) as tile:
+                self._rows_of_tiles(size, (tile, row_end), (begin, end), (term, count), first)
+
+    def _rows_of_tiles(
+        self,
+        size: int,
+        rows: tuple[Index, Index],
+        columns: tuple[Index, Index],
+        terms: tuple[Index, Index],
+        first: ir.Value,
+    ) -> None:
+        """As many rows of tiles as the left matrix is packed of at a time, or fewer, before an end."""
+        code, tiling = self.code, self.tiling
+        begin, end = rows
+        left = self._left_at(self._first_row(size, begin), terms[0])
+        if not tiling.packs_left:
+            self._row_of_tiles(size, begin, left, columns, terms, first)
+            return
+        end = code.least(code.add(begin, tiling.packed_rows), end)
+        self.pack_left(size, left, code.subtract(end, begin), terms[1])
+        with code.loop(begin, end) as tile:
+            place = code.multiply(code.subtract(tile, begin), size * _steps(tiling))
+            self._row_of_tiles(size, tile, code.at_number(self.packed_left, place), columns, terms, first)
+
+    def _first_row(self, size: int, tile: Index) -> Index:
+        """The first row of a tile of so many rows."""
+        rows, row = self.tiling.rows, self.code.multiply(tile, size)
+        return row if size == rows.size else self.code.add(row, rows.large)
+
+    def _left_at(self, row: Index, term: Index) -> ir.Value:
+        code, left = self.code, self.matrices.left
+        return code.at(self.left, code.add(code.multiply(row, left.row), code.multiply(term, left.column)))
 
     def _row_of_tiles(
-        self, size: int, row: Index, columns: tuple[Index, Index], terms: tuple[Index, Index], first: ir.Value
+        self,
+        size: int,
+        number: Index,
+        left: ir.Value,
+        columns: tuple[Index, Index],
+        terms: tuple[Index, Index],
+        first: ir.Value,
     ) -> None:
         code, matrices, tiling = self.code, self.matrices, self.tiling
         begin, end = columns
         term, count = terms
-        offset = code.add(code.multiply(row, matrices.left.row), code.multiply(term, matrices.left.column))
-        left = code.at(self.left, offset)
-        if tiling.packs_left:
-            left = self.pack_left(size, left, count)
+        row = self._first_row(size, number)
         result_row = code.multiply(row, matrices.columns)
 
         def tile(number: Index, width: int) -> None:
@@ -134,12 +170,18 @@ class Block:
     def end(self) -> None:
         """Undo what `begin_rows` did."""
 
-    def pack_left(self, size: int, left: ir.Value, count: Index) -> ir.Value:
-        """Pack the rows of a tile of the left matrix; where they lie then."""
-        matrix = self.matrices.left
-        panel = Panel(size, _whole(size, self.tiling.lanes), matrix.row, matrix.column, self.tiling.terms)
-        self.code.builder.call(self._packing(panel), [left, self.packed_left, self.code.value(count)])
-        return self.packed_left
+    def pack_left(self, size: int, left: ir.Value, tiles: Index, count: Index) -> None:
+        """Pack so many terms of the rows of some tiles of the left matrix, each of `size` rows."""
+        matrix, code = self.matrices.left, self.code
+        panel = Panel(size, size, matrix.row, matrix.column, self.tiling.terms)
+        arguments = [left, self.packed_left, code.value(count)]
+        if self.tiling.packed_rows == 1:
+            code.builder.call(self._packing(panel), arguments)
+            return
+        panels = Panels(panel, size * _steps(self.tiling))
+        elements, lanes = code.elements, self.tiling.lanes
+        function = self.defined(panels, lambda module: define_packing_of_panels(module, panels, elements, lanes))
+        code.builder.call(function, [*arguments, code.value(tiles)])
 
     def tile_kernel(self, size: int, width: int, right_step: int) -> ir.Function:
         """What computes a tile: a function of its three pointers, of `tile_arguments`, and of what is fetched."""
@@ -148,7 +190,7 @@ class Block:
             size,
             width,
             1 if tiling.packs_left else matrix.row,
-            _whole(size, tiling.lanes) if tiling.packs_left else matrix.column,
+            size if tiling.packs_left else matrix.column,
             right_step,
             tiling.packs_left,
             bool(tiling.packed_tiles),

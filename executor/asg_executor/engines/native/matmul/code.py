@@ -171,11 +171,8 @@ class Code:
         if mask is None:
             self.builder.store(value, pointer, align=elements.bytes)
             return
-        function = self._intrinsic(
-            f"llvm.masked.store.v{self.lanes}{elements.suffix}.p0",
-            ir.FunctionType(ir.VoidType(), [value.type, POINTER, _LANE, mask.type]),
-        )
-        self.builder.call(function, [value, pointer, _LANE(elements.bytes), mask])
+        name = f"llvm.masked.store.v{self.lanes}{elements.suffix}.p0"
+        self.call(name, [value, pointer, _LANE(elements.bytes), mask])
 
     def fetch(self, pointer: ir.Value, *, writes: bool) -> None:
         """Ask for a line of memory to be in the first level of the cache soon.
@@ -222,6 +219,15 @@ class Code:
     def store_numbers(self, value: ir.Value, pointer: ir.Value) -> None:
         """Write a vector to where it is packed; see `load_numbers`."""
         self.builder.store(value, pointer, align=self._vector_bytes)
+
+    def store_first_numbers(self, value: ir.Value, pointer: ir.Value, count: int) -> None:
+        """Write the first numbers of a vector, or all of them, to where they are packed without gaps."""
+        mask, wide = self.first_lanes(count), self.elements.wide
+        if mask is None:
+            self.builder.store(value, pointer, align=wide.bytes)
+            return
+        name = f"llvm.masked.store.v{self.lanes}{wide.suffix}.p0"
+        self.call(name, [value, pointer, _LANE(wide.bytes), mask])
 
     def first_lanes(self, count: Index) -> ir.Value | None:
         """The mask of the first `count` elements of a vector; None for all of them."""

@@ -13,7 +13,7 @@ from asg_executor.engines.native.kernel_spec import define_inner
 from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 
-__all__ = ["Panel", "define_packing", "transposed"]
+__all__ = ["Panel", "Panels", "define_packing", "define_packing_of_panels", "transposed"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Panel:
 
     Attributes:
         width: how many elements of a term are copied.
-        padded: how many numbers a term, or pair, has in the panel, whole vectors; those that are not copied are 0.
+        padded: how many numbers a term, or pair, has in the panel: whole vectors, of which those are 0 that are not
+            copied, or just `width`.
         across: between two elements of a term in the matrix.
         along: between two terms in the matrix.
         terms: how many terms a number holds, 1 or 2.
@@ -35,6 +36,19 @@ class Panel:
     along: int
     terms: int = 1
     group: int = 1
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Panels whose elements are neighbours in the matrix, term by term. They are written at the same time.
+
+    Attributes:
+        panel: each of them; the elements of a term are neighbours.
+        numbers: from one panel to the next.
+    """
+
+    panel: Panel
+    numbers: int
 
 
 def define_packing(module: ir.Module, panel: Panel, elements: Elements, lanes: int) -> ir.Function:
@@ -67,25 +81,52 @@ def _complete_group(code: Code, panel: Panel) -> None:
             code.store_numbers(zero, code.at_number(place, begin))
 
 
+def define_packing_of_panels(module: ir.Module, panels: Panels, elements: Elements, lanes: int) -> ir.Function:
+    """Define `void (ptr matrix, ptr panels, i64 depth, i64 count)` in a module."""
+    function = define_inner(module, "pack", [POINTER, POINTER, INDEX, INDEX], disjoint=2)
+    code = Code(function, elements, lanes)
+    matrix, first, depth, count = function.args
+    panel = panels.panel
+    with code.loop(0, depth, panel.terms) as term:
+        source, place = code.at(matrix, code.multiply(term, panel.along)), _place(code, panel, first, term)
+        with code.loop(0, count) as number:
+            at = code.at(source, code.multiply(number, panel.width))
+            _copy_term(code, panel, term, at, code.at_number(place, code.multiply(number, panels.numbers)))
+    code.builder.ret_void()
+    return function
+
+
 def _copy_terms(code: Code, panel: Panel) -> None:
-    matrix, _, depth = code.function.args
+    matrix, copy, depth = code.function.args
     with code.loop(0, depth, panel.terms) as term:
         source = code.at(matrix, code.multiply(term, panel.along))
-        place = _place(code, panel, term)
-        for begin in range(0, panel.padded, code.lanes):
-            mask = code.first_lanes(panel.width - begin)
-            at = code.at(source, begin)
-            vector = code.load_vector(at, mask)
-            if panel.terms == 2:
-                there = code.splat(code.is_less(code.add(term, 1), depth))
-                both = there if mask is None else code.builder.and_(there, mask)
-                vector = code.pair(vector, code.load_vector(code.at(at, panel.along), both), code.lanes)
-            code.store_numbers(vector, code.at_number(place, begin))
+        _copy_term(code, panel, term, source, _place(code, panel, copy, term))
 
 
-def _place(code: Code, panel: Panel, term: ir.Value) -> ir.Value:
-    """Where the numbers of a term, the first of its pair, stand in the panel."""
-    return code.at_number(code.function.args[1], code.multiply(term, panel.padded // panel.terms))
+def _copy_term(code: Code, panel: Panel, term: ir.Value, source: ir.Value, place: ir.Value) -> None:
+    depth = code.function.args[2]
+    for begin in range(0, panel.padded, code.lanes):
+        mask = code.first_lanes(panel.width - begin)
+        at = code.at(source, begin)
+        vector = code.load_vector(at, mask)
+        if panel.terms == 2:
+            there = code.splat(code.is_less(code.add(term, 1), depth))
+            both = there if mask is None else code.builder.and_(there, mask)
+            vector = code.pair(vector, code.load_vector(code.at(at, panel.along), both), code.lanes)
+        _store(code, panel, vector, code.at_number(place, begin), panel.padded - begin)
+
+
+def _store(code: Code, panel: Panel, vector: ir.Value, pointer: ir.Value, count: int) -> None:
+    """Write a vector of a term's numbers; where terms have no whole vectors, `count` of them at most."""
+    if panel.padded % code.lanes == 0:
+        code.store_numbers(vector, pointer)
+    else:
+        code.store_first_numbers(vector, pointer, count)
+
+
+def _place(code: Code, panel: Panel, copy: ir.Value, term: ir.Value) -> ir.Value:
+    """Where the numbers of a term, the first of its pair, stand in a panel."""
+    return code.at_number(copy, code.multiply(code.split(term, panel.terms)[0], panel.padded))
 
 
 def _transpose(code: Code, panel: Panel) -> None:
@@ -103,7 +144,7 @@ def _transpose(code: Code, panel: Panel) -> None:
 def _transpose_block(code: Code, panel: Panel, term: ir.Value, begin: Index, width: int, left: ir.Value) -> None:
     """Transpose a block of which `left` terms are there."""
     source = code.at(code.function.args[0], code.add(term, code.multiply(begin, panel.across)))
-    place = code.at_number(_place(code, panel, term), begin)
+    place = code.at_number(_place(code, panel, code.function.args[1], term), begin)
     zero = ir.Constant(code.vector, None)
     mask = code.first_lanes(left)
 
@@ -113,7 +154,7 @@ def _transpose_block(code: Code, panel: Panel, term: ir.Value, begin: Index, wid
 
     block = [row(lane) if lane < width else zero for lane in range(code.lanes)]
     for number, vector in enumerate(transposed(code, block)):
-        code.store_numbers(vector, code.at_number(place, number * panel.padded))
+        _store(code, panel, vector, code.at_number(place, number * panel.padded), width)
 
 
 def transposed(code: Code, block: list[ir.Value]) -> list[ir.Value]:
@@ -138,7 +179,7 @@ def _gather(code: Code, panel: Panel) -> None:
     zero = code.elements.wide.type(0.0)
     with code.loop(0, depth, panel.terms) as term:
         source = code.at(matrix, code.multiply(term, panel.along))
-        place = _place(code, panel, term)
+        place = _place(code, panel, code.function.args[1], term)
         with code.loop(0, panel.width) as lane:
             at = code.at(source, code.multiply(lane, panel.across))
             number = code.load(at)

@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from asg_executor.engines.native.amx import AMX_ROWS, AMX_TERMS
 from asg_executor.engines.native.kernel_spec import define_inner
-from asg_executor.engines.native.matmul.code import POINTER, Code, Index
+from asg_executor.engines.native.matmul.code import INDEX, POINTER, Code, Index
 from asg_executor.engines.native.matmul.elements import Elements
 from asg_executor.engines.native.matmul.packing import transposed
 
@@ -21,13 +21,11 @@ class Rows:
     """Rows and where their elements come from. Strides count elements.
 
     Attributes:
-        rows: how many they are.
         depth: how many terms each has.
         across: between two rows in the matrix.
         along: between two terms in the matrix.
     """
 
-    rows: int
     depth: int
     across: int
     along: int
@@ -39,8 +37,11 @@ class Rows:
 
 
 def define_row_packing(module: ir.Module, rows: Rows, elements: Elements) -> ir.Function:
-    """Define `void (ptr matrix, ptr copy)` in a module."""
-    function = define_inner(module, "pack_rows", [POINTER] * 2, disjoint=2)
+    """Define `void (ptr matrix, ptr copy, i64 rows)` in a module.
+
+    The copy has room for whole vectors of rows.
+    """
+    function = define_inner(module, "pack_rows", [POINTER, POINTER, INDEX], disjoint=2)
     code = Code(function, elements, AMX_ROWS)
     if rows.along == 1:
         _copy(code, rows)
@@ -53,8 +54,8 @@ def define_row_packing(module: ir.Module, rows: Rows, elements: Elements) -> ir.
 
 
 def _copy(code: Code, rows: Rows) -> None:
-    matrix, copy = code.function.args
-    with code.loop(0, rows.rows) as row:
+    matrix, copy, count = code.function.args
+    with code.loop(0, count) as row:
         source = code.at(matrix, code.multiply(row, rows.across))
         target = code.at_number(copy, code.multiply(row, rows.numbers))
         with code.loop(0, rows.depth, AMX_TERMS) as term:
@@ -63,37 +64,39 @@ def _copy(code: Code, rows: Rows) -> None:
 
 
 def _transpose(code: Code, rows: Rows) -> None:
-    """Of as many rows as a vector has elements, groups of terms are transposed in registers."""
+    """Of as many rows as a vector has elements, groups of terms are transposed in registers.
+
+    All rows have a group before the next one begins: neighbours in memory are read together.
+    """
     whole = rows.depth // AMX_TERMS * AMX_TERMS
-    for begin in range(0, rows.rows, AMX_ROWS):
-        if whole:
-            with code.loop(0, whole, AMX_TERMS) as term:
-                _transpose_group(code, rows, begin, term, AMX_TERMS)
-        if whole < rows.depth:
-            _transpose_group(code, rows, begin, whole, rows.depth - whole)
+    with code.loop(0, whole, AMX_TERMS) as term:
+        _transpose_group(code, rows, term, AMX_TERMS)
+    if whole < rows.depth:
+        _transpose_group(code, rows, whole, rows.depth - whole)
 
 
-def _transpose_group(code: Code, rows: Rows, begin: int, term: Index, terms: int) -> None:
-    """Transpose a group of which so many terms are there, for the rows from `begin` on."""
-    matrix, copy = code.function.args
-    count = min(rows.rows - begin, AMX_ROWS)
-    mask = code.first_lanes(count)
-    source = code.at(matrix, code.add(code.multiply(term, rows.along), begin))
-    target = code.at_number(copy, code.add(code.split(term, 2)[0], begin * rows.numbers))
+def _transpose_group(code: Code, rows: Rows, term: Index, terms: int) -> None:
+    """Transpose a group of which so many terms are there."""
+    matrix, copy, count = code.function.args
+    source = code.at(matrix, code.multiply(term, rows.along))
+    target = code.at_number(copy, code.split(term, 2)[0])
     zero = ir.Constant(code.vector, None)
+    with code.loop(0, count, AMX_ROWS) as begin:
+        mask = code.first_lanes(code.subtract(count, begin))
+        at, place = code.at(source, begin), code.at_number(target, code.multiply(begin, rows.numbers))
 
-    def column(number: int) -> ir.Value:
-        return code.load_vector(code.at(source, number * rows.along), mask) if number < terms else zero
+        def column(number: int, at: ir.Value = at, mask: "ir.Value | None" = mask) -> ir.Value:
+            return code.load_vector(code.at(at, number * rows.along), mask) if number < terms else zero
 
-    pairs = [code.pair(column(number), column(number + 1), AMX_ROWS) for number in range(0, AMX_TERMS, 2)]
-    for row, vector in enumerate(transposed(code, pairs)[:count]):
-        code.store_numbers(vector, code.at_number(target, row * rows.numbers))
+        pairs = [code.pair(column(number), column(number + 1), AMX_ROWS) for number in range(0, AMX_TERMS, 2)]
+        for row, vector in enumerate(transposed(code, pairs)):
+            code.store_numbers(vector, code.at_number(place, row * rows.numbers))
 
 
 def _gather(code: Code, rows: Rows) -> None:
-    matrix, copy = code.function.args
+    matrix, copy, count = code.function.args
     zero = code.elements.wide.type(0.0)
-    with code.loop(0, rows.rows) as row:
+    with code.loop(0, count) as row:
         source = code.at(matrix, code.multiply(row, rows.across))
         target = code.at_number(copy, code.multiply(row, rows.numbers))
         with code.loop(0, rows.numbers) as number:

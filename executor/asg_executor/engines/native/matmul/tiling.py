@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import gcd
 
-from asg_executor.engines.native.amx import AMX_HALVES, AMX_ROWS, AMX_TERMS
+from asg_executor.engines.native.amx import AMX_HALVES, AMX_ROW_BYTES, AMX_ROWS, AMX_TERMS
 from asg_executor.engines.native.compilation import VectorUnit
 from asg_executor.engines.native.matmul.elements import Elements
-from asg_executor.engines.native.matmul.matrices import Matrices
+from asg_executor.engines.native.matmul.matrices import Matrices, Matrix
 from asg_schema.dtype import DType
 
 __all__ = ["Tiles", "Tiling", "choose_tile", "choose_tiling"]
@@ -22,6 +22,9 @@ _KIND = 0.02  # what another kind of tile may gain at least, since it is to be c
 _DEEPEST = 384  # elements: a tile's rows of the left matrix stay in the first level of the cache
 _FEW_TILES = 2  # for so many rows of tiles the right matrix is read where it lies
 _PACKED_BYTES = 512 * 1024  # of the right matrix, in the second level
+_PACKED_LEFT_BYTES = 128 * 1024
+_AMX_PACKED_BYTES = 1024 * 1024  # processors with AMX have two megabytes of it
+_AMX_PACKED_LEFT_BYTES = 256 * 1024
 _AMX_CYCLES = 64  # for the four products of a tile by AMX, each of `AMX_TERMS` terms
 
 
@@ -64,7 +67,7 @@ class Tiling:
         row_blocks: into how many units the rows are divided.
         column_blocks: into how many the columns are.
         packed_tiles: how many tiles of the right matrix are packed at a time; 0: it is read where it lies.
-        packs_left: whether the rows of a tile of the left matrix are packed.
+        packed_rows: of how many rows of tiles the left matrix is packed at a time; 0: it is read where it lies.
         terms: how many neighbouring terms a packed number holds: 2 where the processor multiplies pairs.
         uses_amx: whether the tiles are multiplied by AMX, and not by vectors.
     """
@@ -76,7 +79,7 @@ class Tiling:
     row_blocks: int
     column_blocks: int
     packed_tiles: int
-    packs_left: bool
+    packed_rows: int
     terms: int = 1
     uses_amx: bool = False
 
@@ -84,6 +87,11 @@ class Tiling:
     def columns(self) -> int:
         """How many columns a tile has."""
         return self.vectors * self.lanes
+
+    @property
+    def packs_left(self) -> bool:
+        """Whether the left matrix is packed."""
+        return self.packed_rows > 0
 
     def steps(self, terms: int) -> int:
         """How many packed numbers hold so many terms."""
@@ -118,8 +126,12 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     deep = depth if elements.is_half or not is_packed else _piece(depth, lanes)
     most = max(_PACKED_BYTES * terms // (deep * vectors * unit.bytes), 1)
     packed_tiles = -(-wanted // -(-wanted // most)) if is_packed else 0
-    packs_left = elements.is_half or (matrices.left.column != 1 and wanted > 1)
-    return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packs_left, terms)
+    packed_rows = 0
+    if elements.is_half or (matrices.left.column != 1 and wanted > 1):
+        tile_bytes = tiles.size * elements.wide.bytes * -(-deep // terms)
+        tiles_at_a_time = _PACKED_LEFT_BYTES // tile_bytes
+        packed_rows = _packed_rows(matrices.left, tiles_at_a_time, -(-tiles.count // row_blocks))
+    return Tiling(lanes, tiles, vectors, deep, row_blocks, column_blocks, packed_tiles, packed_rows, terms)
 
 
 def _amx_tiling(matrices: Matrices, parts: int) -> Tiling:
@@ -136,11 +148,29 @@ def _amx_tiling(matrices: Matrices, parts: int) -> Tiling:
     blocks = _divide(tiles.count, column_tiles, left, columns * depth, cycles, matrices.batches, parts)
     row_blocks, column_blocks = min(blocks[0], tiles.count), min(blocks[1], column_tiles)
     wanted = -(-column_tiles // column_blocks)
-    most = max(_PACKED_BYTES // (2 * groups * AMX_TERMS * vectors * AMX_ROWS), 1)
+    most = max(_AMX_PACKED_BYTES // (2 * groups * AMX_TERMS * vectors * AMX_ROWS), 1)
     packed_tiles = -(-wanted // -(-wanted // most))
+    packed_rows = 0
+    if packs_left:
+        tiles_at_a_time = _AMX_PACKED_LEFT_BYTES // (tiles.size * groups * AMX_ROW_BYTES)
+        packed_rows = _packed_rows(matrices.left, tiles_at_a_time, -(-tiles.count // row_blocks))
     return Tiling(
-        AMX_ROWS, tiles, vectors, depth, row_blocks, column_blocks, packed_tiles, packs_left, 2, uses_amx=True
+        AMX_ROWS, tiles, vectors, depth, row_blocks, column_blocks, packed_tiles, packed_rows, 2, uses_amx=True
     )
+
+
+def _packed_rows(left: Matrix, most: int, tiles: int) -> int:
+    """Of how many rows of tiles the left matrix is packed at a time.
+
+    Where a row is a column in memory, neighbours of many rows are read together: of one tile they would be less than a
+    line of the cache, and each line would be fetched again for the next tile.
+
+    Args:
+        left: how the matrix lies.
+        most: of how many tiles the cache holds them.
+        tiles: how many tiles a block has in a column.
+    """
+    return min(max(most, 1), tiles) if left.row == 1 else 1
 
 
 def _piece(depth: int, lanes: int) -> int:
