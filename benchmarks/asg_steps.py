@@ -1,7 +1,7 @@
 """The workloads in ASG: a session in this process, or one behind HTTP."""
 
 import atexit
-from typing import Any
+from typing import Any, Literal
 
 from asg_builder.client import Client
 from asg_executor import Session
@@ -30,13 +30,21 @@ class LocalSteps:
         workload: what is computed.
         weights: the values that the parameters have at the start.
         engine: the engine's name.
+        precision: the session's.
 
     Attributes:
         session: what takes the steps.
     """
 
-    def __init__(self, workload: Workload, weights: Batch, engine: str = "auto") -> None:
-        session = self.session = Session(_graphs(workload), workload.optimizer, 0, engine, weights)
+    def __init__(
+        self,
+        workload: Workload,
+        weights: Batch,
+        engine: str = "auto",
+        precision: Literal["as_written", "mixed"] = "as_written",
+    ) -> None:
+        graphs = _graphs(workload)
+        session = self.session = Session(graphs, workload.optimizer, 0, engine, weights, precision=precision)
         self._first = session.state()
         batch = workload.batch()
         if workload.optimizer:

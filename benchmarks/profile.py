@@ -24,6 +24,7 @@ def main(
     engine: Annotated[str, typer.Option(help="The engine; auto is the fastest.")] = "auto",
     seconds: Annotated[float, typer.Option(help="How long steps are taken.")] = 3.0,
     threads: Annotated[int | None, typer.Option(min=1, help="On how many threads it computes; absent: all.")] = None,
+    mixed: Annotated[bool, typer.Option("--mixed", help="Contractions in bfloat16.")] = False,
     rows: Annotated[int, typer.Option(help="How many pieces are listed.")] = 30,
 ) -> None:
     """Print the pieces of a step that take longest, and the sums by op."""
@@ -33,7 +34,7 @@ def main(
         raise typer.BadParameter(str(error)) from None
     if threads is not None:
         set_blas_threads(threads)
-    steps = LocalSteps(chosen, first_weights(chosen), engine)
+    steps = LocalSteps(chosen, first_weights(chosen), engine, "mixed" if mixed else "as_written")
     profile = profiled(steps.session, steps.step, seconds=seconds)
     console = Console()
     if not console.is_terminal:

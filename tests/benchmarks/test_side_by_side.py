@@ -173,6 +173,12 @@ def test_the_profile_is_printed() -> None:
     assert "Matrix products and convolutions" in done.stdout
 
 
+def test_a_profile_of_mixed_precision_has_its_conversions() -> None:
+    done = run_module("benchmarks.profile", DEMO.name, "--seconds", "0.05", "--mixed")
+    assert done.returncode == 0, done.stderr
+    assert "matmul astype" in done.stdout
+
+
 def test_an_unknown_workload_is_refused() -> None:
     done = run_module("benchmarks.profile", "demo")
     assert done.returncode == 2
