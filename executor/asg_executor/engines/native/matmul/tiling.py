@@ -15,9 +15,11 @@ __all__ = ["Tiles", "Tiling", "choose_tile", "choose_tiling"]
 _MOST_VECTORS = 16  # of a tile's row
 _LATENCY = 4  # cycles from a multiplication to its result
 _FUSED_PER_CYCLE = 2
-_LOADING = 0.15  # cycles for each load, twice for a vector, which comes from the second level of the cache
-_READING = 1 / 16  # cycles for an element
-_PACKING = 1 / 4
+_REPEATING = 0.12  # cycles for an element of the left matrix, which is in the first level of the cache
+_LOADING = 0.3  # for a vector of the right one, which comes from the second level
+_READING = 1 / 8  # cycles for an element of the left matrix from memory
+_PACKING = 1 / 6  # for one of the right matrix
+_COPYING = 2.5  # for a term of a tile's rows in the left matrix
 _KIND = 0.02  # what another kind of tile may gain at least, since it is to be compiled
 _DEEPEST = 384  # elements: a tile's rows of the left matrix stay in the first level of the cache
 _FEW_TILES = 2  # for so many rows of tiles the right matrix is read where it lies
@@ -112,7 +114,8 @@ def choose_tiling(matrices: Matrices, parts: int, unit: VectorUnit, elements: El
     lanes = unit.bytes // elements.wide.bytes
     rows, columns, depth = matrices.rows, matrices.columns, matrices.depth
     vectors_across = -(-columns // lanes)
-    tile_rows, vectors = choose_tile(rows, vectors_across, unit.registers)
+    copying = _COPYING if elements.is_half or matrices.left.column != 1 else 0.0
+    tile_rows, vectors = choose_tile(rows, vectors_across, unit.registers, copying)
     tiles = Tiles.balanced(rows, tile_rows)
     terms = 2 if unit.multiplies_pairs and elements.dtype is DType.BFLOAT16 else 1
     column_tiles = -(-vectors_across // vectors)
@@ -179,9 +182,20 @@ def _piece(depth: int, lanes: int) -> int:
     return depth if pieces == 1 else -(-depth // (pieces * lanes)) * lanes
 
 
-def choose_tile(rows: int, vectors: int, registers: int) -> tuple[int, int]:
-    """Rows and vectors of the tile by which the whole result takes the fewest cycles for each of its terms, about."""
-    return min(_tiles(rows, vectors, registers), key=lambda tile: _cycles(rows, vectors, *tile))
+def choose_tile(rows: int, vectors: int, registers: int, copying: float = 0.0) -> tuple[int, int]:
+    """Rows and vectors of the tile by which the whole result takes the fewest cycles for each of its terms, about.
+
+    Args:
+        rows: the result's rows.
+        vectors: its columns, in vectors.
+        registers: how many vectors the processor holds.
+        copying: how many cycles it takes to copy a term of a tile's rows before.
+    """
+
+    def cycles(tile: tuple[int, int]) -> float:
+        return _cycles(rows, vectors, *tile) + Tiles.balanced(rows, tile[0]).count * copying
+
+    return min(_tiles(rows, vectors, registers), key=cycles)
 
 
 def _tiles(rows: int, vectors: int, registers: int) -> Iterator[tuple[int, int]]:
@@ -198,7 +212,9 @@ def _cycles(rows: int, vectors: int, high: int, wide: int) -> float:
     heights = {tiles.size: tiles.large, tiles.size - 1: tiles.count - tiles.large}
     widths = {wide: vectors // wide, vectors % wide: 1}
     kinds = [(h, w, heights[h] * widths[w]) for h in heights for w in widths if h * w * heights[h] * widths[w]]
-    cycles = sum(number * (max(h * w / _FUSED_PER_CYCLE, _LATENCY) + (h + 2 * w) * _LOADING) for h, w, number in kinds)
+    cycles = sum(
+        number * (max(h * w / _FUSED_PER_CYCLE, _LATENCY) + h * _REPEATING + w * _LOADING) for h, w, number in kinds
+    )
     return cycles * (1 + _KIND * len(kinds))
 
 
