@@ -167,6 +167,15 @@ def test_rows_may_be_reversed_or_repeated(depth: int, unit: VectorUnit, monkeypa
 
 
 @pytest.mark.parametrize("unit", [PAIRS, TILES])
+def test_terms_that_are_added_together_take_subnormal_numbers_for_zero(
+    unit: VectorUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny, large = np.full((5, 8), 1e-39, "bfloat16"), np.full((8, 20), 1e30, "bfloat16")
+    assert tiny.astype(np.float32).min() > 0
+    assert (product_by(unit, tiny, large, monkeypatch) == 0).all()
+
+
+@pytest.mark.parametrize("unit", [PAIRS, TILES])
 def test_the_parts_do_not_change_a_bit_of_half_precision(unit: VectorUnit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asg_executor.engines.native.matmul.spec.vector_unit", lambda: unit)
     a, b = random(3, 100, 200, dtype="bfloat16"), random(3, 200, 90, dtype="bfloat16", seed=1)
